@@ -1,0 +1,43 @@
+"""What can go wrong, said so that a person can act on it.
+
+AegisError
+├── UsageError       exit 2: wrong arguments, a wrong policy file
+└── CouldNotDecide   exit 3: a missing tool, a broken file, a network fault
+
+Each error carries a stable code of the registry (`aegis.core.codes`), the value that was wrong, what was expected, and
+what to do next. Library exceptions are chained with `raise … from`, never shown.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AegisError(Exception):
+    """The base of every error that a user may see."""
+
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, code: str, problem: str, *, expected: str, remedy: str) -> None:
+        """Say what was wrong (with the value), what was expected, and what to do next."""
+        super().__init__(problem)
+        self.code = code
+        self.problem = problem
+        self.expected = expected
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        """One paragraph for people."""
+        return f"{self.problem}\n  expected: {self.expected}\n  next: {self.remedy}"
+
+
+class UsageError(AegisError):
+    """The arguments or the policy file are wrong: nothing was judged."""
+
+    exit_code = 2
+
+
+class CouldNotDecide(AegisError):  # noqa: N818 - it is the answer's name in every report, not only an exception
+    """The question could not be answered: which means no."""
+
+    exit_code = 3
