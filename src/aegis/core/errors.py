@@ -4,8 +4,8 @@ AegisError
 ├── UsageError       exit 2: wrong arguments, a wrong policy file
 └── CouldNotDecide   exit 3: a missing tool, a broken file, a network fault
 
-Each error carries a stable code of the registry (`aegis.core.codes`), the value that was wrong, what was expected, and
-what to do next. Library exceptions are chained with `raise … from`, never shown.
+Each error carries a stable code of the registry (`aegis.core.codes`), the value that was wrong, what was expected,
+and what to do next. Library exceptions are chained with `raise … from`, never shown.
 """
 
 from __future__ import annotations

@@ -19,14 +19,15 @@ Path = Annotated[str, Meta(min_length=1, max_length=4096)]
 Fingerprint = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 CommitSha = Annotated[str, Meta(pattern="^[0-9a-f]{40}([0-9a-f]{24})?$")]
 ScanClass = Literal["runtime", "type-only", "test", "dynamic", "embedded", "cli", "manifest", "image", "ci", "wrapper"]
-GateName = Literal["scan", "verify", "canary", "backup-check"]
+GateName = Literal["scan"]
+Mode = Annotated[str, Meta(pattern="^(enforce|observe until [0-9]{4}-[0-9]{2}-[0-9]{2})$")]
 
 
 class _Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Unknown keys are errors: a misspelt rule must not be a missing rule."""
 
 
-class Allow(_Section):
+class Allow(_Section, frozen=True):
     """Paths in which one provider's SDK may be used."""
 
     path: Path
@@ -37,7 +38,7 @@ class Allow(_Section):
     """Only these classes of use; none named means all."""
 
 
-class Suppression(_Section):
+class Suppression(_Section, frozen=True):
     """One known use that is let through for a time."""
 
     rule: Text
@@ -51,7 +52,7 @@ class Suppression(_Section):
     """Of one use; left out, every use of this rule in this file."""
 
 
-class Waiver(_Section):
+class Waiver(_Section, frozen=True):
     """One finding of any gate that is let through as `pass with waiver`."""
 
     gate: GateName
@@ -62,7 +63,7 @@ class Waiver(_Section):
     expires: datetime.date
 
 
-class ScanPolicy(_Section):
+class ScanPolicy(_Section, frozen=True):
     """`scan`: no direct cloud SDK in runtime code."""
 
     strict: bool = True
@@ -78,7 +79,7 @@ class ScanPolicy(_Section):
     suppressions: tuple[Suppression, ...] = ()
 
 
-class Extends(_Section):
+class Extends(_Section, frozen=True):
     """An organisation's policy, which this file may only tighten."""
 
     repository: Annotated[str, Meta(pattern="^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$")]
@@ -86,18 +87,13 @@ class Extends(_Section):
     path: Path = "aegis.yml"
 
 
-class Observe(_Section):
-    """Report only, until a day."""
-
-    observe_until: datetime.date = field(name="observe-until")
-
-
-class Policy(_Section):
+class Policy(_Section, frozen=True):
     """The whole of `aegis.yml`."""
 
     version: Literal[1]
     extends: Extends | None = None
-    mode: Literal["enforce"] | Observe = "enforce"
+    mode: Mode = "enforce"
+    """`enforce`, or `observe until YYYY-MM-DD`: report only, under another check name, and never as a pass."""
     waivers: tuple[Waiver, ...] = ()
     scan: ScanPolicy | None = None
     """Left out, the root action does not run this gate."""

@@ -1,7 +1,7 @@
 """The one answer of every gate.
 
-`Verdict` is data only. `aegis.report` renders it, `aegis.cli` turns it into an exit code. Its JSON form is version 1 of
-the published schema `docs/schemas/verdict.v1.schema.json`, which is generated from these types.
+`Verdict` is data only. `aegis.report` renders it, `aegis.cli` turns it into an exit code. Its JSON form is version 1
+of the published schema `docs/schemas/verdict.v1.schema.json`, which is generated from these types.
 """
 
 from __future__ import annotations
