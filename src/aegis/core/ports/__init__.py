@@ -1,1 +1,1 @@
-
+"""The small protocols that adapters fulfil and that gates are written against."""

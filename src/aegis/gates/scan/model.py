@@ -1,6 +1,6 @@
 """The words of the scan gate: what extractors hand to the matcher and the matcher to the policy.
 
-    file ─extract→ Statement ─match→ Use ─policy→ Finding
+file ─extract→ Statement ─match→ Use ─policy→ Finding
 """
 
 from __future__ import annotations
@@ -27,7 +27,16 @@ scheme     a URL's scheme, `s3`
 """
 
 Form = Literal[
-    "import", "type-only", "reference", "dynamic", "mock", "embedded", "command", "manifest", "image", "action",
+    "import",
+    "type-only",
+    "reference",
+    "dynamic",
+    "mock",
+    "embedded",
+    "command",
+    "manifest",
+    "image",
+    "action",
     "scheme",
 ]
 """How the name is used.
