@@ -1,0 +1,159 @@
+"""Turns the providers' YAML files into `index.json` and `docs/catalogue.md`.
+
+`python -m aegis.gates.scan.catalogue.compile` writes both; a test keeps them equal to their sources.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import yaml
+from msgspec import Meta, Struct, field
+
+from aegis.core.errors import UsageError
+from aegis.gates.scan.catalogue.names import normalise, squash
+from aegis.gates.scan.catalogue.roots import command_roots, surface_roots, union
+from aegis.gates.scan.model import Surface
+
+HERE = Path(__file__).parent
+
+Text = Annotated[str, Meta(min_length=1, max_length=500)]
+Literal_ = Annotated[str, Meta(pattern=r"^[^\s*][^*]*\*?$", max_length=200)]
+Literals = tuple[Literal_, ...]
+
+
+class _Closed(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Unknown keys are errors: a misspelt key would be a list that nobody reads."""
+
+
+class Source(_Closed, frozen=True):
+    """Where a part of the list comes from."""
+
+    url: Annotated[str, Meta(pattern="^https://")]
+    what: Text
+
+
+class Names(_Closed, frozen=True):
+    """The literals of one surface by kind. One that ends in `*` is a prefix within its last segment."""
+
+    sdk: Literals = ()
+    stub: Literals = ()
+    wrapper: Literals = ()
+    shared: Literals = ()
+    exclude: dict[Literal_, Text] = field(default_factory=dict)
+    """Names that a shorter literal would claim and that are no SDK, each with the reason."""
+
+
+class Services(_Closed, frozen=True):
+    """How to tell the service from a name."""
+
+    templates: dict[Surface, tuple[Text, ...]] = field(default_factory=dict)
+    """Names with `{service}` where the service stands and `{any}` for a segment that says nothing."""
+    names: dict[Text, tuple[Text, ...]] = field(default_factory=dict)
+    """Service as clients call it, with the other spellings that templates find."""
+
+
+class Provider(_Closed, frozen=True):
+    """One provider's YAML file."""
+
+    provider: Annotated[str, Meta(pattern="^[a-z][a-z0-9]*$")]
+    title: Text
+    as_of: datetime.date
+    sources: Annotated[tuple[Source, ...], Meta(min_length=1)]
+    surfaces: dict[Surface, Names]
+    services: Services = field(default_factory=Services)
+    not_listed: dict[Text, Text] = field(default_factory=dict)
+    """What one might expect here, and why it is not."""
+
+
+def read_providers(folder: Path = HERE) -> dict[str, Provider]:
+    """All YAML files of a folder, checked, by provider."""
+    return {path.stem: _read(path) for path in sorted(folder.glob("*.yaml"))}
+
+
+def _read(path: Path) -> Provider:
+    try:
+        provider = msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), Provider)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise _invalid(path, str(error)) from error
+    if provider.provider != path.stem:
+        raise _invalid(path, f"it is about '{provider.provider}', but its name says '{path.stem}'")
+    return provider
+
+
+def _invalid(path: Path, problem: str) -> UsageError:
+    return UsageError(
+        "scan.catalogue_invalid",
+        f"{path.name}: {problem}",
+        expected="a provider's file as docs/schemas/catalogue.schema.json describes it",
+        remedy="Correct the place that the message names.",
+    )
+
+
+def compile_index(providers: Mapping[str, Provider]) -> dict[str, Any]:
+    """What `lookup` reads at run time."""
+    return {"providers": {name: _compile(provider) for name, provider in sorted(providers.items())}}
+
+
+def _compile(provider: Provider) -> dict[str, Any]:
+    surfaces = {surface: _by_kind(names) for surface, names in sorted(provider.surfaces.items())}
+    literals = {surface: tuple(literals_of(names)) for surface, names in provider.surfaces.items()}
+    roots = {surface: surface_roots(surface, found) for surface, found in sorted(literals.items())}
+    return {
+        "as_of": provider.as_of.isoformat(),
+        "roots": union(roots),
+        "surface_roots": roots,
+        "command_roots": command_roots(literals.get("command", ())),
+        "surfaces": surfaces,
+        "templates": {
+            surface: [_pattern(surface, each) for each in templates]
+            for surface, templates in sorted(provider.services.templates.items())
+        },
+        "services": _services(provider.services.names),
+    }
+
+
+def literals_of(names: Names) -> Iterable[str]:
+    """Every literal that can be a use."""
+    return (*names.sdk, *names.stub, *names.wrapper, *names.shared)
+
+
+def _by_kind(names: Names) -> dict[str, list[str]]:
+    kinds = {
+        "sdk": names.sdk,
+        "stub": names.stub,
+        "wrapper": names.wrapper,
+        "shared": names.shared,
+        "not": tuple(names.exclude),
+    }
+    return {kind: sorted(literals) for kind, literals in kinds.items() if literals}
+
+
+def _pattern(surface: Surface, template: str) -> str:
+    """A template as a regular expression over the normalised name."""
+    held = normalise(surface, template.replace("{service}", "\0").replace("{any}", "\1"))
+    return re.escape(held).replace("\0", r"(?P<service>[^./ :]+)").replace("\1", "[^./ :]+")
+
+
+def _services(names: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    return {squash(spelling): name for name, others in sorted(names.items()) for spelling in (name, *others)}
+
+
+def dump(index: Mapping[str, Any]) -> str:
+    """The index as it is committed."""
+    return json.dumps(index, separators=(",", ":"), sort_keys=True, ensure_ascii=True) + "\n"
+
+
+def main() -> None:
+    """Write what is generated."""
+    (HERE / "index.json").write_text(dump(compile_index(read_providers())), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

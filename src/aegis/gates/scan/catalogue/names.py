@@ -1,0 +1,103 @@
+"""How a name of each surface is spelt: what separates its segments, and which spellings mean the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from aegis.gates.scan.model import Surface
+
+_RUNS = re.compile(r"[-_.]+")
+_REGISTRIES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
+_EXECUTABLE = re.compile(r"\.(?:exe|cmd|bat|ps1)$", re.IGNORECASE)
+
+SEPARATORS: Mapping[Surface, str] = MappingProxyType(
+    {
+        "python": ".",
+        "npm": "/",
+        "go": "/",
+        "java": ".",
+        "pypi": "",
+        "maven": ":.",
+        "command": " ",
+        "image": "/",
+        "action": "/",
+        "terraform": "/",
+        "scheme": "",
+    }
+)
+"""The characters at which a name may be cut to reach its parent; none where only the whole name counts."""
+
+
+def _same(name: str) -> str:
+    return name
+
+
+def _distribution(name: str) -> str:
+    """PEP 503: case and runs of `-`, `_`, `.` make no difference."""
+    return _RUNS.sub("-", name).lower()
+
+
+def _command(line: str) -> str:
+    """The first word may be a path or carry a Windows extension; the rest counts as written."""
+    first, space, rest = line.partition(" ")
+    first = _EXECUTABLE.sub("", first.replace("\\", "/").rpartition("/")[2])
+    return f"{first}{space}{rest}"
+
+
+def _image(reference: str) -> str:
+    """Without digest, tag and the default registry (https://docs.docker.com/reference/cli/docker/image/tag/)."""
+    path = reference.lower().partition("@")[0]
+    head, slash, last = path.rpartition("/")
+    path = f"{head}{slash}{last.partition(':')[0]}"
+    registry, _, rest = path.partition("/")
+    return rest if registry in _REGISTRIES and rest else path
+
+
+def _action(uses: str) -> str:
+    """GitHub ignores the case of owner and repository; the revision says nothing about whose action it is."""
+    return uses.partition("@")[0].lower()
+
+
+def _terraform(source: str) -> str:
+    """`[host/]namespace/type`; a type alone means HashiCorp's (https://developer.hashicorp.com/terraform/language/providers/requirements)."""
+    parts = source.lower().split("/")
+    return "/".join(parts[-2:]) if len(parts) > 1 else f"hashicorp/{parts[0]}"
+
+
+_SPELLINGS: Mapping[Surface, Callable[[str], str]] = MappingProxyType(
+    {
+        "python": _same,
+        "npm": _same,
+        "go": _same,
+        "java": _same,
+        "pypi": _distribution,
+        "maven": _same,
+        "command": _command,
+        "image": _image,
+        "action": _action,
+        "terraform": _terraform,
+        "scheme": str.lower,
+    }
+)
+
+
+def normalise(surface: Surface, name: str) -> str:
+    """The one spelling under which the catalogue knows this name."""
+    return _SPELLINGS[surface](name)
+
+
+def parents(surface: Surface, name: str) -> list[str]:
+    """The name itself and everything it belongs to, the most specific first: `a.b.c`, `a.b`, `a`."""
+    separators = SEPARATORS[surface]
+    found = [name]
+    for at in range(len(name) - 1, 0, -1):
+        if name[at] in separators:
+            found.append(name[:at])
+    return found
+
+
+def squash(service: str) -> str:
+    """A service's name without what ecosystems differ in: `object_storage`, `object-storage`, `objectstorage`."""
+    return re.sub(r"[-_.]", "", re.sub(r"[-_]v\d\w*$", "", service)).lower()
