@@ -121,6 +121,12 @@ _TABLE = (
         "Choose an output folder that can be written and is no symbolic link.",
     ),
     Code(
+        "core.truncated",
+        "Report is cut",
+        "A report must stay within what its reader takes.",
+        "Read `verdict.json`, which holds every finding.",
+    ),
+    Code(
         "core.upload_failed",
         "Report not uploaded",
         "Code scanning did not take the SARIF file.",

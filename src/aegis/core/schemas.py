@@ -1,0 +1,71 @@
+"""The published JSON Schemas, generated from the types that they describe.
+
+`python -m aegis.core.schemas --write DIR` writes them, `--check DIR` fails where a file differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from aegis.core.verdict import SCHEMA_ID, Verdict
+
+
+def verdict_schema() -> dict[str, Any]:
+    """Of `verdict.json`, version 1. Every field is always written, so each is required, and there is no other."""
+    schema = msgspec.json.schema(Verdict)
+    definitions = schema.pop("$defs")
+    root = definitions.pop("Verdict")
+    for definition in (root, *definitions.values()):
+        if "properties" in definition:
+            definition["required"] = sorted(definition["properties"])
+            definition["additionalProperties"] = False
+            for property_ in definition["properties"].values():
+                property_.pop("default", None)
+    root["properties"]["schema"] = {"const": SCHEMA_ID}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": SCHEMA_ID,
+        **root,
+        "title": "Verdict of an Aegis gate",
+        "$defs": definitions,
+    }
+
+
+SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {"verdict.v1.schema.json": verdict_schema}
+"""File name in docs/schemas → its generator."""
+
+
+def rendered(name: str) -> str:
+    """The file's text."""
+    return json.dumps(SCHEMAS[name](), indent=2, sort_keys=True) + "\n"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the schemas, or say which are out of date."""
+    parser = argparse.ArgumentParser(prog="python -m aegis.core.schemas", description="JSON Schemas of Aegis")
+    mode = parser.add_mutually_exclusive_group(required=True)
+    mode.add_argument("--write", type=Path, metavar="DIR")
+    mode.add_argument("--check", type=Path, metavar="DIR")
+    options = parser.parse_args(arguments)
+    if options.write:
+        for name in SCHEMAS:
+            (options.write / name).write_text(rendered(name), encoding="utf-8")
+        return 0
+    stale = [name for name in SCHEMAS if _text(options.check / name) != rendered(name)]
+    sys.stderr.writelines(f"{options.check / name} is out of date: run with --write\n" for name in stale)
+    return 1 if stale else 0
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,117 @@
+"""A verdict as a GitHub step summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from aegis.core.verdict import Finding, Verdict
+from aegis.report.escape import markdown, markdown_code
+from aegis.report.headline import answer, cause, remedies, title
+
+LIMIT = 1_048_576
+"""Bytes that GitHub takes for a step's summary; it refuses the whole of a longer one
+(https://docs.github.com/actions/reference/workflow-commands-for-github-actions#step-isolation-and-limits)."""
+
+
+def render(verdict: Verdict, limit: int = LIMIT) -> str:
+    """The summary: whose cause it is first, the command that reproduces it last, at most `limit` bytes."""
+    head, tail = _head(verdict), _tail(verdict)
+    room = limit - _size(head) - _size(tail)
+    waivers = _table(("Waived rule", "Until", "Owner", "Reason"), _waivers(verdict), room // 4)
+    findings = _table(("Place", "Rule", "What is wrong"), _findings(verdict.findings), room - _size(waivers))
+    return "\n".join([*head, *findings, *waivers, *tail]) + "\n"
+
+
+def _head(verdict: Verdict) -> list[str]:
+    lines = [
+        f"## {markdown(verdict.gate)}: {answer(verdict)}. {markdown(cause(verdict))}",
+        "",
+        f"{markdown_code(verdict.reason)}: {markdown(title(verdict.reason))}. Findings: {len(verdict.findings)}.",
+        "",
+    ]
+    if verdict.observe:
+        lines += [
+            "> [!WARNING]",
+            "> **Observed only.** `mode: observe` is on: this is no pass, and nothing may rely on it.",
+            "",
+        ]
+    if verdict.bootstrap:
+        lines += [
+            "> [!IMPORTANT]",
+            "> **Bootstrap.** The base commit has no policy, so this change's own was used.",
+            "> Let CODEOWNERS own the policy file: from now on its owners must see every change of it.",
+            "",
+        ]
+    return lines
+
+
+def _tail(verdict: Verdict) -> list[str]:
+    lines: list[str] = []
+    if verdict.notices:
+        lines += ["### Notices", "", *(f"- {markdown(_short(notice))}" for notice in verdict.notices[:50]), ""]
+    todo = remedies(verdict)[:50]
+    if todo:
+        lines += ["### What to do", "", *(f"- {markdown_code(r)}: {markdown(_short(text))}" for r, text in todo), ""]
+    source, policy, tool = verdict.source, verdict.policy, verdict.tool
+    facts = {
+        "commit": source.commit,
+        "base": source.base,
+        "policy": f"{policy.origin} (sha256 {policy.sha256[:12]})",
+        "tool": f"{tool.name} {tool.version} (sha256 {tool.digest[:12]})",
+    }
+    lines += [", ".join(f"{name} {markdown_code(_short(value))}" for name, value in facts.items() if value), ""]
+    command = markdown_code(verdict.reproduce) if verdict.reproduce else "not available"
+    return [*lines, f"Reproduce: {command}"]
+
+
+def _findings(findings: Sequence[Finding]) -> Iterable[tuple[str, ...]]:
+    for finding in findings:
+        where = ":".join(str(part) for part in (finding.path, finding.line) if part is not None)
+        yield (
+            markdown_code(_short(where)) if where else "",
+            markdown_code(finding.rule),
+            markdown(_short(finding.message)),
+        )
+
+
+def _waivers(verdict: Verdict) -> Iterable[tuple[str, ...]]:
+    for waiver in verdict.waivers:
+        yield (
+            markdown_code(waiver.rule),
+            markdown(waiver.expires),
+            markdown(_short(waiver.owner)),
+            markdown(_short(waiver.reason)),
+        )
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]], room: int) -> list[str]:
+    """The rows that fit into `room` bytes, then how many did not."""
+    every = list(rows)
+    if not every:
+        return []
+    lines = [_row(header), _row(("---",) * len(header))]
+    room -= _size(lines) + 200  # the sentence about the rest
+    for row in every:
+        line = _row(row)
+        room -= _size([line])
+        if room < 0:
+            break
+        lines.append(line)
+    left_out = len(every) - (len(lines) - 2)
+    if left_out:
+        said = f"**{left_out} of {len(every)} rows are left out**, since GitHub takes 1 MiB a step"
+        lines += ["", f"{said}; `verdict.json` has them all."]
+    return [*lines, ""]
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _size(lines: Sequence[str]) -> int:
+    return sum(len(line.encode("utf-8", "surrogatepass")) + 1 for line in lines)
+
+
+def _short(text: str, limit: int = 1_000) -> str:
+    """A cell that a reader can take in; the whole text is in `verdict.json`."""
+    return text if len(text) <= limit else f"{text[:limit]} …"
