@@ -86,6 +86,20 @@ class Catalogue:
         service = self._service(row.provider, surface, known)
         return Entry(row.provider, surface, row.literal, cast("Kind", row.kind), service)
 
+    def entries(self, surface: Surface) -> tuple[Entry, ...]:
+        """Every entry of one surface, without services."""
+        return tuple(
+            Entry(provider, surface, literal, cast("Kind", kind))
+            for provider, compiled in self._compiled.items()
+            for kind, literals in compiled["surfaces"].get(surface, {}).items()
+            if kind != "not"
+            for literal in literals
+        )
+
+    def exclusions(self, provider: str, surface: Surface) -> tuple[str, ...]:
+        """Literals below an entry of this provider that are nobody's SDK."""
+        return tuple(self._compiled[provider]["surfaces"].get(surface, {}).get("not", ()))
+
     def service_of_client(self, provider: str, client: str) -> str | None:
         """The service behind a client's name as code gives it to a factory: `boto3.client("s3")`."""
         compiled = self._compiled.get(provider)
