@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from aegis.gates.scan.catalogue import Catalogue
-from aegis.gates.scan.model import Entry, Surface
+from aegis.gates.scan.model import Surface
 
 Rule = Mapping[str, Any]
 
@@ -51,35 +51,36 @@ def provider_of(rule: str) -> str:
 def _per_provider(
     catalogue: Catalogue,
     surfaces: Sequence[Surface],
-    body: Callable[[Surface, Sequence[Entry]], Rule],
+    body: Callable[[Surface, Sequence[str], Sequence[str]], Rule],
     kind: str,
 ) -> list[Rule]:
     rules: list[Rule] = []
     for surface in surfaces:
         for provider in catalogue.providers:
-            entries = [e for e in catalogue.entries(surface) if e.provider == provider]
-            if entries:
+            literals = [e.literal for e in catalogue.entries(surface) if e.provider == provider]
+            if literals:
                 identity = {"id": f"{kind}--{provider}--{surface}", "languages": [ENGINE_LANGUAGE[surface]]}
-                rules.append({**identity, "severity": "ERROR", "message": provider, **body(surface, entries)})
+                matches = body(surface, literals, catalogue.exclusions(provider, surface))
+                rules.append({**identity, "severity": "ERROR", "message": provider, **matches})
     return rules
 
 
-def _import_rule(surface: Surface, entries: Sequence[Entry]) -> Rule:
+def _import_rule(surface: Surface, literals: Sequence[str], excluded: Sequence[str]) -> Rule:
+    if surface in {"npm", "go"}:
+        return _bound('import "$X"', _prefix(literals, excluded, joint="/", rest="/.*"))
     # One prefix pattern a literal: a regular expression over a metavariable misses `from google import cloud`.
-    if surface == "python":
-        exact = [{"pattern": f"import {e.literal}"} for e in entries if not e.literal.endswith("*")]
-        globs = [e.literal[:-1] for e in entries if e.literal.endswith("*")]
-        by_name = [_bound("import $X", rf"^({_any(globs)})\w*([. ].*)?$")] if globs else []
-        return {"pattern-either": exact + by_name}
-    if surface == "java":
-        forms = ("import {0}", "import {0}.$X", "import static {0}.$X")
-        return {"pattern-either": [{"pattern": form.format(e.literal)} for e in entries for form in forms]}
-    return _bound('import "$X"', _path_prefix(entries))
+    forms = ("import {0}",) if surface == "python" else ("import {0}", "import {0}.$Y", "import static {0}.$Y")
+    whole = [{"pattern": form.format(each)} for each in literals if each[-1] != "*" for form in forms]
+    globs = [each[:-1] for each in literals if each[-1] == "*"]
+    by_name = [_bound("import $X", rf"^({_any(globs)})\w*([. ].*)?$")] if globs else []
+    without = [{"pattern-not": form.format(each)} for each in excluded for form in forms]
+    return {"patterns": [{"pattern-either": [*whole, *by_name]}, *without]}
 
 
-def _dynamic_rule(surface: Surface, entries: Sequence[Entry]) -> Rule:
+def _dynamic_rule(surface: Surface, literals: Sequence[str], excluded: Sequence[str]) -> Rule:
     calls = [{"pattern": call} for call in _DYNAMIC_CALLS[surface]]
-    regex = _path_prefix(entries) if surface == "npm" else _dotted_prefix(entries)
+    joint = "/" if surface == "npm" else "."
+    regex = _prefix(literals, excluded, joint=joint, rest='([./:].*|"?)')
     return {"patterns": [{"pattern-either": calls}, {"metavariable-regex": {"metavariable": "$X", "regex": regex}}]}
 
 
@@ -91,12 +92,8 @@ def _any(literals: Sequence[str]) -> str:
     return "|".join(re.escape(literal) for literal in literals)
 
 
-def _path_prefix(entries: Sequence[Entry]) -> str:
-    return rf"^({_any([e.literal for e in entries])})(/.*)?$"
-
-
-def _dotted_prefix(entries: Sequence[Entry]) -> str:
-    exact = _any([e.literal for e in entries if not e.literal.endswith("*")])
-    globs = _any([e.literal[:-1] for e in entries if e.literal.endswith("*")])
-    # The value that the engine gives for a concatenation is its first part, quotes and all.
-    return rf"^\"?({exact}{'|(' + globs + ')' + chr(92) + 'w*' if globs else ''})([.:].*|\"?)$"
+def _prefix(literals: Sequence[str], excluded: Sequence[str], *, joint: str, rest: str) -> str:
+    """A literal as a whole or up to a joint. A concatenation's value is given as its first part, with its quote."""
+    names = "|".join(re.escape(each[:-1]) + r"\w*" if each[-1] == "*" else re.escape(each) for each in literals)
+    without = rf"(?!({_any(excluded)})({re.escape(joint)}|$))" if excluded else ""
+    return rf'^"?{without}({names})({rest})?$'
