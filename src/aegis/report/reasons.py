@@ -15,7 +15,7 @@ def render(codes: Mapping[str, Code] = CODES) -> str:
         "# Reasons",
         "",
         "Every code that a finding, a verdict or an error can carry. This page is generated from `aegis.core.codes`;",
-        "`make docs` writes it anew.",
+        "`python -m aegis.report.reasons` prints it.",
         "",
     ]
     for gate, members in groupby(codes.values(), key=lambda code: code.gate):
