@@ -11,7 +11,6 @@ import re
 import signal
 import stat
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -265,15 +264,19 @@ class GitRepository:
             timer = threading.Timer(limit, stop)
             timer.start()
             trouble: CouldNotDecide | None = None
+            abandoned = True
             try:
                 assert process.stdout is not None  # noqa: S101 - it was asked for as a pipe
                 with process.stdout:
                     yield process.stdout
+                abandoned = False
             except CouldNotDecide as error:
                 # An answer that breaks off has its reason in how git ended; a reader who had enough closes the pipe.
-                trouble = error
+                trouble, abandoned = error, False
             finally:
-                code = _end(process, at_once=sys.exc_info()[0] is not None)
+                if abandoned:
+                    process.kill()
+                code = process.wait()
                 timer.cancel()
             if expired.is_set():
                 raise _failed(arguments, f"was stopped after {limit:g} s") from trouble
@@ -308,13 +311,6 @@ def _start(command: list[str], root: Path, stdin: IO[bytes] | None, errors: IO[b
         raise _failed(command[-1:], f"could not be started: {error.strerror}") from error
     except ValueError as error:  # a NUL byte in an argument
         raise _failed(["…"], f"could not be started: {error}") from error
-
-
-def _end(process: subprocess.Popen[bytes], *, at_once: bool) -> int:
-    """Wait for git to end, or end it."""
-    if at_once:
-        process.kill()
-    return process.wait()
 
 
 def _environment() -> dict[str, str]:
