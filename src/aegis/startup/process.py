@@ -1,0 +1,41 @@
+"""One way to run an installer: bounded in time, and its last words kept for the error."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from aegis.startup.problem import StartupProblem
+
+LIMIT_SECONDS = 600
+"""A whole install; the largest lock downloads about 80 MB."""
+
+
+def run(argv: Sequence[str | Path], env: Mapping[str, str], *, what: str) -> str:
+    """Run it and give back its output; a failure is told with the end of what it said."""
+    remedy = "Run the job again; if the index is not the public one, check the input `index-url`."
+    words = [str(word) for word in argv]
+    try:
+        done = subprocess.run(
+            words, env=dict(env), capture_output=True, text=True, errors="replace", timeout=LIMIT_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as late:
+        problem = f"{what} took longer than {LIMIT_SECONDS} s and was ended."
+        raise StartupProblem("core.install_failed", problem, expected="an answer in time", remedy=remedy) from late
+    except OSError as refused:
+        problem = f"{what} could not be started: {refused}."
+        raise StartupProblem(
+            "core.install_failed", problem, expected="a program that starts", remedy=remedy
+        ) from refused
+    if done.returncode != 0:
+        problem = f"{what} failed with exit code {done.returncode}:\n{last_words(done.stderr or done.stdout)}"
+        raise StartupProblem("core.install_failed", problem, expected="exit code 0", remedy=remedy)
+    return done.stdout
+
+
+def last_words(text: str, lines: int = 12) -> str:
+    """The end of an output, without the credentials that a URL in it may hold."""
+    kept = "\n".join(line for line in text.strip().splitlines()[-lines:])
+    return re.sub(r"://[^/@\s]+@", "://***@", kept)

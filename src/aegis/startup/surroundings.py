@@ -1,0 +1,55 @@
+"""The consumer's variables that may and may not come along."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+INSTALL_KEEPS = frozenset(
+    {
+        "PATH",
+        "HOME",
+        "TMPDIR",
+        "RUNNER_TEMP",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "REQUESTS_CA_BUNDLE",
+        # without these two no process that opens a socket starts on Windows
+        "SYSTEMROOT",
+        "LOCALAPPDATA",
+    }
+)
+"""What an installer needs to reach an index and a disk. No token is among them."""
+
+_FOREIGN_PREFIXES = ("UV_", "PIP_", "PYTHON", "SEMGREP_")
+"""Settings that the consumer made for its own tools."""
+
+
+def for_installers(environ: Mapping[str, str]) -> dict[str, str]:
+    """The surroundings of pip and uv: as if the consumer's job had set nothing."""
+    kept = {name: value for name, value in environ.items() if name in INSTALL_KEEPS or name.upper().endswith("_PROXY")}
+    index = environ.get("AEGIS_INPUT_INDEX_URL", "")
+    kept["PIP_CONFIG_FILE"] = os.devnull
+    if index:
+        # in the environment and not in the arguments: an index URL may hold a password, and `ps` shows arguments
+        kept["PIP_INDEX_URL"] = kept["UV_DEFAULT_INDEX"] = index
+    return kept
+
+
+def for_gates(environ: Mapping[str, str]) -> dict[str, str]:
+    """The surroundings of a gate: the job's, without what would bend Python, uv, pip or semgrep."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if name != "VIRTUAL_ENV" and not name.upper().startswith(_FOREIGN_PREFIXES)
+    }
+
+
+def cache_folder(environ: Mapping[str, str]) -> Path:
+    """Where environments stand: the job's temporary folder on a runner, the user's cache elsewhere."""
+    runner = environ.get("RUNNER_TEMP")
+    if runner:
+        return Path(runner) / "aegis"
+    user = environ.get("XDG_CACHE_HOME")
+    return (Path(user) if user else Path.home() / ".cache") / "aegis"
