@@ -134,7 +134,7 @@ def _match(result: Mapping[str, Any], paths: Mapping[str, Target]) -> Match:
 def _blamed(error: Mapping[str, Any], paths: Mapping[str, Target]) -> str:
     """The target that an error is about. An error about no target is about the whole answer."""
     location = error.get("location") or {}
-    path = location.get("path") if isinstance(location, dict) else None
+    path = str(location.get("path")) if isinstance(location, dict) else ""
     if path not in paths:
         raise _failed(str(error.get("message", "an error without a place"))[:200])
     return paths[path].name

@@ -9,15 +9,15 @@ statement counts as a use and as a disagreement.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from aegis.core.errors import CouldNotDecide
-from aegis.core.ports.engine import Engine, Target
+from aegis.core.ports.engine import Engine, Match, Target
 from aegis.gates.scan.catalogue import Catalogue
 from aegis.gates.scan.model import Entry, Statement, Surface
-from aegis.gates.scan.rules import ENGINE_LANGUAGE, provider_of, slice_rules
+from aegis.gates.scan.rules import ENGINE_LANGUAGE, RuleKind, dynamic_rules, kind_of, provider_of, slice_rules
 
 _PLAIN: Final[Mapping[Surface, re.Pattern[str]]] = {
     "python": re.compile(r"(?:import|from)\s[\w., *]+"),
@@ -39,26 +39,74 @@ class Matched:
     """Both readings name this provider."""
 
 
-def match(statements: Iterable[Statement], catalogue: Catalogue, engine: Engine) -> dict[Statement, Matched]:
-    """Match every statement; those that belong to no provider are left out."""
+@dataclass(frozen=True, slots=True)
+class WholeFile:
+    """A file that the engine is to read as a whole."""
+
+    key: str
+    surface: Surface
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A rule that matched in a whole file."""
+
+    key: str
+    kind: RuleKind
+    provider: str
+    line: int
+    name: str | None
+    """What the engine worked out for a dynamic import's argument."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The engine's and the catalogue's answer about everything that was asked."""
+
+    matched: Mapping[Statement, Matched]
+    """Statements that belong to no provider are left out."""
+    seen: tuple[Seen, ...]
+    unread: Mapping[str, str]
+    """Key of a whole file that the engine could not read, and its reason."""
+
+
+def match(
+    statements: Iterable[Statement], catalogue: Catalogue, engine: Engine, whole_files: Sequence[WholeFile] = ()
+) -> Answer:
+    """Match every statement, and every whole file, in at most one run of the engine."""
     own = {statement: catalogue.match(statement.surface, statement.name) for statement in statements}
-    sliced = {s: _line_of(s) for s in own if s.surface in ENGINE_LANGUAGE}
-    answers = _ask(sorted({(s.surface, line) for s, line in sliced.items() if line}), catalogue, engine)
-    matched: dict[Statement, Matched] = {}
+    lines = {s: _line_of(s) for s in own if s.surface in ENGINE_LANGUAGE}
+    slices = _slices({(s.surface, line) for s, line in lines.items() if line}, catalogue)
+    matches, unread = _run(slices, whole_files, catalogue, engine)
+    by_line: dict[tuple[str, int], set[str]] = {}
+    for hit in matches:
+        by_line.setdefault((hit.target, hit.line), set()).add(provider_of(hit.rule))
+    found = {}
+    for part in slices:
+        found.update(part.answers(by_line))
+    matched = {}
     for statement, entry in own.items():
-        line = sliced.get(statement)
-        if statement.surface not in ENGINE_LANGUAGE or _is_manifest(statement):
-            if entry:
-                matched[statement] = Matched(entry, agreed=True)
-            continue
-        found = answers.get((statement.surface, line), frozenset()) if line else frozenset()
-        if entry:
-            matched[statement] = Matched(entry, agreed=entry.provider in found)
-        elif found:
-            provider = min(found)
-            guess = Entry(provider, statement.surface, statement.name, "sdk")
-            matched[statement] = Matched(guess, agreed=False)
-    return matched
+        providers = found.get((statement.surface, lines.get(statement)), frozenset[str]())
+        if answer := _weigh(statement, entry, providers):
+            matched[statement] = answer
+    keys = {each.key for each in whole_files}
+    seen = tuple(
+        Seen(hit.target, kind_of(hit.rule), provider_of(hit.rule), hit.line, hit.text)
+        for hit in matches
+        if hit.target in keys
+    )
+    return Answer(matched, seen, unread)
+
+
+def _weigh(statement: Statement, entry: Entry | None, providers: frozenset[str]) -> Matched | None:
+    """Both readings of one statement together."""
+    if entry:
+        known_to_engine = statement.surface in ENGINE_LANGUAGE and not _is_manifest(statement)
+        return Matched(entry, agreed=not known_to_engine or entry.provider in providers)
+    if providers:
+        return Matched(Entry(min(providers), statement.surface, statement.name, "sdk"), agreed=False)
+    return None
 
 
 def _is_manifest(statement: Statement) -> bool:
@@ -72,46 +120,68 @@ def _line_of(statement: Statement) -> str | None:
     return statement.text
 
 
-def _ask(
-    lines: Sequence[tuple[Surface, str]], catalogue: Catalogue, engine: Engine
-) -> dict[tuple[Surface, str], frozenset[str]]:
-    """The providers that the engine sees in each line."""
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    """One text of one language: a first line, the controls, then a statement a line."""
+
+    surface: Surface
+    controls: tuple[tuple[str, str | None], ...]
+    texts: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return f"slice:{self.surface}"
+
+    def target(self) -> Target:
+        lines = [_FIRST_LINE.get(self.surface, ""), *(text for text, _ in self.controls), *self.texts, ""]
+        return Target(self.name, ENGINE_LANGUAGE[self.surface], "\n".join(lines).encode())
+
+    def answers(self, by_line: Mapping[tuple[str, int], set[str]]) -> dict[tuple[str, str | None], frozenset[str]]:
+        """The providers of each text, once every control has its known answer."""
+        for line, (text, provider) in enumerate(self.controls, start=2):
+            found = by_line.get((self.name, line), set())
+            if found != ({provider} if provider else set()):
+                raise _unsound(f"the control statement {text!r} matched {sorted(found)}")
+        first = 2 + len(self.controls)
+        return {
+            (self.surface, text): frozenset(by_line.get((self.name, line), ()))
+            for line, text in enumerate(self.texts, start=first)
+        }
+
+
+def _slices(lines: Collection[tuple[Surface, str]], catalogue: Catalogue) -> list[_Slice]:
     surfaces = sorted({surface for surface, _ in lines})
+    return [
+        _Slice(surface, _controls(surface, catalogue), tuple(sorted(text for s, text in lines if s == surface)))
+        for surface in surfaces
+    ]
+
+
+def _run(
+    slices: Sequence[_Slice], whole_files: Sequence[WholeFile], catalogue: Catalogue, engine: Engine
+) -> tuple[tuple[Match, ...], Mapping[str, str]]:
+    surfaces = sorted({part.surface for part in slices} | {each.surface for each in whole_files})
     if not surfaces:
-        return {}
-    controls = {surface: _controls(surface, catalogue) for surface in surfaces}
-    slices: dict[Surface, list[str]] = {}
-    for surface in surfaces:
-        first = _FIRST_LINE.get(surface, "")
-        slices[surface] = [first, *(text for text, _ in controls[surface]), *(t for s, t in lines if s == surface)]
-    targets = [Target(s, ENGINE_LANGUAGE[s], "\n".join(text).encode() + b"\n") for s, text in slices.items()]
-    report = engine.run(slice_rules(catalogue, surfaces), targets)
-    if report.problems:
-        raise _unsound(f"it could not read {', '.join(sorted(report.problems))} statements")
-    found: dict[tuple[Surface, int], set[str]] = {}
-    for hit in report.matches:
-        surface = next(s for s in surfaces if s == hit.target)
-        found.setdefault((surface, hit.line), set()).add(provider_of(hit.rule))
-    for surface in surfaces:
-        for line, (text, provider) in enumerate(controls[surface], start=2):
-            expected = {provider} if provider else set()
-            if found.get((surface, line), set()) != expected:
-                raise _unsound(f"the control {text!r} matched {sorted(found.get((surface, line), set()))}")
-    return {
-        (surface, text): frozenset(found.get((surface, line), ()))
-        for surface, texts in slices.items()
-        for line, text in enumerate(texts, start=1)
-    }
+        return (), {}
+    rules = slice_rules(catalogue, surfaces)
+    if whole_files:
+        rules += dynamic_rules(catalogue, surfaces)
+    files = [Target(f.key, ENGINE_LANGUAGE[f.surface], f.source.encode("utf-8", "replace")) for f in whole_files]
+    report = engine.run(rules, [*(part.target() for part in slices), *files])
+    unread = dict(report.problems)
+    if broken := [part.name for part in slices if part.name in unread]:
+        raise _unsound(f"{broken[0]} could not be read: {unread[broken[0]]}")
+    return report.matches, unread
 
 
-def _controls(surface: Surface, catalogue: Catalogue) -> list[tuple[str, str | None]]:
-    """Statements with their known answer: one of each provider, and one of nobody."""
+def _controls(surface: Surface, catalogue: Catalogue) -> tuple[tuple[str, str | None], ...]:
+    """Statements with their known answer: one of nobody, and one of each provider."""
     controls: list[tuple[str, str | None]] = [(statement_text(surface, "aegis_control"), None)]
     for provider in catalogue.providers:
         names = [e.literal for e in catalogue.entries(surface) if e.provider == provider and e.literal[-1] != "*"]
         if names:
             controls.append((statement_text(surface, names[0]), provider))
-    return controls
+    return tuple(controls)
 
 
 def statement_text(surface: Surface, name: str) -> str:

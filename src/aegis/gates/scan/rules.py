@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from aegis.gates.scan.catalogue import Catalogue
 from aegis.gates.scan.model import Surface
 
 Rule = Mapping[str, Any]
+RuleKind = Literal["slice", "dynamic"]
 
 ENGINE_LANGUAGE: Final[Mapping[Surface, str]] = {
     "python": "python",
@@ -43,6 +44,11 @@ def dynamic_rules(catalogue: Catalogue, surfaces: Sequence[Surface]) -> list[Rul
     return _per_provider(catalogue, [s for s in surfaces if s in _DYNAMIC_CALLS], _dynamic_rule, "dynamic")
 
 
+def kind_of(rule: str) -> RuleKind:
+    """Which of the two lists a rule's id comes from."""
+    return "slice" if rule.startswith("slice--") else "dynamic"
+
+
 def provider_of(rule: str) -> str:
     """The provider that a rule's id speaks of."""
     return rule.split("--")[1]
@@ -52,7 +58,7 @@ def _per_provider(
     catalogue: Catalogue,
     surfaces: Sequence[Surface],
     body: Callable[[Surface, Sequence[str], Sequence[str]], Rule],
-    kind: str,
+    kind: RuleKind,
 ) -> list[Rule]:
     rules: list[Rule] = []
     for surface in surfaces:

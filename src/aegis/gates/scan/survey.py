@@ -1,0 +1,188 @@
+"""Which uses there are: in the work tree now, and in the changed files as they were before.
+
+Both sides go through one run of the engine. What could not be read is told beside the uses, never dropped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from aegis.core.errors import CouldNotDecide
+from aegis.core.ports.engine import Engine
+from aegis.core.ports.repository import Change, Entry, Repository
+from aegis.gates.scan.candidates import candidates, prefilter, wanted_names
+from aegis.gates.scan.catalogue import Catalogue
+from aegis.gates.scan.classify import class_of
+from aegis.gates.scan.extract.route import extractors_for
+from aegis.gates.scan.match import Answer, Matched, match
+from aegis.gates.scan.model import Entry as CatalogueEntry
+from aegis.gates.scan.model import Statement, Use
+from aegis.gates.scan.read import FileReading, read_file
+from aegis.gates.scan.whole import (
+    Disagreement,
+    dynamic_statements,
+    imports_by_name,
+    second_opinions,
+    surface_of,
+    whole_files,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NotAnalysed:
+    """A place that nobody may call clean."""
+
+    path: str
+    line: int | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Everything found on one side of a change."""
+
+    uses: tuple[Use, ...] = ()
+    disagreements: tuple[Disagreement, ...] = ()
+    """Where two engines read a statement differently."""
+    not_analysed: tuple[NotAnalysed, ...] = ()
+    coverage: Mapping[str, int] = field(default_factory=dict)
+    """How many files were tracked, held a candidate line, were read, were links or submodules."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyor:
+    """Reads a repository with one catalogue and one engine."""
+
+    repository: Repository
+    catalogue: Catalogue
+    engine: Engine
+    is_test: Callable[[str], bool]
+    second_opinion: bool = False
+    """Let a second engine read whole files too, and tell where it differs."""
+
+    def tree(self, paths: Sequence[str] | None = None) -> Survey:
+        """Survey what git tracks in the work tree, or what of it lies under `paths`."""
+        now, missing, coverage = self._read_tree(paths)
+        answer = self._ask(now, [])
+        return self._survey("now", now, answer, missing, coverage)
+
+    def change(self, base: str, changes: Sequence[Change]) -> tuple[Survey, Survey]:
+        """Survey the changed files as they were at `base`, and as they are now."""
+        now, missing, coverage = self._read_tree([c.path for c in changes if not c.deleted])
+        # Where nothing is used now, the old side has nothing to explain.
+        old = self._read_base(base, [c.old_path for c in changes if c.old_path]) if any(_names(now)) else []
+        answer = self._ask(now, old)
+        return self._survey("old", old, answer, [], {}), self._survey("now", now, answer, missing, coverage)
+
+    def _read_tree(self, paths: Sequence[str] | None) -> tuple[list[FileReading], list[NotAnalysed], dict[str, int]]:
+        entries = self.repository.entries(paths)
+        regular = {e.path for e in entries if not (e.symlink or e.submodule or e.absent)}
+        missing = list(self._unreachable(entries, regular))
+        wanted = wanted_names(self.catalogue)
+        readings: list[FileReading] = []
+        found = candidates(self.repository.grep(prefilter(self.catalogue), paths), self.catalogue)
+        for candidate in found:
+            if candidate.path not in regular:
+                continue
+            try:
+                data = self.repository.read(candidate.path)
+            except CouldNotDecide as error:
+                if _is_read(candidate.path):
+                    missing.append(NotAnalysed(candidate.path, None, error.problem))
+                continue
+            readings.append(read_file(candidate.path, data, wanted, candidate.last_line))
+        read = sum(1 for reading in readings if reading.source is not None)
+        coverage = {"tracked": len(entries), "candidates": len(found), "read": read}
+        coverage["links"] = sum(1 for e in entries if e.symlink)
+        coverage["submodules"] = sum(1 for e in entries if e.submodule)
+        return readings, missing, coverage
+
+    def _unreachable(self, entries: Iterable[Entry], regular: set[str]) -> Iterable[NotAnalysed]:
+        for entry in entries:
+            if entry.submodule:
+                yield NotAnalysed(entry.path, None, "a submodule: another repository's files, which need a scan there")
+            elif entry.absent and _is_read(entry.path):
+                yield NotAnalysed(entry.path, None, "left out of this checkout (sparse checkout or skip-worktree)")
+            elif entry.symlink and (why := self._link_problem(entry.path, regular)):
+                yield NotAnalysed(entry.path, None, why)
+
+    def _link_problem(self, path: str, regular: set[str]) -> str | None:
+        """Why a link's target is not scanned under its own name; None if it is, or if nothing would read it."""
+        link = self.repository.root / path
+        try:
+            target = link.resolve(strict=True)
+            inside = target.relative_to(self.repository.root.resolve()).as_posix()
+        except (OSError, RuntimeError, ValueError):
+            return "a symbolic link to something outside of this checkout" if _is_read(path) else None
+        if target.is_dir() or inside in regular:
+            return None
+        return f"a symbolic link to {inside}, which git does not track" if _is_read(path) else None
+
+    def _read_base(self, base: str, paths: Sequence[str]) -> list[FileReading]:
+        wanted = wanted_names(self.catalogue)
+        likely = re.compile(prefilter(self.catalogue).encode("latin-1"), re.MULTILINE)
+        blobs = self.repository.show_many(base, paths)
+        return [read_file(path, data, wanted) for path, data in sorted(blobs.items()) if likely.search(data)]
+
+    def _ask(self, now: Sequence[FileReading], old: Sequence[FileReading]) -> Answer:
+        statements = (s for reading in (*now, *old) for s in reading.statements)
+        files = whole_files(now, side="now", every=self.second_opinion) + whole_files(old, side="old", every=False)
+        return match(statements, self.catalogue, self.engine, files)
+
+    def _survey(
+        self,
+        side: str,
+        readings: Sequence[FileReading],
+        answer: Answer,
+        missing: Sequence[NotAnalysed],
+        coverage: Mapping[str, int],
+    ) -> Survey:
+        uses: list[Use] = []
+        disagreements: list[Disagreement] = []
+        not_analysed = list(missing)
+        for reading in readings:
+            found = [(s, m) for s in reading.statements if (m := answer.matched.get(s))]
+            for statement, matched in found:
+                if not matched.agreed:
+                    who = "the catalogue alone" if matched.entry.literal != statement.name else "one engine alone"
+                    disagreements.append(Disagreement(reading.path, statement.line, matched.entry.provider, who))
+                if _counts(statement, matched, found):
+                    uses.append(self._use(reading.path, statement, matched.entry))
+            not_analysed += [NotAnalysed(reading.path, each.line, each.why) for each in reading.unreadable]
+            if why := answer.unread.get(f"{side}:{reading.path}"):
+                not_analysed += _unread_by_engine(reading, why)
+        for path, statement, entry in dynamic_statements(answer, readings, side=side, catalogue=self.catalogue):
+            uses.append(self._use(path, statement, entry))
+        if self.second_opinion:
+            disagreements += second_opinions(answer, readings, side=side, catalogue=self.catalogue)
+        return Survey(tuple(uses), tuple(disagreements), tuple(not_analysed), coverage)
+
+    def _use(self, path: str, statement: Statement, entry: CatalogueEntry) -> Use:
+        return Use(path, statement, entry, class_of(statement, entry, in_test=self.is_test(path)))
+
+
+def _names(readings: Iterable[FileReading]) -> Iterable[Statement]:
+    return (statement for reading in readings for statement in reading.statements)
+
+
+def _counts(statement: Statement, matched: Matched, here: Sequence[tuple[Statement, Matched]]) -> bool:
+    """Whether a match is a use. Some entries only count beside others of their provider in the same file."""
+    provider = matched.entry.provider
+    if matched.entry.kind == "shared":
+        return any(m.entry.provider == provider and m.entry.kind != "shared" and s.form != "scheme" for s, m in here)
+    if statement.form == "scheme":
+        return any(m.entry.provider == provider and m.entry.kind == "wrapper" and s.form != "scheme" for s, m in here)
+    return True
+
+
+def _unread_by_engine(reading: FileReading, why: str) -> list[NotAnalysed]:
+    surface = surface_of(reading.path)
+    if surface is None or not imports_by_name(surface, reading.source or ""):
+        return []
+    return [NotAnalysed(reading.path, None, f"it imports by name, and semgrep could not read it: {why}")]
+
+
+def _is_read(path: str) -> bool:
+    return bool(extractors_for(path, ""))

@@ -1,0 +1,156 @@
+"""Files that an engine reads as a whole.
+
+Two reasons: a file imports by a name that is worked out at run time, which only constant propagation can follow; or a
+second opinion on the static imports is wanted, from a parser that shares nothing with the extractors.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final
+
+from aegis.gates.scan.catalogue import Catalogue
+from aegis.gates.scan.match import Answer, Seen, WholeFile, statement_text
+from aegis.gates.scan.model import Entry, Statement, Surface
+from aegis.gates.scan.read import FileReading
+
+_SURFACES: Final[Mapping[str, Surface]] = {
+    **dict.fromkeys((".py", ".pyw"), "python"),
+    **dict.fromkeys((".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx"), "npm"),
+    ".go": "go",
+    ".java": "java",
+}
+_BY_NAME: Final[Mapping[Surface, re.Pattern[str]]] = {
+    # A call whose first argument does not begin with a plain string: what the extractors leave to the engine.
+    "python": re.compile(
+        r"\b(?:import_module|__import__|find_spec|resolve_name|run_module)\s*\(\s*(?![\"'\s)]|[rRuU]?[\"'])"
+        r"|\b(?:import_module|__import__)\s*\([^()]*[\"']\s*[+%]"
+        r"|\bimport_module\s+as\b|=\s*(?:importlib\.)?(?:import_module|__import__)\b"
+    ),
+    "npm": re.compile(
+        r"\b(?:require|import)\s*\(\s*(?![\"'`\s)])|\b(?:require|import)\s*\(\s*[\"'`][^\"'`]*[\"'`]\s*\+"
+    ),
+    "java": re.compile(r"\b(?:forName|loadClass)\s*\(\s*(?![\"\s)])|\b(?:forName|loadClass)\s*\(\s*\"[^\"]*\"\s*\+"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A statement that two engines read differently."""
+
+    path: str
+    line: int
+    provider: str
+    seen_by: str
+    """Which reading sees a use where the other does not."""
+
+
+def whole_files(readings: Iterable[FileReading], *, side: str, every: bool) -> list[WholeFile]:
+    """The files to be read as a whole: those that import by name, or every one for a second opinion."""
+    chosen = []
+    for reading in readings:
+        surface = surface_of(reading.path)
+        if surface is None or reading.source is None:
+            continue
+        if every or imports_by_name(surface, reading.source):
+            chosen.append(WholeFile(f"{side}:{reading.path}", surface, reading.source))
+    return chosen
+
+
+def imports_by_name(surface: Surface, source: str) -> bool:
+    """Whether the file imports something by a name that is no literal."""
+    pattern = _BY_NAME.get(surface)
+    return pattern is not None and pattern.search(source) is not None
+
+
+def dynamic_statements(
+    answer: Answer, readings: Iterable[FileReading], *, side: str, catalogue: Catalogue
+) -> Iterator[tuple[str, Statement, Entry]]:
+    """Imports by name that only the engine found: path, statement, and what they import."""
+    by_key = {f"{side}:{reading.path}": reading for reading in readings}
+    told: set[tuple[str, int, str]] = set()
+    for seen in answer.seen:
+        reading = by_key.get(seen.key)
+        if seen.kind != "dynamic" or reading is None:
+            continue
+        surface = surface_of(reading.path) or "python"
+        name = (seen.name or "").strip("\"'`").rstrip(".")
+        entry = catalogue.match(surface, name) or Entry(seen.provider, surface, name, "sdk")
+        place = (reading.path, seen.line, entry.provider)
+        if place in told or _known(reading, seen, catalogue):
+            continue
+        told.add(place)
+        text = statement_text(surface, name or seen.provider)
+        yield reading.path, Statement(seen.line, 1, surface, "dynamic", name, text), entry
+
+
+def _known(reading: FileReading, seen: Seen, catalogue: Catalogue) -> bool:
+    """Whether an extractor found the same import itself."""
+    here = (s for s in reading.statements if s.line == seen.line and s.form in {"dynamic", "import", "mock"})
+    return any((e := catalogue.match(s.surface, s.name)) is not None and e.provider == seen.provider for s in here)
+
+
+def second_opinions(
+    answer: Answer, readings: Sequence[FileReading], *, side: str, catalogue: Catalogue
+) -> Iterator[Disagreement]:
+    """Where semgrep on the whole file, or Python's own parser, sees other static imports than the extractors."""
+    semgrep: dict[str, set[tuple[int, str]]] = {}
+    for seen in answer.seen:
+        if seen.kind == "slice":
+            semgrep.setdefault(seen.key, set()).add((seen.line, seen.provider))
+    for reading in readings:
+        surface = surface_of(reading.path)
+        if surface is None or reading.source is None:
+            continue
+        ours = _static(reading, surface, catalogue)
+        key = f"{side}:{reading.path}"
+        if key not in answer.unread:
+            yield from _compare(reading.path, ours, semgrep.get(key, set()), "semgrep")
+        if surface == "python" and (parsed := _by_ast(reading.source, catalogue)) is not None:
+            yield from _compare(reading.path, ours, parsed, "ast")
+
+
+def _static(reading: FileReading, surface: Surface, catalogue: Catalogue) -> set[tuple[int, str]]:
+    """Line and provider of each static import that the extractors found."""
+    found = set()
+    for statement in reading.statements:
+        if statement.surface == surface and statement.form in {"import", "type-only"}:
+            entry = catalogue.match(statement.surface, statement.name)
+            if entry:
+                found.add((statement.line, entry.provider))
+    return found
+
+
+def _by_ast(source: str, catalogue: Catalogue) -> set[tuple[int, str]] | None:
+    """Line and provider of each static import that Python's parser finds; None where it can't parse the file."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    found = set()
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names = [node.module if alias.name == "*" else f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            entry = catalogue.match("python", name)
+            if entry and isinstance(node, (ast.Import, ast.ImportFrom)):
+                found.add((node.lineno, entry.provider))
+    return found
+
+
+def _compare(path: str, ours: set[tuple[int, str]], theirs: set[tuple[int, str]], who: str) -> Iterator[Disagreement]:
+    # One-sided on purpose: what only the extractors see (a require() is no import for semgrep's rule) is found anyway.
+    for line, provider in sorted(theirs - ours):
+        yield Disagreement(path, line, provider, who)
+
+
+def surface_of(path: str) -> Surface | None:
+    """The surface of the language that a file is written in, where the engine reads that language."""
+    return _SURFACES.get(PurePosixPath(path).suffix.lower())
