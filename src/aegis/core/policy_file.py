@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,8 @@ class LoadedPolicy:
     policy: Policy
     origin: str
     sha256: str
+    written: Mapping[str, Any]
+    """The keys that the file itself sets."""
 
 
 @dataclass(slots=True)
@@ -52,11 +55,23 @@ def parse_policy(data: bytes, *, file: str, origin: str | None = None) -> Loaded
     if isinstance(value, dict):
         # `scan:` with nothing below it is a section of defaults, not a missing one.
         value = {key: {} if key in _GATE_SECTIONS and part is None else part for key, part in value.items()}
+    policy = _convert(value, file, document)
+    return LoadedPolicy(policy, origin or file, hashlib.sha256(data).hexdigest(), value)
+
+
+def merged_policy(under: LoadedPolicy, over: LoadedPolicy, *, file: str) -> Policy:
+    """`over` laid over `under`, key by key: a key that `over` does not set keeps its value from `under`."""
+    merged = {**under.written, **over.written}
+    for key in _GATE_SECTIONS & set(merged):
+        merged[key] = {**(under.written.get(key) or {}), **(over.written.get(key) or {})}
+    return _convert(merged, file, _Document())
+
+
+def _convert(value: Any, file: str, document: _Document) -> Policy:
     try:
-        policy = msgspec.convert(value, Policy)
+        return msgspec.convert(value, Policy)
     except msgspec.ValidationError as error:
         raise _explain(str(error), file, document) from error
-    return LoadedPolicy(policy, origin or file, hashlib.sha256(data).hexdigest())
 
 
 def _invalid(file: str, mark: tuple[int, int] | None, problem: str, expected: str, remedy: str) -> UsageError:
