@@ -34,7 +34,7 @@ def render(verdict: Verdict) -> bytes:
 
 
 def _run(verdict: Verdict) -> dict[str, Any]:
-    findings = _kept(verdict.findings)
+    findings, left_out = _kept(verdict.findings)
     rules = sorted({code.id for code in CODES.values() if code.gate == verdict.gate} | {f.rule for f in findings})
     level: Level = "warning" if verdict.observe or verdict.result == "pass" else "error"
     index = {rule: number for number, rule in enumerate(rules)}
@@ -45,27 +45,28 @@ def _run(verdict: Verdict) -> dict[str, Any]:
         "automationDetails": {"id": f"aegis/{verdict.gate}/"},
         "columnKind": "unicodeCodePoints",
         "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": "The root of the repository."}}},
-        "invocations": [_invocation(verdict, len(verdict.findings) - len(findings))],
+        "invocations": [_invocation(verdict, left_out)],
         "results": [_result(finding, index[finding.rule], level) for finding in findings],
     }
     provenance = _provenance(verdict)
     return {**run, "versionControlProvenance": [provenance]} if provenance else run
 
 
-def _kept(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+def _kept(findings: tuple[Finding, ...]) -> tuple[tuple[Finding, ...], int]:
+    """What fits, ending in a result that says how many do not, and that number."""
     if len(findings) <= LIMIT:
-        return findings
+        return findings, 0
     kept = findings[: LIMIT - 1]
-    first = findings[LIMIT - 1]
+    left_out, first = len(findings) - len(kept), findings[LIMIT - 1]
     rest = Finding(
         rule="core.truncated",
-        message=f"{len(findings) - len(kept)} more findings are left out here, the first of them at this place.",
+        message=f"{left_out} more findings are left out here, the first of them at this place.",
         remedy=CODES["core.truncated"].remedy,
         fingerprint=hashlib.sha256(b"core.truncated").hexdigest(),
         path=first.path,
         line=first.line,
     )
-    return (*kept, rest)
+    return (*kept, rest), left_out
 
 
 def _driver(verdict: Verdict, rules: list[str]) -> dict[str, Any]:

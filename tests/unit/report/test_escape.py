@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from aegis.report import escape
+from tests.support import runner_commands
+from tests.support.verdicts import HOSTILE
+
+ANYTHING = st.one_of(
+    st.sampled_from(HOSTILE),
+    st.text(),
+    st.text(alphabet="`|<>&[]()!*_~@#:%\\\n\r,;=x w/.0", max_size=30),
+    st.lists(st.sampled_from(HOSTILE), max_size=4).map("".join),
+)
+MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+
+
+def shape(tokens: list[Token]) -> list[tuple[str, str]]:
+    """What a document is made of, without its words."""
+    inner = [child for token in tokens for child in (token, *(token.children or []))]
+    return [(token.type, token.content if token.type == "html_inline" else "") for token in inner]
+
+
+def words(tokens: list[Token]) -> str:
+    return "".join(child.content for token in tokens for child in token.children or [] if child.type == "text")
+
+
+class TestVisible:
+    @given(ANYTHING)
+    def test_every_character_that_acts_or_hides_is_shown_by_its_number(self, text: str) -> None:
+        shown = escape.visible(text)
+        assert not {unicodedata.category(c) for c in shown} & {"Cc", "Cf", "Cs", "Zl", "Zp"}
+        assert len(shown.splitlines()) <= 1
+
+    @pytest.mark.parametrize(
+        ("text", "shown"),
+        [
+            ("src/a b.py", "src/a b.py"),
+            ("日本語-é", "日本語-é"),
+            ("\x1b[31m", r"\x1b[31m"),
+            ("\u202egnp", r"\u202egnp"),
+            ("a\nb\tc\r", r"a\nb\tc\r"),
+            ("caf\udce9", r"caf\xe9"),
+            ("\ud800", r"\ud800"),
+            ("\U000e0041", r"\U000e0041"),
+        ],
+    )
+    def test_examples(self, text: str, shown: str) -> None:
+        assert escape.visible(text) == shown
+
+    @given(st.binary(max_size=20))
+    def test_any_file_name_can_be_written_as_utf8(self, name: bytes) -> None:
+        escape.encodable(name.decode("utf-8", "surrogateescape")).encode()
+
+
+class TestTerminal:
+    @given(ANYTHING, st.sampled_from(["", " ", "note: "]))
+    def test_never_a_command_of_the_runner(self, text: str, before: str) -> None:
+        assert runner_commands.parse(before + escape.terminal(text)) is None
+
+    def test_names_of_code_stay_as_they_are(self) -> None:
+        assert escape.terminal("std::filesystem::path") == "std::filesystem::path"
+
+
+class TestCommands:
+    @given(ANYTHING, ANYTHING)
+    def test_values_come_back_whole_and_nothing_else_does(self, path: str, message: str) -> None:
+        line = f"::error file={escape.command_property('f' + path)},line=3::{escape.command_data(message)}"
+        assert len(line.splitlines()) == 1
+        found = runner_commands.parse(line)
+        assert found is not None
+        assert found.name == "error"
+        assert set(found.properties) == {"file", "line"}
+        assert runner_commands.parse(found.data) is None or found.data.lstrip().startswith("::")
+
+    @given(st.text(alphabet="ab%,:=;0D2CA /é", min_size=1))
+    def test_a_printable_path_comes_back_exactly(self, path: str) -> None:
+        found = runner_commands.parse(f"::error file={escape.command_property(path)},line=3::x")
+        assert found is not None
+        assert found.properties == {"file": path, "line": "3"}
+
+    def test_line_breaks_of_a_message_are_kept(self) -> None:
+        assert escape.command_data("a\r\nb\nc\n") == "a%0Ab%0Ac"
+
+
+class TestMarkdown:
+    @given(ANYTHING)
+    def test_code_holds_exactly_the_text(self, text: str) -> None:
+        tokens = MARKDOWN.parse(f"x {escape.markdown_code(text)} y")
+        plain = MARKDOWN.parse("x <code>a</code> y" if text else "x <code></code> y")
+        assert shape(tokens) == shape(plain)
+        assert words(tokens) == f"x {escape.visible(text)} y"
+
+    @given(ANYTHING)
+    def test_words_are_words(self, text: str) -> None:
+        tokens = MARKDOWN.parse(f"x {escape.markdown(text)} y")
+        assert {token for token in shape(tokens) if token[0] == "html_inline"} <= {("html_inline", "<br>")}
+        assert {kind for kind, _ in shape(tokens)} <= {
+            "paragraph_open",
+            "inline",
+            "text",
+            "html_inline",
+            "paragraph_close",
+        }
+
+    @given(ANYTHING, ANYTHING)
+    def test_a_table_cell_is_never_left(self, path: str, message: str) -> None:
+        table = f"| a | b |\n| --- | --- |\n| {escape.markdown_code(path)} | {escape.markdown(message)} |\n"
+        kinds = [kind for kind, _ in shape(MARKDOWN.parse(table))]
+        assert kinds.count("td_open") == 2
+        assert kinds.count("tr_open") == 2
+        assert kinds.count("table_open") == 1
+        assert kinds[-1] == "table_close"
+
+    @pytest.mark.parametrize("text", ["@octocat", "see #1", "https://evil.example", "WWW.evil.example", "a@b.example"])
+    def test_what_github_would_link_is_kept_apart(self, text: str) -> None:
+        read = words(MARKDOWN.parse(escape.markdown(text)))
+        assert read.replace("\u200b", "") == text
+        assert not re.search(r"[@#]\w|://|www\.", read, re.IGNORECASE)
