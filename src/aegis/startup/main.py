@@ -1,4 +1,7 @@
-"""The entry point of every action and of `make venv`: `python3 -I src/aegis/startup/main.py run GATE | venv`.
+"""The entry point of every action and of `make venv`.
+
+    python3 -I src/aegis/startup/main.py run scan|all
+    python3 -I src/aegis/startup/main.py venv
 
 `-I` keeps the workspace, PYTHONPATH and the user's site-packages out; so the package's own folder is added by hand.
 """
@@ -12,13 +15,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.append(str(ROOT / "src"))
 
-from aegis.startup import surroundings  # noqa: E402 - the path above must stand first
-from aegis.startup.environment import developer_environment  # noqa: E402
-from aegis.startup.problem import StartupProblem, announce  # noqa: E402
+from aegis.startup import supervise, surroundings, tier0  # noqa: E402 - the path above must stand first
+from aegis.startup.environment import developer_environment, environment  # noqa: E402
+from aegis.startup.problem import MISCONFIGURED, StartupProblem, announce, notice  # noqa: E402
+
+LOCK_OF = {"scan": "scan", "all": "scan"}
+"""The environment in which each action's gate runs."""
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the first word says."""
+    """Do what the words say; whatever goes wrong is told and red."""
     try:
         return _dispatch(arguments)
     except StartupProblem as problem:
@@ -30,8 +36,22 @@ def _dispatch(arguments: list[str]) -> int:
     if arguments == ["venv"]:
         print(developer_environment(ROOT, cache))
         return 0
-    print("usage: python3 -I src/aegis/startup/main.py venv", file=sys.stderr)
-    return 2
+    if len(arguments) == 2 and arguments[0] == "run" and arguments[1] in LOCK_OF:
+        return _run(arguments[1], cache)
+    print("usage: main.py run scan|all\n       main.py venv", file=sys.stderr)
+    return MISCONFIGURED
+
+
+def _run(gate: str, cache: Path) -> int:
+    facts = tier0.check(gate, os.environ)
+    if facts.read_only:
+        notice(
+            "GitHub gives a run for a fork or for Dependabot a read-only token and no secrets: "
+            "findings stand in the annotations and the summary, and nothing is uploaded.",
+            os.environ,
+        )
+    place = environment(LOCK_OF[gate], ROOT, cache)
+    return supervise.run(gate, place, cache, os.environ)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,14 @@ def announce(problem: StartupProblem, environ: Mapping[str, str]) -> int:
     return problem.exit_code
 
 
+def notice(text: str, environ: Mapping[str, str]) -> None:
+    """Something that the reader should know and that stops nothing."""
+    if environ.get("GITHUB_ACTIONS") == "true":
+        print(f"::notice title=Aegis::{_data(text)}", flush=True)
+    else:
+        print(f"aegis: {text}", file=sys.stderr, flush=True)
+
+
 def _summary(problem: StartupProblem) -> str:
     cause = "the workflow's configuration" if problem.exit_code == MISCONFIGURED else "could not decide (run it again)"
     return (

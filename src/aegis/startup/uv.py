@@ -69,19 +69,20 @@ def _download(lock: Path, folder: Path, environ: Mapping[str, str]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="uv-") as temporary:
         target = Path(temporary) / "uv"
-        argv: list[str | Path] = [
+        argv = [
             *(sys.executable, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
             *("--no-cache-dir", "--no-deps", "--only-binary", ":all:", "--require-hashes", "--no-compile"),
-            *("--target", target, "-r", lock, *_certificates(environ)),
+            *("--target", str(target), "-r", str(lock)),
+            *_certificates(environ),
         ]
         process.run(argv, surroundings.for_installers(environ), what="Installing uv with pip")
         publish(target, folder)
 
 
-def _certificates(environ: Mapping[str, str]) -> tuple[str, ...]:
+def _certificates(environ: Mapping[str, str]) -> list[str]:
     """Older releases of pip know only their own certificates and do not read SSL_CERT_FILE."""
     bundle = environ.get("SSL_CERT_FILE", "")
-    return ("--cert", bundle) if bundle and not environ.get("REQUESTS_CA_BUNDLE") else ()
+    return ["--cert", bundle] if bundle and not environ.get("REQUESTS_CA_BUNDLE") else []
 
 
 def publish(built: Path, place: Path) -> None:

@@ -1,0 +1,12 @@
+"""What the environment's Python runs: the command line, imported from the action's own tree and nowhere else."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from aegis.cli.main import main
+
+sys.exit(main(sys.argv[1:]))

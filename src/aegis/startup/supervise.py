@@ -1,0 +1,114 @@
+"""Run a gate in its environment, and be red whenever it does not say by a fresh verdict what its exit code claims.
+
+A gate that is killed, crashes, prints garbage or ends with 0 and no verdict has not answered: exit code 3.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from aegis.startup import surroundings
+from aegis.startup.environment import python_of
+from aegis.startup.problem import COULD_NOT_DECIDE, MISCONFIGURED, StartupProblem
+
+_CLAIMS = {0: ("pass",), 1: ("fail",), MISCONFIGURED: ("error",), COULD_NOT_DECIDE: ("error",)}
+"""What verdict.json must say beside each exit code."""
+_GRACE_SECONDS = 6.0
+"""A gate has 5 s to write its verdict once it is told to stop; GitHub kills the step about 10 s after the first signal.
+
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-cancellation
+"""
+
+
+def run(gate: str, place: Path, cache: Path, environ: Mapping[str, str]) -> int:
+    """Run the gate and give back its exit code, or raise `StartupProblem` if it is not backed by a verdict."""
+    folder = _fresh_output(gate, cache, environ)
+    env = {**surroundings.for_gates(environ), "AEGIS_INPUT_OUTPUT": str(folder)}
+    launcher = Path(__file__).with_name("launch.py")
+    code = _run_forwarding([str(python_of(place)), "-I", "-X", "utf8", str(launcher), gate, "--github"], env)
+    said = _result(folder / "verdict.json")
+    if said is not None and said in _CLAIMS.get(code, ()):
+        return code
+    if code == MISCONFIGURED and said is None:
+        # wrong usage may leave nothing to write a verdict about; the command has said what is wrong
+        return code
+    raise _unbacked(code, said)
+
+
+def _fresh_output(gate: str, cache: Path, environ: Mapping[str, str]) -> Path:
+    """The folder for the reports, in which no verdict of an earlier run is left."""
+    wanted = environ.get("AEGIS_INPUT_OUTPUT", "")
+    try:
+        if not wanted:
+            cache.mkdir(parents=True, exist_ok=True)
+            return Path(tempfile.mkdtemp(dir=cache, prefix=f"verdict-{gate}-"))
+        folder = Path(environ.get("GITHUB_WORKSPACE") or Path.cwd()) / wanted
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "verdict.json").unlink(missing_ok=True)
+    except OSError as refused:
+        raise StartupProblem(
+            "core.output_unwritable",
+            f"The output folder {wanted!r} cannot be used: {refused.strerror}.",
+            expected="a folder that can be made and written",
+            remedy="Correct `with: output:` in the workflow, or leave it out.",
+            exit_code=MISCONFIGURED,
+        ) from refused
+    return folder
+
+
+def _run_forwarding(argv: list[str], env: Mapping[str, str]) -> int:
+    with subprocess.Popen(argv, env=dict(env)) as child, _forwarded(child):
+        return child.wait()
+
+
+@contextmanager
+def _forwarded(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Hand every signal to stop on to the gate, and end it for good if it does not heed the first."""
+    timers: list[threading.Timer] = []
+
+    def forward(number: int, _frame: FrameType | None) -> None:
+        child.send_signal(number)
+        if not timers:
+            timers.append(threading.Timer(_GRACE_SECONDS, child.kill))
+            timers[0].daemon = True
+            timers[0].start()
+
+    before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for timer in timers:
+            timer.cancel()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _result(verdict: Path) -> str | None:
+    """What verdict.json says, if it is there and is one."""
+    try:
+        found = json.loads(verdict.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return "(unreadable)"
+    result = found.get("result") if isinstance(found, dict) else None
+    return result if isinstance(result, str) else "(unreadable)"
+
+
+def _unbacked(code: int, said: str | None) -> StartupProblem:
+    ended = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    wrote = "wrote no verdict" if said is None else f"its verdict says {said!r}"
+    return StartupProblem(
+        "core.no_verdict",
+        f"The gate {ended} and {wrote}.",
+        expected="exit code 0, 1, 2 or 3 with a fresh verdict.json that says the same",
+        remedy="Run it again; report it with the job's log if it happens twice.",
+    )
