@@ -1,0 +1,70 @@
+"""Statements that were found in a piece of a file, moved to where they stand in the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from aegis.gates.scan.extract._yaml import Scalar
+from aegis.gates.scan.model import Statement, Unreadable
+
+
+def moved(
+    found: Iterable[Statement | Unreadable], line: int, column: int = 1, *, one_line: bool = False
+) -> Iterator[Statement | Unreadable]:
+    """`found` in a text whose first character stands at `line` and `column`; `one_line`: the file has it on one line."""
+    for item in found:
+        at = line if one_line else item.line + line - 1
+        if isinstance(item, Unreadable):
+            yield replace(item, line=at)
+        else:
+            yield replace(item, line=at, column=item.column + column - 1 if item.line == 1 else item.column)
+
+
+def in_scalar(
+    found: Iterable[Statement | Unreadable], scalar: Scalar, lines: list[str]
+) -> Iterator[Statement | Unreadable]:
+    """`found` in the text of a YAML scalar, placed in the file whose lines are `lines`.
+
+    A literal block keeps its lines and loses its indentation. Folded and multi-line flow scalars join lines: there the
+    statement is looked for by its first word.
+    """
+    if scalar.node.style == "|":
+        start = _first_line(scalar, lines)
+        indent = _indentation(lines[start - 1]) if start <= len(lines) else 0
+        for item in found:
+            if isinstance(item, Unreadable):
+                yield replace(item, line=item.line + start - 1)
+            else:
+                yield replace(item, line=item.line + start - 1, column=item.column + indent)
+        return
+    end = scalar.node.end_mark.line + 1
+    if scalar.line == end and not scalar.block:
+        yield from moved(found, scalar.line, scalar.column, one_line=True)
+        return
+    for item in found:
+        if isinstance(item, Unreadable):
+            yield replace(item, line=scalar.line)
+        else:
+            yield _searched(item, scalar.line, end, lines)
+
+
+def _first_line(scalar: Scalar, lines: list[str]) -> int:
+    """The line of a literal block's first character: leading empty lines belong to it."""
+    return scalar.line
+
+
+def _indentation(line: str) -> int:
+    """How many characters a line is indented."""
+    return len(line) - len(line.lstrip(" "))
+
+
+def _searched(item: Statement, first: int, last: int, lines: list[str]) -> Statement:
+    """`item` at the first place between the lines `first` and `last` that has its text's first word."""
+    word = re.escape(item.text.split(" ", 1)[0])
+    for number in range(first, min(last, len(lines)) + 1):
+        found = re.search(rf"(?<![\w.-]){word}", lines[number - 1])
+        if found:
+            return replace(item, line=number, column=found.start() + 1)
+    return replace(item, line=first, column=1)

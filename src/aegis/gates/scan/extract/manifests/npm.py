@@ -1,0 +1,156 @@
+"""npm's dependency files: package.json and the locks of npm, yarn and pnpm."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from aegis.gates.scan.extract.manifests import _json
+from aegis.gates.scan.extract.manifests._entry import Entries
+from aegis.gates.scan.model import Statement, Unreadable
+
+_SECTIONS = frozenset(
+    ("dependencies", "devDependencies", "peerDependencies", "optionalDependencies", "bundleDependencies",
+     "bundledDependencies", "overrides", "resolutions", "peerDependenciesMeta", "dependenciesMeta")
+)  # fmt: skip
+_ALIAS = re.compile(r"npm:((?:@[^/@\s]+/)?[^/@\s]+)")
+_SELECTOR = re.compile(r"(?:@[^/@\s]+/)?[^/@\s*>]+")
+
+
+def package_json(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
+    """package.json: every dependency section, overrides and resolutions, and `npm:` aliases."""
+    entries = Entries(source, wanted, "npm")
+    if not _valid_json(entries):
+        return entries.result()
+    for item in _json.items(source):
+        section = _section(item.path)
+        if section is None:
+            continue
+        if item.value is None:
+            for name in _names_of_key(item.path[-1]):
+                entries.add(item.offset, name, item.path[-1])
+        else:
+            _value(entries, item, section)
+    return entries.result()
+
+
+def _section(path: tuple[str, ...]) -> str | None:
+    """The dependency section that `path` stands in, also below `pnpm` and `workspaces.catalog`."""
+    if path[:1] == ("pnpm",) and len(path) > 2 and path[1] in ("overrides", "peerDependencyRules"):
+        return path[1]
+    if "catalog" in path[:2] or "catalogs" in path[:2]:
+        return "catalog"
+    if path and path[0] in _SECTIONS and (len(path) > 1 or path[0].startswith("bundle")):
+        return path[0]
+    return None
+
+
+def _value(entries: Entries, item: _json.Item, section: str) -> None:
+    """A version, an alias (`npm:other@1`), or an element of a list of names."""
+    assert item.value is not None
+    alias = _ALIAS.match(item.value)
+    if alias:
+        entries.add(item.offset, alias[1], f"{item.path[-1]}: {item.value}")
+    elif section.startswith("bundle"):
+        entries.add(item.offset, item.value, item.value)
+
+
+def _names_of_key(key: str) -> list[str]:
+    """The packages a key names: one, or the path of a yarn resolution (`a/**/b`) or a pnpm override (`a>b`)."""
+    return [found for found in _SELECTOR.findall(key) if found not in (".", "**")]
+
+
+_MODULES = "node_modules/"
+
+
+def package_lock(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
+    """package-lock.json, versions 1 to 3. Direct is what the root package lists; version 1 does not tell."""
+    entries = Entries(source, wanted, "npm")
+    if not wanted.search(source):
+        return []
+    if not _valid_json(entries):
+        return entries.result()
+    for item in _json.items(source):
+        path = item.path
+        if path[:1] == ("packages",) and item.value is None and len(path) == 2 and _MODULES in path[1]:
+            name = path[1].rpartition(_MODULES)[2]
+            entries.add(item.offset, name, name, direct=False)
+        elif path[:1] == ("packages",) and len(path) == 4 and _MODULES not in path[1] and path[2] in _SECTIONS:
+            _direct(entries, item)
+        elif path[:1] == ("dependencies",) and item.value is None and path[-2:-1] == ("dependencies",):
+            entries.add(item.offset, path[-1], path[-1], direct=False)
+        elif path[:1] == ("packages",) and item.value is not None and len(path) == 3 and path[2] == "name":
+            entries.add(item.offset, item.value, item.value, direct=False)
+    return entries.result()
+
+
+def _direct(entries: Entries, item: _json.Item) -> None:
+    """An entry of the root package's own sections inside a lock."""
+    if item.value is None:
+        entries.add(item.offset, item.path[-1], item.path[-1])
+        return
+    alias = _ALIAS.match(item.value)
+    if alias:
+        entries.add(item.offset, alias[1], f"{item.path[-1]}: {item.value}")
+
+
+_YARN_HEADER = re.compile(r'(?m)^(?:"[^"\n]+"|[^\s#"][^\n]*?)(?:,[^\n]*)?:[ \t]*\r?$')
+_YARN_SPEC = re.compile(r'(?:^|[,"]\s*)((?:@[^/@\s"]+/)?[^/@\s",]+)@([^,"]+)')
+
+
+def yarn_lock(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
+    """yarn.lock, classic and berry: headers name packages and aliases; all count as indirect but the workspace's own."""
+    entries = Entries(source, wanted, "npm")
+    for header in _YARN_HEADER.finditer(source):
+        for spec in _YARN_SPEC.finditer(header[0]):
+            alias = _ALIAS.match(spec[2])
+            name = alias[1] if alias else spec[1]
+            entries.add(header.start(), name, name, direct=False)
+    return entries.result()
+
+
+_PNPM_SECTION = re.compile(r"(?m)^([A-Za-z][\w]*):[ \t]*\r?$")
+_PNPM_KEY = re.compile(r"""(?m)^([ ]+)(['"]?)/?((?:@[^/@\s'"]+/)?[^/@\s'":(]+)(?:[@/][^\n]*?)?\2:""")
+
+
+def pnpm_lock(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
+    """pnpm-lock.yaml: `importers` (and, in older ones, the top level) hold what was asked for, `packages` the rest."""
+    entries = Entries(source, wanted, "npm")
+    marks = [(found.start(), found[1]) for found in _PNPM_SECTION.finditer(source)]
+    marks.append((len(source), ""))
+    for (start, section), (end, _) in zip(marks, marks[1:], strict=False):
+        direct = section in ("importers", "catalogs", "overrides") or section in _SECTIONS
+        if direct or section in ("packages", "snapshots"):
+            for key in _PNPM_KEY.finditer(source, start, end):
+                if direct or len(key[1]) == 2:
+                    entries.add(key.start(3), key[3], key[3], direct=direct)
+    if not entries.found and wanted.search(source) and not any(name for _, name in marks):
+        entries.unreadable(0, "a pnpm lock without any section")
+    return entries.result()
+
+
+def pnpm_workspace(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
+    """pnpm-workspace.yaml: catalogs and overrides."""
+    entries = Entries(source, wanted, "npm")
+    inside, offset = False, 0
+    for line in source.splitlines(keepends=True):
+        top = re.match(r"(\w+):", line)
+        if top:
+            inside = top[1] in ("catalog", "catalogs", "overrides")
+        key = re.match(r"""[ ]+['"]?((?:@[^/@\s'"]+/)?[^/@\s'":]+)['"]?\s*:\s*['"]?(\S*)""", line) if inside else None
+        if key:
+            alias = _ALIAS.match(key[2])
+            entries.add(offset + key.start(1), alias[1] if alias else key[1], line)
+        offset += len(line)
+    return entries.result()
+
+
+def _valid_json(entries: Entries) -> bool:
+    """Whether the text is JSON as npm reads it; says so if it is not and could hide something."""
+    try:
+        json.loads(entries.source.lstrip("\ufeff"), strict=False)
+    except (ValueError, RecursionError) as error:
+        if entries.wanted.search(entries.source):
+            entries.unreadable(0, f"not valid JSON: {error}")
+        return False
+    return True

@@ -1,0 +1,496 @@
+"""Shell scripts, and shell text inside makefiles, justfiles, Jenkinsfiles, workflows and Dockerfiles.
+
+Every command at a command position is a `Statement`, whatever wraps it (`sudo`, `env`, `xargs`, `timeout` …). Code for another
+interpreter (`python -c "…"`, a here-document for `bash`) is read by that language's extractor and is `embedded`. Installing a
+distribution (`pip install boto3`) declares it: form `manifest`. Running an image (`docker run amazon/aws-cli`) names it: form `image`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+
+from aegis.gates.scan.extract import _shell_lexer as lexer
+from aegis.gates.scan.extract._place import Places, one_line
+from aegis.gates.scan.extract._shell_lexer import Command, Word
+from aegis.gates.scan.model import Form, Statement, Surface, Unreadable
+
+_EMBEDDING_DEPTH = 6
+"""Shell in shell in shell: `bash -c "bash -c …"` beyond this is told, not followed."""
+
+_SHELLS = frozenset(("sh", "bash", "zsh", "ksh", "dash", "ash"))
+_PYTHON = re.compile(r"(?:python|pypy)[\d.]*(?:\.exe)?|ipython")
+_NODE = frozenset(("node", "nodejs", "bun", "deno"))
+
+_WRAPPERS: dict[str, tuple[str, int]] = {
+    # name: (options that take the next word, words of its own before the command)
+    "sudo": ("-u -g -h -p -C -r -t -T -U -D -R --user --group --host --prompt --chdir", 0),
+    "doas": ("-u -C", 0),
+    "env": ("-u -C -S --unset --chdir", 0),
+    "xargs": ("-n -I -P -L -d -s -E -a --max-args --max-procs --delimiter --arg-file --max-lines", 0),
+    "parallel": ("-j -I -a --jobs --colsep --delay --retries --timeout", 0),
+    "time": ("-f -o --format --output", 0),
+    "nohup": ("", 0),
+    "setsid": ("", 0),
+    "exec": ("-a", 0),
+    "command": ("", 0),
+    "builtin": ("", 0),
+    "nice": ("-n --adjustment", 0),
+    "ionice": ("-c -n -p", 0),
+    "stdbuf": ("-i -o -e", 0),
+    "timeout": ("-k -s --kill-after --signal", 1),
+    "chroot": ("--userspec --groups", 1),
+    "gosu": ("", 1),
+    "su-exec": ("", 1),
+    "watch": ("-n --interval", 0),
+    "flock": ("-w -E --timeout", 1),
+    "unbuffer": ("", 0),
+    "retry": ("-t -d -n --tries --delay --times", 0),
+    "chronic": ("", 0),
+    "tini": ("", 0),
+    "dumb-init": ("", 0),
+    "then": ("", 0),
+    "do": ("", 0),
+    "else": ("", 0),
+    "caffeinate": ("-t -w", 0),
+    "winpty": ("", 0),
+    "noglob": ("", 0),
+    "busybox": ("", 0),
+    "chpst": ("-u -U -b -d -n -l -L -m -o -p -f -c", 0),
+    "aws-vault exec": ("", 0),
+}
+_WRAPPER_OPTIONS = {name: (frozenset(options.split()), own) for name, (options, own) in _WRAPPERS.items()}
+
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(?:\[[^\]]*\])?\+?=")
+_KEYWORD_COMMANDS = frozenset(("for", "select", "case", "function", "[", "[[", "test", ":"))
+_SAFE_NAME = re.compile(r"[^\s]+")
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One text that is read, and where its first character stands in the file."""
+
+    source: str
+    places: Places
+    wanted: re.Pattern[str]
+    depth: int = 0
+    found: list[Statement | Unreadable] = field(default_factory=list)
+
+    def add(self, offset: int, surface: Surface, form: Form, name: str, text: str) -> None:
+        """Keep a statement whose name is wanted."""
+        if self.wanted.search(name):
+            line, column = self.places.at(offset)
+            self.found.append(Statement(line, column, surface, form, name, one_line(text)))
+
+
+def extract(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
+    """Every command, embedded import, installed distribution and image of a shell script."""
+    if not wanted.search(source):
+        return []
+    return _sorted(_read(source, wanted, 0))
+
+
+def _read(source: str, wanted: re.Pattern[str], depth: int) -> list[Statement | Unreadable]:
+    """The same without an order, `depth` texts deep."""
+    walk = _Walk(source, Places(source), wanted, depth)
+    script = lexer.read(source)
+    for command in script.commands:
+        _command(walk, command)
+    for offset, why in script.trouble:
+        if wanted.search(source, offset):
+            walk.found.append(Unreadable(walk.places.line(offset), why))
+    return walk.found
+
+
+def _sorted(found: list[Statement | Unreadable]) -> list[Statement | Unreadable]:
+    """By place, each once."""
+    return sorted(dict.fromkeys(found), key=lambda item: (item.line, item.column if isinstance(item, Statement) else 0))
+
+
+def _command(walk: _Walk, command: Command) -> None:
+    """What one simple command uses."""
+    words = _unwrapped(walk, command.words)
+    if not words:
+        _fed(walk, command, "")
+        return
+    program = _program(words[0])
+    if program:
+        _named(walk, command, words, program)
+    _fed(walk, command, program)
+
+
+def _unwrapped(walk: _Walk, words: list[Word]) -> list[Word]:
+    """The words from the program on: assignments, keywords and wrapping commands are taken away."""
+    index = 0
+    while index < len(words):
+        word = words[index]
+        if word.spread or (_ASSIGNMENT.match(word.text) and not word.body >= 0):
+            index += 1
+            continue
+        wrapper = _WRAPPER_OPTIONS.get(_program(word))
+        if wrapper is None:
+            break
+        options, own = wrapper
+        if _program(word) == "command" and index + 1 < len(words) and words[index + 1].text in ("-v", "-V", "-pv"):
+            return []
+        index = _past_options(words, index + 1, options, own)
+    return words[index:]
+
+
+def _past_options(words: list[Word], index: int, options: frozenset[str], own: int) -> int:
+    """The index after a wrapper's options, their values, assignments, and the words that are its own."""
+    while index < len(words):
+        text = words[index].text
+        if text == "--":
+            index += 1
+            break
+        if text.startswith("-") and len(text) > 1:
+            index += 2 if text in options else 1
+        elif _ASSIGNMENT.match(text):
+            index += 1
+        else:
+            break
+    return index + own
+
+
+def _program(word: Word) -> str:
+    """The program that a word at command position runs: no folder, no `.exe`; empty if it is not known."""
+    text = word.text
+    if word.expanded:
+        head, slash, tail = text.rpartition("/")
+        if not slash or len(word.literal) > len(head) or word.literal == text:
+            return ""
+        text = tail
+    name = text.rpartition("/")[2].rpartition("\\")[2]
+    return re.sub(r"\.(?:exe|cmd|bat)$", "", name)
+
+
+def _named(walk: _Walk, command: Command, words: list[Word], program: str) -> None:
+    """A command whose program is known."""
+    if program in _KEYWORD_COMMANDS:
+        return
+    inner = _inner_shell(program, words)
+    if inner is not None:
+        _embedded_shell(walk, inner)
+        return
+    name = _name(words, program)
+    text = walk.source[words[0].offset : command.end]
+    code = _inline_code(program, words)
+    if code is not None:
+        language, word = code
+        _embedded(walk, language, word.text, word.body if word.body >= 0 else word.offset)
+    for surface, form, target, place in _declared(program, words):
+        walk.add(place, surface, form, target, text)
+    walk.add(words[0].offset, "command", "command", name, text)
+
+
+def _name(words: list[Word], program: str) -> str:
+    """The words of the command up to the first expansion."""
+    names = [program]
+    for word in words[1:]:
+        if word.expanded or not word.text or "\n" in word.text:
+            break
+        names.append(word.text)
+    return " ".join(" ".join(names).split())[:200]
+
+
+def _inner_shell(program: str, words: list[Word]) -> Word | None:
+    """The word that is shell text itself: of `bash -c`, `eval`, `trap`, `alias`, `su -c`, `ssh host`."""
+    if program in _SHELLS or program == "su":
+        for index, word in enumerate(words[1:], 1):
+            if re.fullmatch(r"-[a-z]*c", word.text) or word.text == "--command":
+                return words[index + 1] if index + 1 < len(words) else None
+            if not word.text.startswith(("-", "+")) and program != "su":
+                return None
+    if program in ("eval", "trap") and len(words) > 1 and (program == "trap" or words[1].quoted):
+        return words[1]
+    return None
+
+
+def _embedded_shell(walk: _Walk, word: Word) -> None:
+    """Shell text inside a word."""
+    _embedded(walk, "shell", word.text, word.body if word.body >= 0 else word.offset)
+
+
+_EVAL_OPTIONS: dict[str, tuple[str, frozenset[str]]] = {
+    "python": ("python", frozenset(("-c",))),
+    "node": ("javascript", frozenset(("-e", "--eval", "-p", "--print", "eval"))),
+}
+
+
+def _inline_code(program: str, words: list[Word]) -> tuple[str, Word] | None:
+    """The word that is code of another language, and which."""
+    kind = "python" if _PYTHON.fullmatch(program) else "node" if program in _NODE else ""
+    if not kind and program in ("uv", "poetry", "pipenv", "hatch", "pdm", "conda", "mamba", "rye"):
+        for index, word in enumerate(words[1:-1], 1):
+            if _PYTHON.fullmatch(word.text):
+                return _inline_code("python", words[index:])
+    if not kind:
+        return None
+    language, options = _EVAL_OPTIONS[kind]
+    for index, word in enumerate(words[1:], 1):
+        if word.text in options or (kind == "python" and re.fullmatch(r"-[A-Za-z]*c", word.text)):
+            return (language, words[index + 1]) if index + 1 < len(words) else None
+        if not word.text.startswith("-"):
+            return None
+    return None
+
+
+def _fed(walk: _Walk, command: Command, program: str) -> None:
+    """Here-documents that an interpreter reads, also through a pipe (`cat <<EOF | bash`)."""
+    if not command.heredocs:
+        return
+    words = _unwrapped(walk, command.words)
+    target = _interpreter(program, words)
+    if target is None and program in ("cat", "tee", "envsubst", "sed") and command.piped_into is not None:
+        piped = _unwrapped(walk, command.piped_into.words)
+        target = _interpreter(_program(piped[0]), piped) if piped else None
+    if target is None and program in ("cat", "tee"):
+        target = _written(walk, command)
+    if target is None:
+        return
+    for heredoc in command.heredocs:
+        _embedded(walk, target, heredoc.text, heredoc.offset)
+
+
+def _interpreter(program: str, words: list[Word]) -> str | None:
+    """The language that a program reads from its standard input."""
+    if program in _SHELLS or program in ("ssh",):
+        return "shell"
+    if _PYTHON.fullmatch(program):
+        return "python"
+    if program in _NODE:
+        return "javascript"
+    if program in ("docker", "podman", "kubectl", "uv", "poetry", "srun", "lxc", "vagrant") and words:
+        for word in words[1:]:
+            last = word.text.rpartition("/")[2]
+            if last in _SHELLS:
+                return "shell"
+            if _PYTHON.fullmatch(last):
+                return "python"
+    return None
+
+
+_WRITTEN = re.compile(r">>?[ \t]*[\"']?([^\s\"'<>|;&]+)")
+
+
+def _written(walk: _Walk, command: Command) -> str | None:
+    """The language of a file that `cat <<EOF > name` writes, by its suffix."""
+    start = command.words[0].offset if command.words else 0
+    line = walk.source[start : command.end]
+    targets = [found[1] for found in _WRITTEN.finditer(line)] + [word.text for word in command.words[1:]]
+    for target in targets:
+        suffix = target.rpartition(".")[2].lower()
+        if suffix in ("sh", "bash"):
+            return "shell"
+        if suffix == "py":
+            return "python"
+        if suffix in ("js", "mjs", "cjs", "ts"):
+            return "javascript"
+    return None
+
+
+def _embedded(walk: _Walk, language: str, text: str, offset: int) -> None:
+    """Code inside this text, read by its own extractor."""
+    if not walk.wanted.search(text):
+        return
+    line, column = walk.places.at(offset)
+    if language == "shell":
+        if walk.depth >= _EMBEDDING_DEPTH:
+            walk.found.append(Unreadable(line, "shell text nested too deeply"))
+            return
+        inner = _read(text, walk.wanted, walk.depth + 1)
+    else:
+        module = import_module(f"aegis.gates.scan.extract.{language}")
+        inner = module.extract(text, walk.wanted, None)
+    for item in inner:
+        if isinstance(item, Unreadable):
+            walk.found.append(Unreadable(item.line + line - 1, item.why))
+            continue
+        form: Form = "embedded" if language != "shell" else item.form
+        moved = item.column + column - 1 if item.line == 1 else item.column
+        walk.found.append(replace(item, line=item.line + line - 1, column=moved, form=form))
+
+
+# What a command installs or runs.
+
+_PIP_VALUES = frozenset(
+    "-r -c -e -i -t -f --requirement --constraint --editable --index-url --extra-index-url --target --find-links --python "
+    "--platform --prefix --root --src --cache-dir --proxy --timeout --retries --trusted-host --upgrade-strategy "
+    "--python-version --implementation --abi --no-binary --only-binary --log --cert --client-cert --progress-bar -p -d "
+    "--dest --group --extra --channel -n --name".split()
+)
+_NPM_VALUES = frozenset("--registry --prefix -w --workspace --cwd --filter -C --dir --tag --loglevel --cache".split())
+_PYPI_INSTALL: tuple[tuple[str, ...], ...] = (
+    ("pip", "install"), ("pip3", "install"), ("pip", "download"), ("pip", "wheel"), ("pipx", "install"), ("pipx", "run"),
+    ("uv", "pip", "install"), ("uv", "add"), ("uv", "tool", "install"), ("uv", "tool", "run"), ("uvx",),
+    ("poetry", "add"), ("pdm", "add"), ("pipenv", "install"), ("conda", "install"), ("mamba", "install"),
+    ("micromamba", "install"), ("rye", "add"), ("easy_install",),
+)  # fmt: skip
+_NPM_INSTALL: tuple[tuple[str, ...], ...] = (
+    ("npm", "install"), ("npm", "i"), ("npm", "add"), ("npm", "ci"), ("yarn", "add"), ("yarn", "global", "add"),
+    ("pnpm", "add"), ("pnpm", "install"), ("pnpm", "i"), ("bun", "add"), ("bun", "install"), ("npx",), ("bunx",), ("pnpm", "dlx"),
+    ("yarn", "dlx"), ("npm", "exec"),
+)  # fmt: skip
+_GO_INSTALL: tuple[tuple[str, ...], ...] = (("go", "get"), ("go", "install"), ("go", "run"))
+_IMAGE_RUN: tuple[tuple[str, ...], ...] = tuple(
+    (engine, *verb)
+    for engine in ("docker", "podman", "nerdctl")
+    for verb in (("run",), ("pull",), ("create",), ("container", "run"), ("image", "pull"))
+)
+_IMAGE_VALUES = frozenset(
+    "-v -e -w -u -p -h -l -m -a -c --name --volume --env --workdir --user --publish --network --net --entrypoint --env-file --mount "
+    "--platform --label --hostname --memory --cpus --cpu-shares --add-host --dns --restart --log-driver --log-opt --link --gpus "
+    "--volumes-from --cap-add --cap-drop --device --ulimit --shm-size --tmpfs --pull --security-opt --pid --ipc --cidfile "
+    "--stop-signal --runtime --userns --health-cmd --expose --ip --arch --os --authfile".split()
+)
+_VERSIONED_PYTHON = re.compile(r"(?:pip|python)[\d.]+")
+_PYPI_NAME = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?:\[[^\]]*\])?(?:$|[<>=!~;@ ])")
+_NPM_NAME = re.compile(r"((?:@[\w.-]+/)?[\w.-]+)(?:@(?:npm:((?:@[\w.-]+/)?[\w.-]+))?.*)?$")
+_GO_NAME = re.compile(r"([\w.-]+\.[a-z]+/[^@\s]+?)(?:/?\.\.\.)?(?:@.*)?$")
+
+
+def _declared(program: str, words: list[Word]) -> Iterator[tuple[Surface, Form, str, int]]:
+    """The packages and images that a command line asks for."""
+    if _PYTHON.fullmatch(program) and len(words) > 2 and words[1].text == "-m":
+        program, words = words[2].text, words[2:]
+    if _VERSIONED_PYTHON.fullmatch(program):
+        program = "pip"
+    for operand in _operands(program, words, _PYPI_INSTALL, _PIP_VALUES):
+        found = _PYPI_NAME.match(operand.literal)
+        if found and "/" not in found[0]:
+            yield "pypi", "manifest", found[1], operand.offset
+    for operand in _operands(program, words, _NPM_INSTALL, _NPM_VALUES):
+        package = _NPM_NAME.match(operand.literal)
+        if package:
+            yield "npm", "manifest", package[2] or package[1], operand.offset
+    for operand in _operands(program, words, _GO_INSTALL, frozenset(("-o", "-C", "-mod", "-modfile", "-tags"))):
+        module = _GO_NAME.match(operand.literal)
+        if module:
+            yield "go", "manifest", module[1], operand.offset
+    for operand in list(_operands(program, words, _IMAGE_RUN, _IMAGE_VALUES))[:1]:
+        yield "image", "image", operand.literal, operand.offset
+
+
+def _operands(
+    program: str, words: list[Word], verbs: tuple[tuple[str, ...], ...], values: frozenset[str]
+) -> Iterator[Word]:
+    """The operands of a command that begins with one of `verbs`, options and their values left out."""
+    if not any(verb[0] == program for verb in verbs):
+        return
+    plain: list[Word] = []
+    skip = False
+    for word in words[1:]:
+        if skip:
+            skip = False
+        elif word.text.startswith("-") and word.text != "-":
+            skip = word.text in values
+        else:
+            plain.append(word)
+    spoken = (program, *(word.text for word in plain))
+    best = max((len(verb) for verb in verbs if spoken[: len(verb)] == verb), default=0)
+    if best:
+        yield from plain[best - 1 :]
+
+
+# Shell text inside other files. The text around it is blanked, so that every place stays what it is.
+
+_RECIPE_EXPANSION = re.compile(r"\$\$|\$[({]")
+
+
+def makefile(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
+    """Recipes of a makefile, and its `$(shell …)` calls."""
+    if not wanted.search(source):
+        return []
+    kept: list[str] = []
+    recipe = False
+    for line in source.splitlines(keepends=True):
+        continued = bool(kept) and recipe and kept[-1].rstrip("\r\n").endswith("\\")
+        recipe = line.startswith("\t") or continued
+        kept.append(_recipe_line(line, continued=continued) if recipe else _shell_calls(line))
+    return extract("".join(kept), wanted, last_line)
+
+
+def _recipe_line(line: str, *, continued: bool) -> str:
+    """A recipe's line as the shell gets it: `$$` is `$`, make's own expansions are parameters."""
+    if not continued:
+        line = re.sub(r"^\t[ \t]*[@+-]+", lambda found: " " * len(found[0]), line)
+    result: list[str] = []
+    position, closers = 0, 0
+    for found in re.finditer(r"\$\$|\$\(shell |\$\(|\$\{|\$[@<^+?*%|]|\(|\)", line):
+        result.append(line[position : found.start()])
+        position = found.end()
+        text = found[0]
+        if text == "$$":
+            result.append("\\\n"[0:0] + "$")
+            result.append("")
+        elif text == "$(":
+            closers += 1
+            result.append("${")
+        elif text == ")" and closers:
+            closers -= 1
+            result.append("}")
+        else:
+            result.append(text)
+    return "".join(result) + line[position:]
+
+
+def _shell_calls(line: str) -> str:
+    """The line with only its `$(shell …)` calls and `!=` commands left."""
+    start = line.find("$(shell ")
+    if start < 0:
+        return re.sub(r"[^\r\n]", " ", line)
+    return " " * start + "$(" + " " * 6 + line[start + 8 :]
+
+
+def justfile(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
+    """Recipes of a justfile: its indented lines."""
+    kept = []
+    for line in source.splitlines(keepends=True):
+        if line[:1] not in (" ", "\t"):
+            kept.append(re.sub(r"[^\r\n]", " ", line))
+            continue
+        line = re.sub(r"^\s+[@-]+", lambda found: " " * len(found[0]), line)
+        kept.append(re.sub(r"\{\{[^}\n]*\}\}", lambda found: "${" + "_" * (len(found[0]) - 3) + "}", line))
+    return extract("".join(kept), wanted, last_line)
+
+
+_GROOVY_STEP = re.compile(
+    r"\b(?:sh|bat|powershell|pwsh)\b[ \t]*\(?[ \t]*(?:[\w\s:,]*?\bscript[ \t]*:[ \t]*)?(?P<quote>\"\"\"|'''|\"|')"
+)
+
+
+def jenkinsfile(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
+    """`sh` and `bat` steps of a Jenkins pipeline."""
+    kept: list[str] = []
+    position = 0
+    for found in _GROOVY_STEP.finditer(source):
+        if found.start() < position:
+            continue
+        end = source.find(found["quote"], found.end())
+        end = len(source) if end < 0 else end
+        kept.append(re.sub(r"[^\r\n]", " ", source[position : found.end()]))
+        kept.append(source[found.end() : end])
+        kept.append("\n" if end < len(source) else "")
+        position = min(end + 1, len(source))
+    return extract("".join(kept), wanted, last_line)
+
+
+# For extractors of files that hold shell text or the words of a command.
+
+
+def embedded(language: str, text: str, wanted: re.Pattern[str]) -> list[Statement | Unreadable]:
+    """Code of another language that stands in a file, as form `embedded`."""
+    walk = _Walk(text, Places(text), wanted)
+    _embedded(walk, language, text, 0)
+    return _sorted(walk.found)
+
+
+def from_words(words: list[str], wanted: re.Pattern[str]) -> list[Statement | Unreadable]:
+    """A command that is given as a list of words (an exec form), all of it at line 1."""
+    walk = _Walk(" ".join(words), Places(""), wanted)
+    command = Command([Word(0, text, text) for text in words], end=sum(map(len, words)) + len(words))
+    _command(walk, command)
+    return _sorted(walk.found)
