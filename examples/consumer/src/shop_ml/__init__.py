@@ -1,0 +1,1 @@
+"""Scores products for the shop's search page."""

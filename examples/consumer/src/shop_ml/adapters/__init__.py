@@ -1,0 +1,1 @@
+"""The ports, fulfilled: one module for each provider."""
