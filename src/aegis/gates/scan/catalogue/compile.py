@@ -8,9 +8,10 @@ from __future__ import annotations
 import datetime
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import yaml
@@ -25,6 +26,8 @@ HERE = Path(__file__).parent
 
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
 Literal_ = Annotated[str, Meta(pattern=r"^[^\s*][^*]*\*?$", max_length=200)]
+Format = Literal["azure-csv", "github-folders"]
+"""How a source is read: a table with the column `Package`, or GitHub's listing of a folder."""
 Literals = tuple[Literal_, ...]
 
 
@@ -37,6 +40,11 @@ class Source(_Closed, frozen=True):
 
     url: Annotated[str, Meta(pattern="^https://")]
     what: Text
+    lists: Surface | Literal["client"] | None = None
+    """What the source lists, where a program can compare it; `client` is a name of `services.names`."""
+    format: Format | None = None
+    prefix: str = ""
+    """What the source leaves out at the start of each name."""
 
 
 class Names(_Closed, frozen=True):
@@ -55,6 +63,8 @@ class Services(_Closed, frozen=True):
 
     templates: dict[Surface, tuple[Text, ...]] = field(default_factory=dict)
     """Names with `{service}` where the service stands and `{any}` for a segment that says nothing."""
+    closed: bool = False
+    """Only `names` are services; what else a template finds (`aws configure`) is none."""
     names: dict[Text, tuple[Text, ...]] = field(default_factory=dict)
     """Service as clients call it, with the other spellings that templates find."""
 
@@ -82,9 +92,24 @@ def _read(path: Path) -> Provider:
         provider = msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), Provider)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise _invalid(path, str(error)) from error
-    if provider.provider != path.stem:
-        raise _invalid(path, f"it is about '{provider.provider}', but its name says '{path.stem}'")
+    if problem := next(_contradictions(path, provider), None):
+        raise _invalid(path, problem)
     return provider
+
+
+def _contradictions(path: Path, provider: Provider) -> Iterator[str]:
+    """What the types alone cannot say."""
+    if provider.provider != path.stem:
+        yield f"it is about '{provider.provider}', but its name says '{path.stem}'"
+    for surface, names in provider.surfaces.items():
+        spelt = Counter(normalise(surface, literal) for literal in (*literals_of(names), *names.exclude))
+        yield from (f"{surface}: '{literal}' is listed twice" for literal, times in spelt.items() if times > 1)
+    owners: dict[str, str] = {}
+    for name, others in provider.services.names.items():
+        for spelling in {squash(each) for each in (name, *others)}:
+            if spelling in owners:
+                yield f"services: '{spelling}' belongs to both '{owners[spelling]}' and '{name}'"
+            owners[spelling] = name
 
 
 def _invalid(path: Path, problem: str) -> UsageError:
@@ -116,6 +141,7 @@ def _compile(provider: Provider) -> dict[str, Any]:
             for surface, templates in sorted(provider.services.templates.items())
         },
         "services": _services(provider.services.names),
+        "closed": provider.services.closed,
     }
 
 

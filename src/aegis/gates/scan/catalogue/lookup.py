@@ -125,7 +125,8 @@ class Catalogue:
         for template in templates:
             if found := template.match(name):
                 service = squash(found["service"])
-                return cast("str", self._compiled[provider]["services"].get(service, service))
+                compiled = self._compiled[provider]
+                return cast("str | None", compiled["services"].get(service, None if compiled["closed"] else service))
         return None
 
 

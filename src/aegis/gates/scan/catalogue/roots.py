@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from itertools import product
 
 from aegis.gates.scan.catalogue.names import normalise
 from aegis.gates.scan.model import Surface
@@ -17,52 +16,15 @@ from aegis.gates.scan.model import Surface
 UNFILTERED: frozenset[Surface] = frozenset({"command", "scheme"})
 """Surfaces without roots: command lines have their own, and a scheme counts only beside another hit."""
 
-_WORD = re.compile(r"[A-Za-z0-9]+")
-_WEAK = frozenset(
-    {
-        "com",
-        "io",
-        "org",
-        "dev",
-        "github",
-        "software",
-        "aws",
-        "go",
-        "cloud",
-        "sdk",
-        "api",
-        "client",
-        "blob",
-        "hashicorp",
-        "public",
-        "ecr",
-        "actions",
-        "gcr",
-        "ghcr",
-        "mcr",
-        "airflow",
-        "providers",
-        "python",
-        "apache",
-        "microsoft",
-        "amazon",
-        "smart",
-        "open",
-        "cli",
-        "crypto",
-        "sam",
-        "oracle",
-    }
-)
-"""Words too common in any repository to find candidates by, unless a literal has nothing better."""
+STEMS = (
+    "adal", "aioboto", "amazon", "applicationinsights", "aws", "azure", "bedrock", "bigquery", "bmc", "boto", "dynamo", "firebase", "gcloud", "gcp",
+    "gcs", "gocloud", "google", "msal", "oci", "oracle", "s3", "sagemaker", "smithy", "sqs", "vertex",
+    "windowsazure",
+)  # fmt: skip
+"""Words that stand for many literals and for little else; a literal without one is found by its longest segment."""
 
-
-def candidates(surface: Surface, literal: str) -> list[str]:
-    """The tokens that may stand for a literal: its strong words, else its strong segments, else its last segment."""
-    name = normalise(surface, literal.removesuffix("*")).rstrip("-_")
-    segments = [name] if surface == "terraform" else re.split(r"[./:@ ]+", name.strip("@"))
-    strong = [word for segment in segments for word in _WORD.findall(segment) if word.lower() not in _WEAK]
-    return strong or [segment for segment in segments if segment.lower() not in _WEAK] or segments[-1:]
+_JOINTS = re.compile(r"[./:@ ]+")
+_DISTRIBUTION_JOINTS = ("-", "_", ".")
 
 
 def covers(root: str, text: str) -> bool:
@@ -71,38 +33,50 @@ def covers(root: str, text: str) -> bool:
 
 
 def surface_roots(surface: Surface, literals: Iterable[str]) -> list[str]:
-    """A small set of tokens that covers these literals of one surface: the one that covers most first."""
-    names = {literal: normalise(surface, literal.removesuffix("*")) for literal in literals}
-    tokens = {literal: candidates(surface, literal) for literal in names}
-    open_, chosen = set(names), set[str]()
-    reach = {
-        token: {each for each in names if covers(token, names[each])}
-        for token in {token for found in tokens.values() for token in found}
-    }
-    while open_:
-        best = max(reach, key=lambda token: (len(reach[token] & open_), len(token), token))
-        chosen.add(best)
-        open_ -= reach[best]
-    return _without_covered(spelling for token in chosen for spelling in _spellings(surface, token))
+    """A small set of tokens that covers these literals of one surface."""
+    names = sorted({normalise(surface, literal.removesuffix("*")) for literal in literals})
+    chosen = _needed({_token(name) for name in names}, names)
+    return sorted(spelling for token in chosen for spelling in _spellings(surface, token))
 
 
 def union(roots: Mapping[Surface, Collection[str]]) -> list[str]:
     """The roots of all surfaces that files are searched for, without those that another one covers."""
-    return _without_covered(root for surface, found in roots.items() if surface not in UNFILTERED for root in found)
+    found = {root for surface, tokens in roots.items() if surface not in UNFILTERED for root in tokens}
+    return sorted(_needed(found, sorted(found)))
+
+
+def command_roots(literals: Iterable[str]) -> list[str]:
+    """The words to find command lines by: the first, or the module in `python -m module`."""
+    return sorted({re.sub(r"^python3? -m ", "", literal).partition(" ")[0] for literal in literals})
+
+
+def _token(name: str) -> str:
+    """The word that finds this name: a stem, else its longest segment."""
+    stem = next((stem for stem in STEMS if covers(stem, name)), None)
+    return stem or max(_JOINTS.split(name), key=len)
+
+
+def _needed(tokens: set[str], names: Collection[str]) -> set[str]:
+    """The tokens without those that are not needed to cover the names, the most particular given up first."""
+    kept = set(tokens)
+    for token in sorted(tokens, key=lambda each: (-len(each), each)):
+        rest = kept - {token}
+        if all(any(covers(other, name) for other in rest) for name in names if covers(token, name)):
+            kept = rest
+    return kept
 
 
 def _spellings(surface: Surface, token: str) -> list[str]:
-    """PEP 503 lets a distribution's name be joined by any of three characters."""
-    if surface != "pypi":
-        return [token]
-    return ["".join(parts) for parts in product(*(("-", "_", ".") if each == "-" else (each,) for each in token))]
+    """A distribution's name may be joined by any of three characters (PEP 503)."""
+    joints = _DISTRIBUTION_JOINTS if surface == "pypi" and "-" in token else ("-",)
+    return [token.replace("-", joint) for joint in joints]
+
+
+def command_roots(literals: Iterable[str]) -> list[str]:
+    """The words to find command lines by: the first, or the module in `python -m module`."""
+    return sorted({re.sub(r"^python3? -m ", "", literal).partition(" ")[0] for literal in literals})
 
 
 def _without_covered(tokens: Iterable[str]) -> list[str]:
     found = set(tokens)
     return sorted(token for token in found if not any(covers(other, token) for other in found - {token}))
-
-
-def command_roots(literals: Iterable[str]) -> list[str]:
-    """The first words of the command lines."""
-    return sorted({literal.partition(" ")[0] for literal in literals})
