@@ -10,6 +10,7 @@ from shop_ml.service import load
 
 
 def test_scores_are_weighted_sums(tmp_path: Path) -> None:
+    """An unknown feature counts nothing."""
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "ranker.json").write_text(json.dumps({"clicks": 2.0}), "utf-8")
     model = load(FolderObjects(tmp_path))
