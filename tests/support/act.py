@@ -60,7 +60,7 @@ class Run:
     @property
     def annotations(self) -> tuple[Annotation, ...]:
         """Errors, warnings and notices, each once."""
-        found = {}
+        found: dict[Annotation, None] = {}
         for record in self.records:
             if record.get("command") in ("error", "warning", "notice"):
                 facts = record.get("kvPairs") or {}
@@ -152,7 +152,11 @@ def git(folder: Path, *words: str) -> str:
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
         "GIT_CONFIG_NOSYSTEM": "1",
-        **{f"GIT_{who}_{what}": f"{what.lower()}@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+        **{
+            f"GIT_{who}_{what}": f"{what.lower()}@example.org"
+            for who in ("AUTHOR", "COMMITTER")
+            for what in ("NAME", "EMAIL")
+        },
     }
     done = subprocess.run(["git", *words], cwd=folder, env=env, capture_output=True, text=True, check=True)
     return done.stdout.strip()
@@ -172,13 +176,13 @@ def commit(folder: Path, files: Mapping[str, str | bytes], message: str = "chang
 
 @dataclass(frozen=True)
 class Act:
-    """One way to run workflows: the action's tree, and where its environments are kept."""
+    """One way to run workflows: the action's tree, and the surroundings of the runner."""
 
     action: Path
     work: Path
     """A folder of this run's own: HOME and payloads."""
-    runner_temp: Path | None = None
-    """RUNNER_TEMP; shared between runs when warm, the run's own when None (cold)."""
+    path: tuple[Path, ...] = ()
+    """Folders before PATH, e.g. with a uv of the locked version; without one the start-up is cold."""
     env: Mapping[str, str] = field(default_factory=dict)
 
     def command(self, event: str, payload: Mapping[str, Any] | None, extra: Sequence[str] = ()) -> list[str]:
@@ -187,14 +191,11 @@ class Act:
         write_files(upload, {"action.yml": _UPLOAD_DOUBLE})
         event_file = self.work / "event.json"
         event_file.write_text(json.dumps(payload or {}), "utf-8")
-        temp = self.runner_temp or self.work / "runner-temp"
-        temp.mkdir(parents=True, exist_ok=True)
-        env = {"RUNNER_TEMP": str(temp), **self.env}
         return [
             *(str(binary()), event, "-P", "ubuntu-latest=-self-hosted", "--json", "-e", str(event_file)),
             *("--local-repository", f"org/aegis@v1={self.action}", "--local-repository", f"{UPLOAD}={upload}"),
             *("--action-offline-mode", "--no-cache-server"),
-            *(word for name, value in env.items() for word in ("--env", f"{name}={value}")),
+            *(word for name, value in self.env.items() for word in ("--env", f"{name}={value}")),
             *extra,
         ]
 
@@ -203,7 +204,8 @@ class Act:
         home = self.work / "home"
         home.mkdir(parents=True, exist_ok=True)
         kept = ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
-        return {"HOME": str(home), **{name: os.environ[name] for name in kept if name in os.environ}}
+        found = {name: os.environ[name] for name in kept if name in os.environ}
+        return {**found, "HOME": str(home), "PATH": os.pathsep.join([*map(str, self.path), os.environ["PATH"]])}
 
     def run(self, repository: Path, event: str = "push", payload: Mapping[str, Any] | None = None) -> Run:
         """Run the repository's workflows for the event."""
