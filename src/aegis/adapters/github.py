@@ -33,8 +33,8 @@ RETRY_SECONDS = 10.0
 """All waits between the tries of one call together; a gate that waits longer only hides an outage."""
 POLL_SECONDS = 60.0
 """How long to wait until the file was read; GitHub needs seconds, and its answer changes no verdict."""
-_TIMEOUT = 20.0
-"""Seconds of silence on the connection."""
+TIMEOUT = 20.0
+"""Seconds of silence on the connection, and for one answer to arrive."""
 _MAX_ANSWER = 1_000_000
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _RETRIED = frozenset({429, 500, 502, 503, 504})
@@ -86,6 +86,7 @@ class GitHub:
     token: str = field(repr=False)
     api: str = PUBLIC_API
     clock: Clock = field(default_factory=Clock)
+    timeout: float = TIMEOUT
 
     def __post_init__(self) -> None:
         """Refuse an address to which a token must not be sent."""
@@ -178,7 +179,7 @@ class GitHub:
             },
         )
         try:
-            with self._opener().open(request, timeout=_TIMEOUT) as response:
+            with self._opener().open(request, timeout=self.timeout) as response:
                 return "", self._answer(response.status, response)
         except urllib.error.HTTPError as error:
             with error:
@@ -189,14 +190,15 @@ class GitHub:
 
     def _answer(self, status: int, response: Any) -> _Answer:
         """Read what came with a status, within limits: neither an endless nor a trickling answer may hold a job."""
-        end = self.clock.now() + _TIMEOUT
+        end = self.clock.now() + self.timeout
         body = b""
         try:
             while len(body) < _MAX_ANSWER and self.clock.now() < end and (chunk := response.read1(_MAX_ANSWER)):
                 body += chunk
         except (OSError, HTTPException):
             body = b""  # cut off: the status stands, its text does not
-        return _Answer(status, response.headers.get("Retry-After", ""), body)
+        echoed = body.replace(self.token.encode(), b"***")
+        return _Answer(status, response.headers.get("Retry-After", ""), echoed)
 
     def _opener(self) -> urllib.request.OpenerDirector:
         """Without redirects; and without a proxy on the way to this very machine, which would see the token."""

@@ -35,7 +35,8 @@ class PullRequest:
     fork: bool
     """From another repository (or one that was deleted): no secrets, no id-token, a read-only token."""
     dependabot: bool
-    """Started by Dependabot: no Actions secrets and a read-only token, as for a fork."""
+    """Started by Dependabot: no Actions secrets and a read-only token, as for a fork. A person who pushes to
+    Dependabot's branch starts a run of their own; one who starts Dependabot's run again does not."""
 
     @property
     def restricted(self) -> bool:
@@ -75,14 +76,13 @@ def pull_request(env: Mapping[str, str], event: object) -> PullRequest | None:
     number = _at(event, "pull_request", "number")
     head = _matching(_REPOSITORY, _at(event, "pull_request", "head", "repo", "full_name"))
     own = _matching(_REPOSITORY, env.get("GITHUB_REPOSITORY"))
-    actors = (env.get("GITHUB_ACTOR"), _at(event, "pull_request", "user", "login"))
     return PullRequest(
         number=number if isinstance(number, int) and not isinstance(number, bool) and number > 0 else None,
         base=_matching(_COMMIT, _at(event, "pull_request", "base", "sha")),
         head=_matching(_COMMIT, _at(event, "pull_request", "head", "sha")),
         # The repository of a deleted fork is null: what cannot be shown to be our own counts as a fork.
         fork=head is None or own is None or head.lower() != own.lower(),
-        dependabot=DEPENDABOT in actors,
+        dependabot=env.get("GITHUB_ACTOR") == DEPENDABOT,
     )
 
 
