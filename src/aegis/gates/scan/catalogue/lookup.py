@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
 from aegis.core.errors import CouldNotDecide, UsageError
-from aegis.gates.scan.catalogue.names import normalise, parents, squash
+from aegis.gates.scan.catalogue.names import normalise, parents, squash, unversioned
 from aegis.gates.scan.model import Entry, Surface
 
 INDEX = Path(__file__).with_name("index.json")
@@ -124,10 +124,16 @@ class Catalogue:
             templates = self._templates[key] = tuple(re.compile(pattern) for pattern in spelt)
         for template in templates:
             if found := template.match(name):
-                service = squash(found["service"])
-                compiled = self._compiled[provider]
-                return cast("str | None", compiled["services"].get(service, None if compiled["closed"] else service))
+                return self._known_as(provider, found["service"])
         return None
+
+    def _known_as(self, provider: str, spelling: str) -> str | None:
+        """The name of the service that is spelt so; an unknown one only where the provider's list is not complete."""
+        compiled = self._compiled[provider]
+        for each in (squash(spelling), squash(unversioned(spelling))):
+            if each in compiled["services"]:
+                return cast("str", compiled["services"][each])
+        return None if compiled["closed"] else squash(unversioned(spelling))
 
 
 def load(providers: Collection[str] | None = None) -> Catalogue:

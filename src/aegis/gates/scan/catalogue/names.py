@@ -100,4 +100,9 @@ def parents(surface: Surface, name: str) -> list[str]:
 
 def squash(service: str) -> str:
     """A service's name without what ecosystems differ in: `object_storage`, `object-storage`, `objectstorage`."""
-    return re.sub(r"[-_.]", "", re.sub(r"[-_]v\d\w*$", "", service)).lower()
+    return re.sub(r"[-_.]", "", service).lower()
+
+
+def unversioned(service: str) -> str:
+    """Without the API version that Google's and Azure's modules carry: `storage_v1`, `bigquery_v2beta1`."""
+    return re.sub(r"_v\d\w*$", "", service)

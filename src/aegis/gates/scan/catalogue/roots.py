@@ -17,9 +17,9 @@ UNFILTERED: frozenset[Surface] = frozenset({"command", "scheme"})
 """Surfaces without roots: command lines have their own, and a scheme counts only beside another hit."""
 
 STEMS = (
-    "adal", "aioboto", "amazon", "applicationinsights", "aws", "azure", "bedrock", "bigquery", "bmc", "boto", "dynamo", "firebase", "gcloud", "gcp",
-    "gcs", "gocloud", "google", "msal", "oci", "oracle", "s3", "sagemaker", "smithy", "sqs", "vertex",
-    "windowsazure",
+    "adal", "aioboto", "amazon", "applicationinsights", "aws", "azure", "bedrock", "bigquery", "bmc", "boto",
+    "dynamo", "firebase", "gcloud", "gcp", "gcs", "gocloud", "google", "msal", "oci", "oracle", "s3",
+    "sagemaker", "smithy", "sqs", "vertex", "windowsazure",
 )  # fmt: skip
 """Words that stand for many literals and for little else; a literal without one is found by its longest segment."""
 
@@ -70,13 +70,3 @@ def _spellings(surface: Surface, token: str) -> list[str]:
     """A distribution's name may be joined by any of three characters (PEP 503)."""
     joints = _DISTRIBUTION_JOINTS if surface == "pypi" and "-" in token else ("-",)
     return [token.replace("-", joint) for joint in joints]
-
-
-def command_roots(literals: Iterable[str]) -> list[str]:
-    """The words to find command lines by: the first, or the module in `python -m module`."""
-    return sorted({re.sub(r"^python3? -m ", "", literal).partition(" ")[0] for literal in literals})
-
-
-def _without_covered(tokens: Iterable[str]) -> list[str]:
-    found = set(tokens)
-    return sorted(token for token in found if not any(covers(other, token) for other in found - {token}))
