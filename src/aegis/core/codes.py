@@ -249,6 +249,12 @@ _TABLE = (
         "Fetch the base (`fetch-depth: 0`), or name an existing revision in `--base`.",
     ),
     Code(
+        "scan.not_checked_out",
+        "The change is not checked out",
+        "What is in the work tree is not what the event is about, so a comparison would always look clean.",
+        "Leave `ref` out of actions/checkout, or set it to the change's own commit.",
+    ),
+    Code(
         "scan.shallow",
         "Clone too shallow",
         "The base commit is not in this clone and could not be fetched.",
