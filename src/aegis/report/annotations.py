@@ -11,7 +11,7 @@ from typing import Literal
 
 from aegis.core.verdict import Finding, Verdict
 from aegis.report.escape import command_data, command_property
-from aegis.report.headline import answer, cause, title
+from aegis.report.headline import answer, cause, observed, title
 
 LIMIT = 10
 """Annotations of one type that GitHub shows for a step."""
@@ -21,7 +21,7 @@ Level = Literal["error", "warning", "notice"]
 
 def render(verdict: Verdict) -> list[str]:
     """The commands, one a line, to be printed to standard output."""
-    enforced = verdict.result != "pass" and not verdict.observe
+    enforced = verdict.result != "pass" and not observed(verdict)
     findings = _grouped(verdict.findings) if len(verdict.findings) > LIMIT else [(f, 1) for f in verdict.findings]
     lines = [_annotation("error" if enforced else "warning", finding, count) for finding, count in findings]
     if enforced and not lines:

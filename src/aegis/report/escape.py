@@ -45,6 +45,11 @@ def terminal(text: str) -> str:
     return f"{shown[:lead]}\\x3a{shown[lead + 1 :]}" if shown.startswith("::", lead) else shown
 
 
+def terminal_block(text: str) -> str:
+    """Several lines for a terminal or a build log, e.g. an error with what was expected and what to do."""
+    return "\n".join(terminal(line) for line in _lines(text))
+
+
 def command_data(text: str) -> str:
     """The message of a workflow command; line breaks are kept (actions/toolkit, `escapeData`)."""
     return "%0A".join(visible(line).replace("##[", r"##\x5b").replace("%", "%25") for line in _lines(text))

@@ -6,9 +6,14 @@ from aegis.core.codes import CODES
 from aegis.core.verdict import Verdict
 
 
+def observed(verdict: Verdict) -> bool:
+    """Reported only. A mode that is wrong itself (its end has passed) is no longer one."""
+    return verdict.observe and verdict.decision != "misconfigured"
+
+
 def answer(verdict: Verdict) -> str:
     """The answer in capitals. `observe` never reads as a pass."""
-    if verdict.observe:
+    if observed(verdict):
         return "OBSERVED, NOT ENFORCED"
     if verdict.result == "pass":
         return "PASS WITH WAIVER" if verdict.waivers else "PASS"
@@ -17,12 +22,12 @@ def answer(verdict: Verdict) -> str:
 
 def cause(verdict: Verdict) -> str:
     """Whose cause it is, in one sentence that says what to do."""
-    if verdict.observe:
+    if observed(verdict):
         return "`mode: observe` only reports; this is not a pass, whatever is or is not listed below."
     if verdict.result == "pass":
         return "Nothing stands in the way." if verdict.reason == "core.passed" else f"{title(verdict.reason)}."
     if verdict.decision == "misconfigured":
-        return "Your change: the arguments or the policy file are wrong, so nothing was judged."
+        return "Your change: the arguments or the policy are wrong, so nothing was judged."
     if verdict.result == "error":
         return "Could not decide: nobody's fault until it is run again (re-run), and no pass until then."
     causes = {finding.cause for finding in verdict.findings}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from aegis.core.verdict import Finding, Verdict
 from aegis.report.escape import markdown, markdown_code
-from aegis.report.headline import answer, cause, remedies, title
+from aegis.report.headline import answer, cause, observed, remedies, title
 
 LIMIT = 1_048_576
 """Bytes that GitHub takes for a step's summary; it refuses the whole of a longer one
@@ -29,7 +29,7 @@ def _head(verdict: Verdict) -> list[str]:
         f"{markdown_code(verdict.reason)}: {markdown(title(verdict.reason))}. Findings: {len(verdict.findings)}.",
         "",
     ]
-    if verdict.observe:
+    if observed(verdict):
         lines += [
             "> [!WARNING]",
             "> **Observed only.** `mode: observe` is on: this is no pass, and nothing may rely on it.",

@@ -25,10 +25,7 @@ def render(verdict: Verdict, verdict_json: bytes) -> bytes:
     names = sorted({finding.rule for finding in verdict.findings} or {verdict.reason})
     document: dict[str, object] = {
         "result": result,
-        "configuration": [
-            {"name": verdict.policy.origin, "digest": {"sha256": verdict.policy.sha256}},
-            {"name": f"{verdict.tool.name} {verdict.tool.version}", "digest": {"sha256": verdict.tool.digest}},
-        ],
+        "configuration": _configuration(verdict),
         "passedTests": [verdict.gate] if result == "PASSED" else [],
         "warnedTests": [verdict.gate] if result == "WARNED" else [],
         "failedTests": names if result == "FAILED" else [],
@@ -60,6 +57,15 @@ def subjects(verdict: Verdict, verdict_json: bytes) -> bytes:
                 lines.append(f"{digest}  {visible(subject.name)}")
                 break
     return "\n".join([*lines, ""]).encode()
+
+
+def _configuration(verdict: Verdict) -> list[dict[str, object]]:
+    """The policy and the tool, as far as their digests are known: a descriptor without any says nothing."""
+    known = {
+        verdict.policy.origin: verdict.policy.sha256,
+        f"{verdict.tool.name} {verdict.tool.version}": verdict.tool.digest,
+    }
+    return [{"name": name, "digest": {"sha256": digest}} for name, digest in known.items() if digest]
 
 
 def _result(verdict: Verdict) -> str:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from aegis.core.codes import CODES
 from aegis.core.verdict import Finding, Verdict, exit_code
 from aegis.report.escape import encodable, visible
+from aegis.report.headline import observed
 from aegis.report.json_report import encode
 
 LIMIT = 5_000
@@ -36,7 +37,7 @@ def render(verdict: Verdict) -> bytes:
 def _run(verdict: Verdict) -> dict[str, Any]:
     findings, left_out = _kept(verdict.findings)
     rules = sorted({code.id for code in CODES.values() if code.gate == verdict.gate} | {f.rule for f in findings})
-    level: Level = "warning" if verdict.observe or verdict.result == "pass" else "error"
+    level: Level = "warning" if observed(verdict) or verdict.result == "pass" else "error"
     index = {rule: number for number, rule in enumerate(rules)}
     run: dict[str, Any] = {
         "tool": {"driver": _driver(verdict, rules)},

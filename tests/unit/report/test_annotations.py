@@ -30,6 +30,11 @@ def test_a_pass_says_nothing_and_observe_only_warns() -> None:
     assert [command.name for command in parsed(failing(observe=True))] == ["warning"]
 
 
+def test_an_observe_mode_that_is_over_is_an_error() -> None:
+    given = undecided(decision="misconfigured", reason="core.observe_expired", observe=True)
+    assert [command.name for command in parsed(given)] == ["error"]
+
+
 def test_an_error_without_findings_is_one_annotation() -> None:
     (command,) = parsed(undecided())
     assert command.name == "error"

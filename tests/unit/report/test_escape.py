@@ -65,6 +65,15 @@ class TestTerminal:
     def test_never_a_command_of_the_runner(self, text: str, before: str) -> None:
         assert runner_commands.parse(before + escape.terminal(text)) is None
 
+    @given(ANYTHING)
+    def test_no_line_of_a_block_is_a_command(self, text: str) -> None:
+        shown = escape.terminal_block(text)
+        assert [line for line in shown.splitlines() if runner_commands.parse(line)] == []
+        assert shown.replace("\n", "").isprintable()
+
+    def test_a_block_keeps_its_lines(self) -> None:
+        assert escape.terminal_block("problem\n  expected: x\n") == "problem\n  expected: x"
+
     def test_names_of_code_stay_as_they_are(self) -> None:
         assert escape.terminal("std::filesystem::path") == "std::filesystem::path"
 

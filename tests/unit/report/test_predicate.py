@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aegis.core.verdict import SCHEMA_ID, Source, Subject, Verdict
+from aegis.core.verdict import SCHEMA_ID, PolicyInForce, Source, Subject, Verdict
 from aegis.report import predicate
 from tests.support.verdicts import failing, finding, undecided, verdict, waiver
 
@@ -51,6 +51,12 @@ def test_could_not_decide_carries_our_reason() -> None:
     assert document["failedTests"] == ["scan.engine_failed"]
     assert document[SCHEMA_ID]["result"] == "error"
     assert document[SCHEMA_ID]["digest"] == {"sha256": hashlib.sha256(b"{}").hexdigest()}
+
+
+def test_what_has_no_digest_is_no_configuration() -> None:
+    unread = PolicyInForce(origin="unknown", sha256="", effective={})
+    (tool,) = rendered(undecided(policy=unread))["configuration"]
+    assert tool == {"name": "aegis 1.0.0", "digest": {"sha256": "ab" * 32}}
 
 
 def test_no_run_means_no_url() -> None:

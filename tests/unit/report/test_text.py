@@ -25,7 +25,11 @@ def test_findings_stand_on_lines_that_editors_jump_to() -> None:
         (failing(finding(cause="artifact"), finding()), "scan: FAIL. Your change: "),
         (failing(finding(cause="could-not-decide")), "scan: FAIL. Could not decide: "),
         (undecided(), "scan: COULD NOT DECIDE. Could not decide: "),
-        (undecided(decision="misconfigured"), "scan: COULD NOT DECIDE. Your change: the arguments or the policy file"),
+        (undecided(decision="misconfigured"), "scan: COULD NOT DECIDE. Your change: the arguments or the policy"),
+        (
+            undecided(decision="misconfigured", reason="core.observe_expired", observe=True),
+            "scan: COULD NOT DECIDE. Your change: ",
+        ),
         (verdict(observe=True), "scan: OBSERVED, NOT ENFORCED. "),
         (failing(observe=True), "scan: OBSERVED, NOT ENFORCED. "),
     ],
