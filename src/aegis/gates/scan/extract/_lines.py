@@ -13,7 +13,7 @@ from aegis.gates.scan.model import Statement, Unreadable
 def moved(
     found: Iterable[Statement | Unreadable], line: int, column: int = 1, *, one_line: bool = False
 ) -> Iterator[Statement | Unreadable]:
-    """`found` in a text whose first character stands at `line` and `column`; `one_line`: the file has it on one line."""
+    """`found` in a text that begins at `line` and `column`; `one_line`: the file has all of it on that line."""
     for item in found:
         at = line if one_line else item.line + line - 1
         if isinstance(item, Unreadable):

@@ -1,7 +1,8 @@
 """A total reader of shell text: which simple commands it holds, whatever else is in it.
 
-It follows POSIX's token rules (Shell Command Language, 2.2, 2.3, 2.7, 2.9) and the extensions of bash that move command
-positions: process substitution, here-strings, arrays, `[[ … ]]`, `(( … ))`, `case` with `;&` and `;;&`. It expands nothing.
+It follows POSIX's token rules (Shell Command Language, 2.2, 2.3, 2.7, 2.9) and the extensions of bash that move
+command positions: process substitution, here-strings, arrays, `[[ … ]]`, `(( … ))`, `case` with `;&` and `;;&`. It
+expands nothing.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ _NODES = 400_000
 _DEPTH = 200
 
 
-class BrokenYaml(Exception):
+class BrokenYamlError(Exception):
     """The text is not YAML, or is made to be endless."""
 
     def __init__(self, line: int, why: str) -> None:
@@ -53,9 +53,9 @@ def scalars(source: str) -> Iterator[Scalar]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise BrokenYaml(mark.line + 1 if mark else 1, f"not valid YAML: {problem}") from error
+        raise BrokenYamlError(mark.line + 1 if mark else 1, f"not valid YAML: {problem}") from error
     except (RecursionError, ValueError) as error:
-        raise BrokenYaml(1, f"YAML that cannot be read: {error}") from error
+        raise BrokenYamlError(1, f"YAML that cannot be read: {error}") from error
 
 
 def _walk(
@@ -64,7 +64,7 @@ def _walk(
     """The scalars below `node`."""
     budget[0] -= 1
     if budget[0] < 0 or depth > _DEPTH:
-        raise BrokenYaml(node.start_mark.line + 1, "YAML whose aliases or nesting never seem to end")
+        raise BrokenYamlError(node.start_mark.line + 1, "YAML whose aliases or nesting never seem to end")
     if isinstance(node, ScalarNode):
         yield _scalar(node, path, siblings)
     elif isinstance(node, SequenceNode):

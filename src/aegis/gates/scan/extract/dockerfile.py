@@ -1,7 +1,7 @@
 """Dockerfiles and Containerfiles (https://docs.docker.com/reference/dockerfile/).
 
-Images stand in `FROM`, `COPY --from=` and `RUN --mount=from=`; commands in `RUN`, `CMD`, `ENTRYPOINT`, `HEALTHCHECK`, and in what
-`ONBUILD` puts off.
+Images stand in `FROM`, `COPY --from=` and `RUN --mount=from=`; commands in `RUN`, `CMD`, `ENTRYPOINT`,
+`HEALTHCHECK`, and in what `ONBUILD` puts off.
 """
 
 from __future__ import annotations
@@ -47,14 +47,17 @@ def extract(source: str, wanted: re.Pattern[str], last_line: int | None = None) 
 
 
 def _instructions(source: str) -> Iterator[tuple[int, str]]:
-    """Each instruction with its continued lines and here-documents, and its offset. Its text is as long as the source's:
-    comment lines between continued ones are blanked, so that places stay."""
+    """Each instruction with its continued lines and here-documents, and its offset.
+
+    Its text is as long as the source's: comments between continued lines are blanked, so that places stay.
+    """
     directive = _ESCAPE.match(source)
     escape = directive[1] if directive else "\\"
     lines = source.splitlines(keepends=True)
     offset, index = 0, 0
     while index < len(lines):
-        start, parts = offset, []
+        start = offset
+        parts: list[str] = []
         going = True
         while going and index < len(lines):
             line = lines[index]

@@ -29,7 +29,7 @@ def extract(source: str, wanted: re.Pattern[str], last_line: int | None = None) 
     try:
         for scalar in _yaml.scalars(source):
             found.extend(_scalar(scalar, wanted, lines))
-    except _yaml.BrokenYaml as error:
+    except _yaml.BrokenYamlError as error:
         if "{{" in source or "{%" in source:
             found = list(_by_line(source, wanted))
         else:

@@ -54,7 +54,7 @@ TEST_GLOBS: tuple[str, ...] = (
     "**/*Tests.kt",
     "**/*.bats",
 )
-"""What counts as test code unless the policy says otherwise: path globs in which `**/` also matches no folder at all."""
+"""What counts as test code unless the policy says otherwise: globs in which `**/` also matches no folder at all."""
 
 _BY_SUFFIX: dict[str, str] = {
     **dict.fromkeys((".py", ".pyi", ".pyw", ".pyx", ".pxd", ".pxi"), "python"),
@@ -72,10 +72,10 @@ _BY_SUFFIX: dict[str, str] = {
 
 _BY_NAME: dict[str, str] = {
     **dict.fromkeys(("sconstruct", "sconscript", "wscript"), "python"),
-    **dict.fromkeys(("makefile", "gnumakefile", "bsdmakefile"), "shell:makefile"),
-    **dict.fromkeys(("justfile", ".justfile"), "shell:justfile"),
+    **dict.fromkeys(("makefile", "gnumakefile", "bsdmakefile"), "recipes:makefile"),
+    **dict.fromkeys(("justfile", ".justfile"), "recipes:justfile"),
     **dict.fromkeys((".bashrc", ".bash_profile", ".profile", ".zshrc", ".envrc"), "shell"),
-    "jenkinsfile": "shell:jenkinsfile",
+    "jenkinsfile": "recipes:jenkinsfile",
     "action.yml": "workflow",
     "action.yaml": "workflow",
     ".gitlab-ci.yml": "workflow",
@@ -120,9 +120,9 @@ _BY_PATTERN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\.pom$", "manifests.jvm:pom"),
         (r"\.tf\.json$", "terraform:tf_json"),
         (r"(?:^|/)setup\.py$", "manifests.python:setup_py"),
-        (r"\.mk$", "shell:makefile"),
-        (r"\.just$", "shell:justfile"),
-        (r"\.jenkinsfile$", "shell:jenkinsfile"),
+        (r"\.mk$", "recipes:makefile"),
+        (r"\.just$", "recipes:justfile"),
+        (r"\.jenkinsfile$", "recipes:jenkinsfile"),
     )
 )
 
@@ -133,8 +133,8 @@ _BY_INTERPRETER: dict[str, str] = {
     **dict.fromkeys(("python", "pypy", "uv", "pipx"), "python"),
     **dict.fromkeys(("sh", "bash", "zsh", "ksh", "dash", "ash", "bats"), "shell"),
     **dict.fromkeys(("node", "bun", "deno", "tsx", "zx"), "javascript"),
-    "make": "shell:makefile",
-    "just": "shell:justfile",
+    "make": "recipes:makefile",
+    "just": "recipes:justfile",
 }
 
 
@@ -166,4 +166,4 @@ def _targets(path: str, head: str) -> tuple[str, ...]:
 def _load(target: str) -> Extractor:
     """The function that `module:function` (or `module` for its `extract`) names."""
     module, _, function = target.partition(":")
-    return cast(Extractor, getattr(import_module(f"{_HERE}.{module}"), function or "extract"))
+    return cast("Extractor", getattr(import_module(f"{_HERE}.{module}"), function or "extract"))

@@ -1,18 +1,18 @@
 """Shell scripts, and shell text inside makefiles, justfiles, Jenkinsfiles, workflows and Dockerfiles.
 
-Every command at a command position is a `Statement`, whatever wraps it (`sudo`, `env`, `xargs`, `timeout` …). Code for another
-interpreter (`python -c "…"`, a here-document for `bash`) is read by that language's extractor and is `embedded`. Installing a
-distribution (`pip install boto3`) declares it: form `manifest`. Running an image (`docker run amazon/aws-cli`) names it: form `image`.
+Every command at a command position is a `Statement`, whatever wraps it (`sudo`, `env`, `xargs`, `timeout` …). Code for
+another interpreter (`python -c "…"`, a here-document) is read by that language's extractor and is `embedded`.
+Installing a distribution (`pip install boto3`) declares it: form `manifest`. Running an image names it: form `image`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 
 from aegis.gates.scan.extract import _shell_lexer as lexer
+from aegis.gates.scan.extract._installs import declared
 from aegis.gates.scan.extract._place import Places, one_line
 from aegis.gates.scan.extract._shell_lexer import Command, Word
 from aegis.gates.scan.model import Form, Statement, Surface, Unreadable
@@ -51,21 +51,16 @@ _WRAPPERS: dict[str, tuple[str, int]] = {
     "chronic": ("", 0),
     "tini": ("", 0),
     "dumb-init": ("", 0),
-    "then": ("", 0),
-    "do": ("", 0),
-    "else": ("", 0),
     "caffeinate": ("-t -w", 0),
     "winpty": ("", 0),
     "noglob": ("", 0),
     "busybox": ("", 0),
     "chpst": ("-u -U -b -d -n -l -L -m -o -p -f -c", 0),
-    "aws-vault exec": ("", 0),
 }
 _WRAPPER_OPTIONS = {name: (frozenset(options.split()), own) for name, (options, own) in _WRAPPERS.items()}
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(?:\[[^\]]*\])?\+?=")
 _KEYWORD_COMMANDS = frozenset(("for", "select", "case", "function", "[", "[[", "test", ":"))
-_SAFE_NAME = re.compile(r"[^\s]+")
 
 
 @dataclass(slots=True)
@@ -181,8 +176,8 @@ def _named(walk: _Walk, command: Command, words: list[Word], program: str) -> No
     if code is not None:
         language, word = code
         _embedded(walk, language, word.text, word.body if word.body >= 0 else word.offset)
-    for surface, form, target, place in _declared(program, words):
-        walk.add(place, surface, form, target, text)
+    for surface, form, target, word in declared(program, words):
+        walk.add(word.offset, surface, form, target, text)
     walk.add(words[0].offset, "command", "command", name, text)
 
 
@@ -312,170 +307,6 @@ def _embedded(walk: _Walk, language: str, text: str, offset: int) -> None:
         form: Form = "embedded" if language != "shell" else item.form
         moved = item.column + column - 1 if item.line == 1 else item.column
         walk.found.append(replace(item, line=item.line + line - 1, column=moved, form=form))
-
-
-# What a command installs or runs.
-
-_PIP_VALUES = frozenset(
-    "-r -c -e -i -t -f --requirement --constraint --editable --index-url --extra-index-url --target --find-links --python "
-    "--platform --prefix --root --src --cache-dir --proxy --timeout --retries --trusted-host --upgrade-strategy "
-    "--python-version --implementation --abi --no-binary --only-binary --log --cert --client-cert --progress-bar -p -d "
-    "--dest --group --extra --channel -n --name".split()
-)
-_NPM_VALUES = frozenset("--registry --prefix -w --workspace --cwd --filter -C --dir --tag --loglevel --cache".split())
-_PYPI_INSTALL: tuple[tuple[str, ...], ...] = (
-    ("pip", "install"), ("pip3", "install"), ("pip", "download"), ("pip", "wheel"), ("pipx", "install"), ("pipx", "run"),
-    ("uv", "pip", "install"), ("uv", "add"), ("uv", "tool", "install"), ("uv", "tool", "run"), ("uvx",),
-    ("poetry", "add"), ("pdm", "add"), ("pipenv", "install"), ("conda", "install"), ("mamba", "install"),
-    ("micromamba", "install"), ("rye", "add"), ("easy_install",),
-)  # fmt: skip
-_NPM_INSTALL: tuple[tuple[str, ...], ...] = (
-    ("npm", "install"), ("npm", "i"), ("npm", "add"), ("npm", "ci"), ("yarn", "add"), ("yarn", "global", "add"),
-    ("pnpm", "add"), ("pnpm", "install"), ("pnpm", "i"), ("bun", "add"), ("bun", "install"), ("npx",), ("bunx",), ("pnpm", "dlx"),
-    ("yarn", "dlx"), ("npm", "exec"),
-)  # fmt: skip
-_GO_INSTALL: tuple[tuple[str, ...], ...] = (("go", "get"), ("go", "install"), ("go", "run"))
-_IMAGE_RUN: tuple[tuple[str, ...], ...] = tuple(
-    (engine, *verb)
-    for engine in ("docker", "podman", "nerdctl")
-    for verb in (("run",), ("pull",), ("create",), ("container", "run"), ("image", "pull"))
-)
-_IMAGE_VALUES = frozenset(
-    "-v -e -w -u -p -h -l -m -a -c --name --volume --env --workdir --user --publish --network --net --entrypoint --env-file --mount "
-    "--platform --label --hostname --memory --cpus --cpu-shares --add-host --dns --restart --log-driver --log-opt --link --gpus "
-    "--volumes-from --cap-add --cap-drop --device --ulimit --shm-size --tmpfs --pull --security-opt --pid --ipc --cidfile "
-    "--stop-signal --runtime --userns --health-cmd --expose --ip --arch --os --authfile".split()
-)
-_VERSIONED_PYTHON = re.compile(r"(?:pip|python)[\d.]+")
-_PYPI_NAME = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?:\[[^\]]*\])?(?:$|[<>=!~;@ ])")
-_NPM_NAME = re.compile(r"((?:@[\w.-]+/)?[\w.-]+)(?:@(?:npm:((?:@[\w.-]+/)?[\w.-]+))?.*)?$")
-_GO_NAME = re.compile(r"([\w.-]+\.[a-z]+/[^@\s]+?)(?:/?\.\.\.)?(?:@.*)?$")
-
-
-def _declared(program: str, words: list[Word]) -> Iterator[tuple[Surface, Form, str, int]]:
-    """The packages and images that a command line asks for."""
-    if _PYTHON.fullmatch(program) and len(words) > 2 and words[1].text == "-m":
-        program, words = words[2].text, words[2:]
-    if _VERSIONED_PYTHON.fullmatch(program):
-        program = "pip"
-    for operand in _operands(program, words, _PYPI_INSTALL, _PIP_VALUES):
-        found = _PYPI_NAME.match(operand.literal)
-        if found and "/" not in found[0]:
-            yield "pypi", "manifest", found[1], operand.offset
-    for operand in _operands(program, words, _NPM_INSTALL, _NPM_VALUES):
-        package = _NPM_NAME.match(operand.literal)
-        if package:
-            yield "npm", "manifest", package[2] or package[1], operand.offset
-    for operand in _operands(program, words, _GO_INSTALL, frozenset(("-o", "-C", "-mod", "-modfile", "-tags"))):
-        module = _GO_NAME.match(operand.literal)
-        if module:
-            yield "go", "manifest", module[1], operand.offset
-    for operand in list(_operands(program, words, _IMAGE_RUN, _IMAGE_VALUES))[:1]:
-        yield "image", "image", operand.literal, operand.offset
-
-
-def _operands(
-    program: str, words: list[Word], verbs: tuple[tuple[str, ...], ...], values: frozenset[str]
-) -> Iterator[Word]:
-    """The operands of a command that begins with one of `verbs`, options and their values left out."""
-    if not any(verb[0] == program for verb in verbs):
-        return
-    plain: list[Word] = []
-    skip = False
-    for word in words[1:]:
-        if skip:
-            skip = False
-        elif word.text.startswith("-") and word.text != "-":
-            skip = word.text in values
-        else:
-            plain.append(word)
-    spoken = (program, *(word.text for word in plain))
-    best = max((len(verb) for verb in verbs if spoken[: len(verb)] == verb), default=0)
-    if best:
-        yield from plain[best - 1 :]
-
-
-# Shell text inside other files. The text around it is blanked, so that every place stays what it is.
-
-_RECIPE_EXPANSION = re.compile(r"\$\$|\$[({]")
-
-
-def makefile(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
-    """Recipes of a makefile, and its `$(shell …)` calls."""
-    if not wanted.search(source):
-        return []
-    kept: list[str] = []
-    recipe = False
-    for line in source.splitlines(keepends=True):
-        continued = bool(kept) and recipe and kept[-1].rstrip("\r\n").endswith("\\")
-        recipe = line.startswith("\t") or continued
-        kept.append(_recipe_line(line, continued=continued) if recipe else _shell_calls(line))
-    return extract("".join(kept), wanted, last_line)
-
-
-def _recipe_line(line: str, *, continued: bool) -> str:
-    """A recipe's line as the shell gets it: `$$` is `$`, make's own expansions are parameters."""
-    if not continued:
-        line = re.sub(r"^\t[ \t]*[@+-]+", lambda found: " " * len(found[0]), line)
-    result: list[str] = []
-    position, closers = 0, 0
-    for found in re.finditer(r"\$\$|\$\(shell |\$\(|\$\{|\$[@<^+?*%|]|\(|\)", line):
-        result.append(line[position : found.start()])
-        position = found.end()
-        text = found[0]
-        if text == "$$":
-            result.append("\\\n"[0:0] + "$")
-            result.append("")
-        elif text == "$(":
-            closers += 1
-            result.append("${")
-        elif text == ")" and closers:
-            closers -= 1
-            result.append("}")
-        else:
-            result.append(text)
-    return "".join(result) + line[position:]
-
-
-def _shell_calls(line: str) -> str:
-    """The line with only its `$(shell …)` calls and `!=` commands left."""
-    start = line.find("$(shell ")
-    if start < 0:
-        return re.sub(r"[^\r\n]", " ", line)
-    return " " * start + "$(" + " " * 6 + line[start + 8 :]
-
-
-def justfile(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
-    """Recipes of a justfile: its indented lines."""
-    kept = []
-    for line in source.splitlines(keepends=True):
-        if line[:1] not in (" ", "\t"):
-            kept.append(re.sub(r"[^\r\n]", " ", line))
-            continue
-        line = re.sub(r"^\s+[@-]+", lambda found: " " * len(found[0]), line)
-        kept.append(re.sub(r"\{\{[^}\n]*\}\}", lambda found: "${" + "_" * (len(found[0]) - 3) + "}", line))
-    return extract("".join(kept), wanted, last_line)
-
-
-_GROOVY_STEP = re.compile(
-    r"\b(?:sh|bat|powershell|pwsh)\b[ \t]*\(?[ \t]*(?:[\w\s:,]*?\bscript[ \t]*:[ \t]*)?(?P<quote>\"\"\"|'''|\"|')"
-)
-
-
-def jenkinsfile(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
-    """`sh` and `bat` steps of a Jenkins pipeline."""
-    kept: list[str] = []
-    position = 0
-    for found in _GROOVY_STEP.finditer(source):
-        if found.start() < position:
-            continue
-        end = source.find(found["quote"], found.end())
-        end = len(source) if end < 0 else end
-        kept.append(re.sub(r"[^\r\n]", " ", source[position : found.end()]))
-        kept.append(source[found.end() : end])
-        kept.append("\n" if end < len(source) else "")
-        position = min(end + 1, len(source))
-    return extract("".join(kept), wanted, last_line)
 
 
 # For extractors of files that hold shell text or the words of a command.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from aegis.gates.scan.extract import shell
 from aegis.gates.scan.extract._lines import moved
-from aegis.gates.scan.extract._place import Places, one_line
+from aegis.gates.scan.extract._place import one_line
 from aegis.gates.scan.extract.manifests import _json
 from aegis.gates.scan.extract.manifests._entry import Entries
 from aegis.gates.scan.model import Statement, Unreadable
@@ -60,9 +60,7 @@ def _string_end(source: str, position: int) -> int:
         char = source[position]
         if char == "\\" and not depth:
             position += 2
-        elif char == '"' and not depth:
-            return position
-        elif char == "\n" and not depth:
+        elif (char == '"' and not depth) or (char == "\n" and not depth):
             return position
         elif source.startswith(("${", "%{"), position) and source[position - 1] != char:
             depth.append(0)
@@ -96,7 +94,7 @@ def extract(source: str, wanted: re.Pattern[str], last_line: int | None = None) 
     tokens = list(_tokens(source))
     line: list[_Token] = []
     for index, token in enumerate(tokens):
-        if token.kind == "newline" or token.text == "," and token.kind == "sign":
+        if token.kind == "newline" or (token.text == "," and token.kind == "sign"):
             line = []
         elif token.kind == "sign" and token.text == "{":
             blocks.append(_opened(entries, blocks, line))
@@ -134,9 +132,7 @@ def _assigned(entries: Entries, blocks: list[tuple[str, ...]], key: str, token: 
         entries.add(token.offset, _source(token.text), f'source = "{token.text}"')
     elif len(blocks) > 1 and blocks[-1][:1] == ("required_providers",):
         entries.add(token.offset, f"hashicorp/{key}", f'{key} = "{token.text}"')
-    elif key == "command" and blocks and blocks[-1] == ("provisioner", "local-exec"):
-        _shell(entries, token)
-    elif key == "inline" and blocks and blocks[-1][:1] == ("provisioner",):
+    elif key == "command" and blocks[-1:] == [("provisioner", "local-exec")]:
         _shell(entries, token)
 
 

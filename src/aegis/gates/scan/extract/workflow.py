@@ -33,7 +33,7 @@ def extract(source: str, wanted: re.Pattern[str], last_line: int | None = None) 
         for scalar in _yaml.scalars(source):
             if wanted.search(scalar.value):
                 found.extend(_scalar(scalar, wanted, lines))
-    except _yaml.BrokenYaml as error:
+    except _yaml.BrokenYamlError as error:
         found.append(Unreadable(error.line, error.why))
     return sorted(dict.fromkeys(found), key=lambda item: (item.line, getattr(item, "column", 0)))
 
@@ -44,12 +44,15 @@ def _scalar(scalar: Scalar, wanted: re.Pattern[str], lines: list[str]) -> Iterat
     key = keys[-1] if keys else ""
     if key == "uses":
         yield from _uses(scalar, wanted)
-    elif key in _IMAGE_KEYS or (key == "name" and keys[-2:-1] and keys[-2] in ("image", "services")):
-        yield from _image(scalar, wanted)
-    elif key == "services" and scalar.path[-1] == "[]":
+    elif key in _IMAGE_KEYS or _is_service(scalar.path, keys):
         yield from _image(scalar, wanted)
     elif key in _SHELL_KEYS:
         yield from in_scalar(_commands(scalar, wanted), scalar, lines)
+
+
+def _is_service(path: tuple[str, ...], keys: tuple[str, ...]) -> bool:
+    """Whether a scalar is the image of a service: `services: [postgres]`, `image: {name: …}`."""
+    return (keys[-1:] == ("services",) and path[-1] == "[]") or keys[-2:] in (("image", "name"), ("services", "name"))
 
 
 def _uses(scalar: Scalar, wanted: re.Pattern[str]) -> Iterator[Statement]:

@@ -1,7 +1,7 @@
 """Where the keys and strings of a JSON text stand (RFC 8259).
 
-`json` gives values without places. This scanner walks the same text and yields every key and every string with its path.
-It does not judge: the text goes through `json.loads` first, which the caller may relax.
+`json` gives values without places. This scanner walks the same text and yields every key and every string with its
+path. It does not judge: the text goes through `json.loads` first, which the caller may relax.
 """
 
 from __future__ import annotations

@@ -101,12 +101,11 @@ _NAMED = re.compile(
     r"""\bgroup\s*[:=]\s*(["'])([\w.-]+)\1\s*,\s*(?:name|module)\s*[:=]\s*(["'])([\w.-]+)\3"""
     r"""|\b(?:compile|implementation|api|runtimeOnly)\s*\(\s*(["'])([\w.-]+\.[\w.-]+)\5\s*,\s*(["'])([\w.-]+)\7"""
 )
-_PLUGIN = re.compile(r"""\bid\s*\(?\s*(["'])([\w.-]+)\1""")
 _COMMENT = re.compile(r"""("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|//[^\n]*|/\*[\s\S]*?\*/""")
 
 
 def gradle(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
-    """build.gradle and build.gradle.kts: coordinates in strings and in named arguments, outside comments and excludes."""
+    """build.gradle and build.gradle.kts: coordinates in strings and named arguments, not in comments and excludes."""
     entries = Entries(source, wanted, "maven")
     code = _COMMENT.sub(lambda found: found[0] if found[1] else _blank(found), source)
     for found in _COORDINATES.finditer(code):

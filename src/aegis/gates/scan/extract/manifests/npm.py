@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 
@@ -47,12 +48,12 @@ def _section(path: tuple[str, ...]) -> str | None:
 
 def _value(entries: Entries, item: _json.Item, section: str) -> None:
     """A version, an alias (`npm:other@1`), or an element of a list of names."""
-    assert item.value is not None
-    alias = _ALIAS.match(item.value)
+    value = item.value or ""
+    alias = _ALIAS.match(value)
     if alias:
-        entries.add(item.offset, alias[1], f"{item.path[-1]}: {item.value}")
+        entries.add(item.offset, alias[1], f"{item.path[-1]}: {value}")
     elif section.startswith("bundle"):
-        entries.add(item.offset, item.value, item.value)
+        entries.add(item.offset, value, value)
 
 
 def _names_of_key(key: str) -> list[str]:
@@ -99,7 +100,7 @@ _YARN_SPEC = re.compile(r'(?:^|[,"]\s*)((?:@[^/@\s"]+/)?[^/@\s",]+)@([^,"]+)')
 
 
 def yarn_lock(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
-    """yarn.lock, classic and berry: headers name packages and aliases; all count as indirect but the workspace's own."""
+    """yarn.lock, classic and berry: headers name packages and aliases; nothing tells which ones are direct."""
     entries = Entries(source, wanted, "npm")
     for header in _YARN_HEADER.finditer(source):
         for spec in _YARN_SPEC.finditer(header[0]):
@@ -118,7 +119,7 @@ def pnpm_lock(source: str, wanted: re.Pattern[str], last_line: int | None = None
     entries = Entries(source, wanted, "npm")
     marks = [(found.start(), found[1]) for found in _PNPM_SECTION.finditer(source)]
     marks.append((len(source), ""))
-    for (start, section), (end, _) in zip(marks, marks[1:], strict=False):
+    for (start, section), (end, _) in itertools.pairwise(marks):
         direct = section in ("importers", "catalogs", "overrides") or section in _SECTIONS
         if direct or section in ("packages", "snapshots"):
             for key in _PNPM_KEY.finditer(source, start, end):

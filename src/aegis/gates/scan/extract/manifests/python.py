@@ -34,7 +34,7 @@ def requirement_name(text: str) -> str | None:
 
 
 def requirements(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
-    """pip's requirements and constraints files (hashes, continuations, editable installs, URLs)."""
+    """Pip's requirements and constraints files (hashes, continuations, editable installs, URLs)."""
     entries = Entries(source, wanted, "pypi")
     offset = 0
     logical, start = "", 0
@@ -102,20 +102,17 @@ def _is_requirement_list(path: tuple[str, ...]) -> bool:
     if path[:1] != ("tool",):
         return False
     return (
-        path[1:2] == ("pdm",)
-        and "dev-dependencies" in path
-        or path[1:2] == ("hatch",)
-        and path[-1] in ("dependencies", "extra-dependencies", "require")
-        or path[1:2] == ("uv",)
-        and path[-1]
-        in ("dev-dependencies", "constraint-dependencies", "override-dependencies", "requirements", "requires")
-        or path[1:2] == ("setuptools",)
-        and path[-1] in ("install_requires", "dependencies")
-        or path[1:2] == ("flit",)
-        and path[-1] in ("requires",)
+        (path[1:2] == ("pdm",) and "dev-dependencies" in path)
+        or (path[1:2] == ("hatch",) and path[-1] in ("dependencies", "extra-dependencies", "require"))
+        or (
+            path[1:2] == ("uv",)
+            and path[-1]
+            in ("dev-dependencies", "constraint-dependencies", "override-dependencies", "requirements", "requires")
+        )
+        or (path[1:2] == ("setuptools",) and path[-1] in ("install_requires", "dependencies"))
+        or (path[1:2] == ("flit",) and path[-1] in ("requires",))
         or path[1:4] == ("flit", "metadata", "requires-extra")
-        or path[1:2] == ("tox",)
-        and path[-1] in ("deps",)
+        or (path[1:2] == ("tox",) and path[-1] in ("deps",))
         or path[-2:] == ("mypy", "additional_dependencies")
     )
 
@@ -272,7 +269,7 @@ _CONDA_SECTION = re.compile(r"(?m)^[ \t]*(?:dependencies|run|host|build|run_cons
 
 
 def conda(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
-    """conda's environment.yml and meta.yaml: list elements below `dependencies` or `requirements`."""
+    """Conda's environment.yml and meta.yaml: list elements below `dependencies` or `requirements`."""
     entries = Entries(source, wanted, "pypi")
     inside, offset = False, 0
     for line in source.splitlines(keepends=True):
