@@ -61,6 +61,8 @@ class Surveyor:
     is_test: Callable[[str], bool]
     second_opinion: bool = False
     """Let a second engine read whole files too, and tell where it differs."""
+    progress: Callable[[int, int], None] | None = None
+    """Told how many of how many candidate files were read."""
 
     def tree(self, paths: Sequence[str] | None = None) -> Survey:
         """Survey what git tracks in the work tree, or what of it lies under `paths`."""
@@ -83,7 +85,9 @@ class Surveyor:
         wanted = wanted_names(self.catalogue)
         readings: list[FileReading] = []
         found = candidates(self.repository.grep(prefilter(self.catalogue), paths), self.catalogue)
-        for candidate in found:
+        for number, candidate in enumerate(found):
+            if self.progress:
+                self.progress(number, len(found))
             if candidate.path not in regular:
                 continue
             try:

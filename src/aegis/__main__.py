@@ -1,0 +1,9 @@
+"""`python -m aegis`."""
+
+from __future__ import annotations
+
+import sys
+
+from aegis.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,44 @@
+"""`aegis all`: every gate that the policy names, and the worst of their answers."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from aegis.cli import deliver, scan
+from aegis.cli.options import ScanOptions
+from aegis.core.merge import merged
+from aegis.core.verdict import exit_code
+
+
+def add_command(commands: Any) -> None:
+    """Add the command and its arguments."""
+    parser: argparse.ArgumentParser = commands.add_parser("all", help="every gate that aegis.yml names")
+    parser.add_argument("path", nargs="?", default=".", help="a folder of a git repository (default: this one)")
+    parser.add_argument("--base", metavar="REV", help="judge what is new since the merge base with REV")
+    parser.add_argument("--policy", metavar="FILE", help="policy file in the repository (default: aegis.yml)")
+    parser.add_argument("--output", metavar="DIR", type=Path, help="write the verdicts to DIR")
+    parser.add_argument("--github", action="store_true", help="take inputs, event and reports as a GitHub action does")
+    parser.set_defaults(run=run, strict=False, second_opinion=False)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the gates one after the other. Each writes its own verdict to a folder below that of the common one."""
+    environ = os.environ if arguments.github else {}
+    asked = ScanOptions.from_inputs(environ) if arguments.github else ScanOptions.from_arguments(arguments)
+    options = replace(asked, named_only=True, strict=False)
+    verdicts = [scan.answer(options, environ)[0]]
+    if options.output is not None:
+        workspace = Path(environ["GITHUB_WORKSPACE"]) if "GITHUB_WORKSPACE" in environ else None
+        for verdict in verdicts:
+            deliver.to_folder(verdict, options.output / verdict.gate, workspace)
+    whole = merged(verdicts)
+    if arguments.github:
+        return deliver.to_github(whole, options, environ)
+    if options.output is not None:
+        deliver.to_folder(whole, options.output)
+    deliver.to_terminal(whole, "text")
+    return exit_code(whole)
