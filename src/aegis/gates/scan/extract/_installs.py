@@ -45,12 +45,9 @@ _RUNS_ONE = frozenset(("npx", "bunx", "uvx", "dlx", "exec", "run", "inject"))
 """Verbs whose first operand is the package; what follows are arguments of its program."""
 _GO_INSTALL = _verbs("go get; go install; go run")
 _GO_OPTIONS = _options("-o -C -mod -modfile -tags -ldflags -gcflags -asmflags -p -exec -overlay -pkgdir -toolexec")
-_IMAGE_RUN = _verbs(
-    ";".join(f"{engine} {verb}" for engine in ("docker", "podman", "nerdctl", "buildah", "crane", "skopeo")"
-    " for verb in ("
-        "run", "pull", "create", "container run", "container create", "image pull", "from",
-    ))
-)  # fmt: skip
+_ENGINES = ("docker", "podman", "nerdctl", "buildah", "crane", "skopeo")
+_ENGINE_VERBS = ("run", "pull", "create", "container run", "container create", "image pull", "from")
+_IMAGE_RUN = _verbs(";".join(f"{engine} {verb}" for engine in _ENGINES for verb in _ENGINE_VERBS))
 _IMAGE_OPTIONS = _options(
     "-v -e -w -u -p -h -l -m -a -c --name --volume --env --workdir --user --publish --network --net"
     " --entrypoint --env-file"
