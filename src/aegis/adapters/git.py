@@ -129,6 +129,8 @@ class GitRepository:
             return _read_inside(self.root, path)
         except OSError as error:
             raise _unreadable(path, error.strerror or "cannot be opened") from error
+        except ValueError as error:  # a NUL byte, which no file name holds
+            raise _unreadable(path, "it is no file name") from error
 
     def show(self, rev: str, path: str) -> bytes | None:
         """See the port."""
@@ -384,8 +386,7 @@ def _batches(paths: Sequence[str] | None) -> Iterator[Sequence[str]]:
 def _grep_lines(output: IO[bytes]) -> Iterator[Line]:
     """Read `path NUL number NUL text LF` records; a path may hold line feeds and a text may hold NULs."""
     rest = b""
-    while chunk := output.read(_CHUNK):
-        rest += chunk
+    while True:
         done = 0
         while record := _GREP_RECORD.match(rest, done):
             path, number, text = record.groups()
@@ -396,6 +397,10 @@ def _grep_lines(output: IO[bytes]) -> Iterator[Line]:
         if head and len(rest) - head.end() > MAX_LINE:
             yield Line(os.fsdecode(head[1]), int(head[2]), rest[head.end() : head.end() + MAX_LINE], truncated=True)
             rest = _after_line(output)
+        elif chunk := output.read(_CHUNK):
+            rest += chunk
+        else:
+            break
     if rest:
         raise _failed(("grep",), "gave an answer that ends in the middle of a line")
 
@@ -403,10 +408,9 @@ def _grep_lines(output: IO[bytes]) -> Iterator[Line]:
 def _after_line(output: IO[bytes]) -> bytes:
     """Skip the rest of a long line; what was read beyond it."""
     while chunk := output.read(_CHUNK):
-        before, end, after = chunk.partition(b"\n")
+        _, end, after = chunk.partition(b"\n")
         if end:
             return after
-        del before
     return b""
 
 
