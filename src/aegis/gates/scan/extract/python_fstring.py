@@ -15,13 +15,11 @@ PLAIN = re.compile(
 """A whole plain string without its prefix."""
 
 _QUOTE = re.compile(r'"""|\'\'\'|"|\'')
-_FORMATTED_PREFIX = re.compile(r"(?<![0-9A-Za-z_\x80-\U0010ffff])(?:[fFtT]([rR])?|([rR])[fFtT])\Z")
+_FORMATTED_PREFIX = re.compile(r"(?<![^\x00-/:-@\[-\^`{-\x7f])(?:[fFtT]([rR])?|([rR])[fFtT])\Z")
 _IN_EXPRESSION = re.compile(r"""[\[\](){}:"']|\#[^\n]*+""")
 _IN_SPEC = re.compile(r"""[{}"']""")
 _IN_LITERAL = {
-    quote: re.compile(
-        rf"{quote}|\{{\{{|\}}\}}|\{{|\\N\{{[^}}\n]*+\}}|\\(?![{{}})]).{end_of_line}", re.DOTALL
-    )
+    quote: re.compile(rf"{quote}|\{{\{{|\}}\}}|\{{|\\N\{{[^}}\n]*+\}}|\\(?![{{}})]).{end_of_line}", re.DOTALL)
     for quote, end_of_line in (('"""', ""), ("'''", ""), ('"', r"|\n"), ("'", r"|\n"))
 }
 _IN_RAW_LITERAL = {
@@ -57,9 +55,7 @@ def _open(text: str, quote: int, frames: list[tuple[str, bool]], *, raw: bool) -
     return match.end()
 
 
-def _literal_step(
-    text: str, position: int, frames: list[tuple[str, bool]], quote: str, raw: bool
-) -> int | None:
+def _literal_step(text: str, position: int, frames: list[tuple[str, bool]], quote: str, raw: bool) -> int | None:
     match = (_IN_RAW_LITERAL if raw else _IN_LITERAL)[quote].search(text, position)
     if match is None or match[0] == "\n":
         return None

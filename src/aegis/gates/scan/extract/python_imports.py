@@ -17,7 +17,7 @@ from aegis.gates.scan.model import Unreadable
 
 _W = r"(?:[ \t\f]|\\\n)"
 _N = NAME_CHAR
-_NAME = rf"(?!(?:from|import)(?!{_N}))[A-Za-z_\x80-\U0010ffff]{_N}*+"
+_NAME = rf"(?!(?:from|import)(?!{_N}))[^\x00-@\[-\^`{-\x7f]{_N}*+"
 _DOTTED = rf"{_NAME}(?:{_W}*+\.{_W}*+{_NAME})*+"
 
 # Starts with a literal, so that `re` skips quickly; hence the look-behind after the word.
@@ -33,9 +33,7 @@ _MODULE_ITEM = re.compile(rf"{_W}*+(?P<name>{_DOTTED})(?:{_W}++as{_W}++(?P<alias
 _ITEM = re.compile(rf"{_W}*+(?P<name>{_NAME}|\*)(?:{_W}++as{_W}++(?P<alias>{_NAME}))?{_W}*+(?P<more>,)?")
 _S = r"(?:\s|\\\n)"
 _OPEN = re.compile(rf"{_W}*+\(")
-_ITEM_IN_BRACKETS = re.compile(
-    rf"{_S}*+(?P<name>{_NAME})(?:{_S}++as{_S}++(?P<alias>{_NAME}))?{_S}*+(?P<more>,)?"
-)
+_ITEM_IN_BRACKETS = re.compile(rf"{_S}*+(?P<name>{_NAME})(?:{_S}++as{_S}++(?P<alias>{_NAME}))?{_S}*+(?P<more>,)?")
 _CLOSE = re.compile(rf"{_S}*+\)")
 _SPACE = re.compile(rf"{_W}++")
 

@@ -18,7 +18,8 @@ from typing import NamedTuple
 from aegis.gates.scan.extract.python_fstring import PLAIN, end_of_fstring
 from aegis.gates.scan.model import Unreadable
 
-NAME_CHAR = r"[0-9A-Za-z_\x80-\U0010ffff]"
+NAME_CHAR = r"[^\x00-/:-@\[-\^`{-\x7f]"
+"""ASCII letters, digits, `_`, and all beyond ASCII. Written as a negation: `re` compiles a set up to U+10FFFF slowly."""
 """CPython's tokenizer takes every character from U+0080 on as part of a name and judges it later."""
 
 _FIELD_1 = r"""\{(?:[^{}"'\\#\n]|'[^{}"'\\#\n]*+')*+\}"""
@@ -103,12 +104,9 @@ class Masked:
         index = bisect_right(offsets, offset - 1)
         return innermost[index - 1] if index else -1
 
-    def string_at(self, offset: int) -> int | None:
-        """The index of the string that starts at an offset."""
-        index = bisect_left(self.strings, (offset,))
-        if index < len(self.strings) and self.strings[index].start == offset:
-            return index
-        return None
+    def first_string_after(self, offset: int) -> int:
+        """The index of the first string that starts after an offset."""
+        return bisect_right(self.strings, (offset, len(self.text)))
 
 
 def mask(source: str, last_line: int | None = None) -> Masked:
