@@ -6,7 +6,6 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 
-from aegis.gates.scan.extract import shell
 from aegis.gates.scan.extract._code import CodeText
 from aegis.gates.scan.model import Statement
 
@@ -25,6 +24,8 @@ def shell_commands(code: CodeText, offset: int, script: str, wanted: re.Pattern[
     """The commands of a text for the shell, placed where the call stands."""
     if not wanted.search(script):
         return
+    from aegis.gates.scan.extract import shell  # a file without a wanted command pays nothing for it
+
     line, column = code.at(offset)
     for found in shell.extract(script.replace(HOLE, _HOLE_IN_SHELL), wanted):
         if isinstance(found, Statement):
