@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import aegis
 from aegis.cli import all_gates, scan
-from aegis.core.errors import AegisError, CouldNotDecide
+from aegis.core.errors import AegisError, CouldNotDecide, crashed
 from aegis.core.verdict import EXIT_ERROR
 from aegis.report.escape import terminal
 
@@ -27,6 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"aegis: {error.code}: {terminal(str(error))}\n")
         return error.exit_code
     except BrokenPipeError:
+        return EXIT_ERROR
+    except Exception as error:  # noqa: BLE001 - a defect is told like every other reason for no answer
+        sys.stderr.write(f"aegis: core.crashed: {terminal(str(crashed(error)))}\n")
         return EXIT_ERROR
 
 

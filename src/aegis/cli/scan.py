@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aegis.cli import deliver, explain
 from aegis.cli.options import ScanOptions
 from aegis.cli.progress import progress_bar
-from aegis.core.errors import AegisError, UsageError
+from aegis.core.errors import AegisError, UsageError, crashed
 from aegis.core.verdict import Verdict, exit_code
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ def answer(options: ScanOptions, environ: Mapping[str, str]) -> tuple[Verdict, J
         return scan.judge()
     except AegisError as error:
         return scan.refuse(error), None
+    except Exception as error:  # noqa: BLE001 - whatever it is, the answer is no, and it is given as a verdict
+        return scan.refuse(crashed(error)), None
 
 
 def _write_baseline(judged: Judged, verdict: Verdict, options: ScanOptions) -> int:

@@ -10,6 +10,7 @@ and what to do next. Library exceptions are chained with `raise … from`, never
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -41,3 +42,17 @@ class CouldNotDecide(AegisError):  # noqa: N818 - it is the answer's name in eve
     """The question could not be answered: which means no."""
 
     exit_code = 3
+
+
+def crashed(error: Exception) -> CouldNotDecide:
+    """A defect of ours, by the place where it shows. The exception's own text may hold anything, so it is left out."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = f" at {Path(frame.tb_frame.f_code.co_filename).name}:{frame.tb_lineno}" if frame is not None else ""
+    return CouldNotDecide(
+        "core.crashed",
+        f"{type(error).__name__}{place}",
+        expected="an answer",
+        remedy="run it again with the command in the last line; report it with this message if it fails again",
+    )

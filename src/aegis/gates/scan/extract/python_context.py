@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from aegis.gates.scan.extract.python_mask import NAME_CHAR, Masked
+from aegis.gates.scan.extract.python_mask import NAME_CHAR, NAME_START, Masked
 from aegis.gates.scan.extract.python_strings import Literal, literal
 
 _S = r"(?:\s|\\\n)*+"
-_NAME = r"[^\x00-@\[-\^`{-\x7f][^\x00-/:-@\[-\^`{-\x7f]*+"
+_NAME = rf"{NAME_START}{NAME_CHAR}*+"
 _CALLEE = re.compile(rf"(?<!{NAME_CHAR})((?:{_NAME}{_S}\.{_S})*+{_NAME}){_S}\Z")
 _KEYWORD = re.compile(rf"({_NAME}){_S}(?::[^=\n]*+)?\+?={_S}\Z")
 _REACH = 2000

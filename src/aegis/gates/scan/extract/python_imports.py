@@ -12,12 +12,12 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aegis.gates.scan.extract.python_mask import NAME_CHAR, Masked
+from aegis.gates.scan.extract.python_mask import NAME_CHAR, NAME_START, Masked
 from aegis.gates.scan.model import Unreadable
 
 _W = r"(?:[ \t\f]|\\\n)"
 _N = NAME_CHAR
-_NAME = rf"(?!(?:from|import)(?!{_N}))[^\x00-@\[-\^`{-\x7f]{_N}*+"
+_NAME = rf"(?!(?:from|import)(?!{_N})){NAME_START}{_N}*+"
 _DOTTED = rf"{_NAME}(?:{_W}*+\.{_W}*+{_NAME})*+"
 
 # Starts with a literal, so that `re` skips quickly; hence the look-behind after the word.

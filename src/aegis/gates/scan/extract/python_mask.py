@@ -19,8 +19,10 @@ from aegis.gates.scan.extract.python_fstring import PLAIN, end_of_fstring
 from aegis.gates.scan.model import Unreadable
 
 NAME_CHAR = r"[^\x00-/:-@\[-\^`{-\x7f]"
-"""ASCII letters, digits, `_`, and all beyond ASCII. Written as a negation: `re` compiles a set up to U+10FFFF slowly."""
-"""CPython's tokenizer takes every character from U+0080 on as part of a name and judges it later."""
+"""ASCII letters, digits, `_`, and all beyond ASCII. Written as a negation: `re` compiles a set up to U+10FFFF slowly.
+CPython's tokenizer takes every character from U+0080 on as part of a name and judges it later."""
+NAME_START = r"[^\x00-@\[-\^`{-\x7f]"
+"""The same without digits."""
 
 _FIELD_1 = r"""\{(?:[^{}"'\\#\n]|'[^{}"'\\#\n]*+')*+\}"""
 _FIELD_2 = r"""\{(?:[^{}"'\\#\n]|"[^{}"'\\#\n]*+")*+\}"""
