@@ -87,7 +87,7 @@ class Run:
             if record.get("command") == "summary":
                 step = record.get("stepID") or []
                 depth = len(step) if isinstance(step, list) else 1
-                key = str(step[0] if isinstance(step, list) and step else step)
+                key = f"{record.get('job')} {step[0] if isinstance(step, list) and step else step}"
                 if depth >= deepest.get(key, (0, ""))[0]:
                     deepest[key] = (depth, str(record.get("content", "")))
         return "".join(text for _, text in deepest.values())
@@ -113,7 +113,9 @@ class Run:
     @property
     def log(self) -> str:
         """Everything that people would read."""
-        return "".join(str(record.get("msg", "")) for record in self.records)
+        return "".join(
+            f"{record.get('msg', '')}{'' if record.get('raw_output') else chr(10)}" for record in self.records
+        )
 
 
 def binary() -> Path:

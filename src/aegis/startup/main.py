@@ -9,8 +9,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.append(str(ROOT / "src"))
@@ -25,10 +28,14 @@ LOCK_OF = {"scan": "scan", "all": "scan"}
 
 def main(arguments: list[str]) -> int:
     """Do what the words say; whatever goes wrong is told and red."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupted)
     try:
         return _dispatch(arguments)
     except StartupProblem as problem:
         return announce(problem, os.environ)
+    except Exception as error:  # Python would end with 1, which reads as "the policy is not met"
+        return announce(_crashed(error), os.environ)
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -52,6 +59,24 @@ def _run(gate: str, cache: Path) -> int:
         )
     place = environment(LOCK_OF[gate], ROOT, cache)
     return supervise.run(gate, place, cache, os.environ)
+
+
+def _interrupted(number: int, _frame: FrameType | None) -> NoReturn:
+    raise StartupProblem(
+        "core.interrupted",
+        f"Stopped by {signal.Signals(number).name} before the gate had started.",
+        expected="time to finish",
+        remedy="Run it again.",
+    )
+
+
+def _crashed(error: Exception) -> StartupProblem:
+    return StartupProblem(
+        "core.crashed",
+        f"The start-up failed: {type(error).__name__}: {error}",
+        expected="a disk that can be written and a complete copy of the action",
+        remedy="Run it again; report it with the job's log if it happens twice.",
+    )
 
 
 if __name__ == "__main__":

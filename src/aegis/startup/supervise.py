@@ -65,30 +65,50 @@ def _fresh_output(gate: str, cache: Path, environ: Mapping[str, str]) -> Path:
 
 
 def _run_forwarding(argv: list[str], env: Mapping[str, str]) -> int:
-    with subprocess.Popen(argv, env=dict(env)) as child, _forwarded(child):
+    relay = _Relay()
+    with relay.listening(), subprocess.Popen(argv, env=dict(env)) as child:
+        relay.attach(child)
         return child.wait()
 
 
-@contextmanager
-def _forwarded(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Hand every signal to stop on to the gate, and end it for good if it does not heed the first."""
-    timers: list[threading.Timer] = []
+class _Relay:
+    """Hands every signal to stop on to the gate, and ends it for good if it does not heed the first."""
 
-    def forward(number: int, _frame: FrameType | None) -> None:
+    def __init__(self) -> None:
+        self._child: subprocess.Popen[bytes] | None = None
+        self._early: list[int] = []
+        self._killer: threading.Timer | None = None
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Listen from before the gate is there, so that no signal falls between."""
+        before = {number: signal.signal(number, self._receive) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            if self._killer is not None:
+                self._killer.cancel()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def attach(self, child: subprocess.Popen[bytes]) -> None:
+        """The gate is there: whatever came before goes to it now."""
+        self._child = child
+        for number in self._early:
+            self._forward(child, number)
+
+    def _receive(self, number: int, _frame: FrameType | None) -> None:
+        if self._child is None:
+            self._early.append(number)
+        else:
+            self._forward(self._child, number)
+
+    def _forward(self, child: subprocess.Popen[bytes], number: int) -> None:
         child.send_signal(number)
-        if not timers:
-            timers.append(threading.Timer(_GRACE_SECONDS, child.kill))
-            timers[0].daemon = True
-            timers[0].start()
-
-    before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for timer in timers:
-            timer.cancel()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if self._killer is None:
+            self._killer = threading.Timer(_GRACE_SECONDS, child.kill)
+            self._killer.daemon = True
+            self._killer.start()
 
 
 def _result(verdict: Path) -> str | None:
@@ -97,7 +117,7 @@ def _result(verdict: Path) -> str | None:
         found = json.loads(verdict.read_text("utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return "(unreadable)"
     result = found.get("result") if isinstance(found, dict) else None
     return result if isinstance(result, str) else "(unreadable)"

@@ -38,12 +38,15 @@ def for_installers(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def for_gates(environ: Mapping[str, str]) -> dict[str, str]:
-    """The surroundings of a gate: the job's, without what would bend Python, uv, pip or semgrep."""
-    return {
-        name: value
-        for name, value in environ.items()
-        if name != "VIRTUAL_ENV" and not name.upper().startswith(_FOREIGN_PREFIXES)
-    }
+    """The surroundings of a gate: the job's, without what would bend Python, uv, pip, semgrep or the gate itself."""
+    return {name: value for name, value in environ.items() if not _bends(name.upper())}
+
+
+def _bends(name: str) -> bool:
+    if name.startswith("AEGIS_"):
+        # the inputs of action.yml were checked; a developer's switches have no place in a job
+        return not name.startswith("AEGIS_INPUT_")
+    return name == "VIRTUAL_ENV" or name.startswith(_FOREIGN_PREFIXES)
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path:

@@ -134,7 +134,7 @@ def _payload(path: str) -> dict[str, Any]:
         return {}
     try:
         found = json.loads(Path(path).read_text("utf-8"))
-    except (OSError, ValueError) as broken:
+    except (OSError, ValueError, RecursionError) as broken:
         raise _no_payload(f"{type(broken).__name__} at {path!r}") from broken
     if not isinstance(found, dict):
         raise _no_payload(f"a {type(found).__name__} at {path!r}")

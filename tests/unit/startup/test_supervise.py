@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from aegis.startup import supervise
+from aegis.startup.problem import COULD_NOT_DECIDE, MISCONFIGURED, StartupProblem
+
+ROOT = Path(__file__).resolve().parents[3]
+WRITE = """echo '{"result": "%s"}' > "$AEGIS_INPUT_OUTPUT/verdict.json\""""
+
+
+def gate(folder: Path, script: str) -> Path:
+    """An environment whose python is a script that plays a gate."""
+    python = folder / "venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f"#!/bin/sh\n{script}\n", "utf-8")
+    python.chmod(0o755)
+    return folder / "venv"
+
+
+def run(tmp_path: Path, script: str, **environ: str) -> int:
+    surroundings = {"PATH": os.environ["PATH"], "GITHUB_WORKSPACE": str(tmp_path), **environ}
+    return supervise.run("scan", gate(tmp_path, script), tmp_path / "cache", surroundings)
+
+
+@pytest.mark.parametrize(("code", "result"), [(0, "pass"), (1, "fail"), (2, "error"), (3, "error")])
+def test_an_exit_code_that_the_verdict_backs_is_given_back(tmp_path: Path, code: int, result: str) -> None:
+    assert run(tmp_path, f"{WRITE % result}; exit {code}") == code
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        ("exit 0", "exit code 0 and wrote no verdict"),
+        ("exit 1", "exit code 1 and wrote no verdict"),  # how an uncaught Python error ends
+        ("exit 3", "exit code 3 and wrote no verdict"),
+        ("kill -9 $$", "ended by signal 9"),
+        ("kill -11 $$", "ended by signal 11"),
+        ("exit 77", "exit code 77"),
+        (f"{WRITE % 'fail'}; exit 0", "exit code 0 and its verdict says 'fail'"),
+        (f"{WRITE % 'error'}; exit 0", "exit code 0 and its verdict says 'error'"),
+        (f"{WRITE % 'pass'}; exit 1", "exit code 1 and its verdict says 'pass'"),
+        (f"{WRITE % 'pass'}; exit 2", "exit code 2 and its verdict says 'pass'"),
+        (f"{WRITE % 'pass'}; exit 139", "exit code 139"),
+        (f"{WRITE % 'pass'}; kill -9 $$", "ended by signal 9"),
+        (f"{WRITE % 'great'}; exit 0", "its verdict says 'great'"),
+        ('echo garbage > "$AEGIS_INPUT_OUTPUT/verdict.json"', "its verdict says '\\(unreadable\\)'"),
+        ('echo "[]" > "$AEGIS_INPUT_OUTPUT/verdict.json"', "its verdict says '\\(unreadable\\)'"),
+        ('mkdir "$AEGIS_INPUT_OUTPUT/verdict.json"', "its verdict says '\\(unreadable\\)'"),
+        ('printf "\\377" > "$AEGIS_INPUT_OUTPUT/verdict.json"', "its verdict says '\\(unreadable\\)'"),
+        ('echo \'{"result": "pass"}\'', "wrote no verdict"),  # printed, not written
+    ],
+)
+def test_every_other_end_is_could_not_decide(tmp_path: Path, script: str, says: str) -> None:
+    with pytest.raises(StartupProblem, match=says) as caught:
+        run(tmp_path, script)
+    assert caught.value.exit_code == COULD_NOT_DECIDE
+    assert caught.value.code == "core.no_verdict"
+
+
+def test_wrong_usage_needs_no_verdict(tmp_path: Path) -> None:
+    assert run(tmp_path, "exit 2") == MISCONFIGURED
+
+
+def test_a_verdict_of_an_earlier_run_does_not_count(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "verdict.json").write_text('{"result": "pass"}', "utf-8")
+    with pytest.raises(StartupProblem, match="wrote no verdict"):
+        run(tmp_path, "exit 0", AEGIS_INPUT_OUTPUT="out")
+
+
+def test_a_planted_link_is_removed_and_not_followed(tmp_path: Path) -> None:
+    out, precious = tmp_path / "out", tmp_path / "precious"
+    out.mkdir()
+    precious.write_text('{"result": "pass"}', "utf-8")
+    (out / "verdict.json").symlink_to(precious)
+    with pytest.raises(StartupProblem, match="wrote no verdict"):
+        run(tmp_path, "exit 0", AEGIS_INPUT_OUTPUT="out")
+    assert json.loads(precious.read_text("utf-8")) == {"result": "pass"}
+
+
+def test_the_named_output_folder_is_used(tmp_path: Path) -> None:
+    assert run(tmp_path, WRITE % "pass", AEGIS_INPUT_OUTPUT="deep/out") == 0
+    assert (tmp_path / "deep" / "out" / "verdict.json").is_file()
+
+
+def test_an_output_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StartupProblem, match="'file/out' cannot be used") as caught:
+        run(tmp_path, "exit 0", AEGIS_INPUT_OUTPUT="file/out")
+    assert caught.value.code == "core.output_unwritable"
+
+
+def test_the_gate_is_isolated(tmp_path: Path) -> None:
+    script = (
+        f'test "$1 $2 $3" = "-I -X utf8" && test "$5 $6" = "scan --github" && test -z "$PYTHONPATH" && {WRITE % "pass"}'
+    )
+    assert run(tmp_path, script, PYTHONPATH="/evil") == 0
+
+
+_STOPPED = """
+import os, sys
+sys.path.insert(0, {src!r})
+from pathlib import Path
+from aegis.startup import supervise
+from aegis.startup.problem import StartupProblem
+supervise._GRACE_SECONDS = {grace}
+try:
+    sys.exit(supervise.run("scan", Path({venv!r}), Path({cache!r}), os.environ))
+except StartupProblem as problem:
+    print(problem.problem)
+    sys.exit(problem.exit_code)
+"""
+
+
+def stop(tmp_path: Path, script: str, number: signal.Signals, grace: float = 30.0) -> tuple[int, str]:
+    """Run a gate, wait until it is ready, and send a signal to the process that supervises it."""
+    ready = tmp_path / "ready"
+    os.mkfifo(ready)
+    venv = gate(tmp_path, script)
+    code = _STOPPED.format(src=str(ROOT / "src"), grace=grace, venv=str(venv), cache=str(tmp_path / "cache"))
+    env = {"PATH": os.environ["PATH"], "READY": str(ready)}
+    with subprocess.Popen([sys.executable, "-I", "-c", code], env=env, stdout=subprocess.PIPE, text=True) as process:
+        ready.read_text("utf-8")
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=60)
+    return process.returncode, out
+
+
+@pytest.mark.parametrize(("number", "name"), [(signal.SIGTERM, "TERM"), (signal.SIGINT, "INT")])
+def test_a_signal_reaches_the_gate_and_its_verdict_counts(tmp_path: Path, number: signal.Signals, name: str) -> None:
+    script = f"""
+stopped() {{ {WRITE % "error"}; exit 3; }}
+trap stopped {name}
+echo ready > "$READY"
+while :; do sleep 0.05; done"""
+    assert stop(tmp_path, script, number) == (3, "")
+
+
+def test_a_gate_that_does_not_heed_is_killed(tmp_path: Path) -> None:
+    code, said = stop(
+        tmp_path, 'trap "" TERM; echo ready > "$READY"; while :; do sleep 0.05; done', signal.SIGTERM, 0.3
+    )
+    assert code == COULD_NOT_DECIDE
+    assert "ended by signal 9" in said
