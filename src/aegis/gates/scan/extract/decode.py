@@ -20,6 +20,8 @@ _BOMS = (
 )
 _COOKIE = re.compile(rb"[ \t\f]*+#[^\r\n]*?coding[:=][ \t]*+([-\w.]+)")
 _BLANK = re.compile(rb"[ \t\f]*+(?:#[^\r\n]*+)?(?:\r\n|\r|\n)")
+_HOST_NAMES = frozenset({"idna", "punycode"})
+"""Python takes these too, in time that grows with the square of the file's size."""
 _HEAD = 4096
 """Bytes in which the first two lines are looked for; a longer line declares nothing to Python either."""
 
@@ -30,20 +32,24 @@ def decode(data: bytes) -> str | Unreadable:
     if marked is not None:
         return marked
     cookie = declared_encoding(data)
+    encoding = cookie or "utf-8"
+    if encoding.lower() in _HOST_NAMES:
+        return Unreadable(1, f"the file declares the encoding {cookie!r}, which is for host names")
     try:
-        codec = codecs.lookup(cookie or "utf-8")
-    except (LookupError, ValueError):
-        return Unreadable(1, f"the file declares the unknown encoding {cookie!r}")
-    try:
-        text, _ = codec.decode(data)
-    except ValueError:
-        if cookie is None:
+        text = data.decode(encoding)
+    except LookupError:
+        return Unreadable(1, f"the file declares {cookie!r}, which is not a text encoding known here")
+    except UnicodeDecodeError as error:
+        if codecs.lookup(encoding).name == "utf-8":
             # Python 3 refuses such a file, Python 2 and other readers do not: read it so that nothing hides.
             return data.decode("latin-1")
-        return Unreadable(1, f"the file is not what it declares to be, {cookie!r}")
-    except Exception:  # noqa: BLE001 - a codec is code of its own and may raise anything
-        return Unreadable(1, f"the file could not be decoded as {cookie!r}")
-    return text if isinstance(text, str) else Unreadable(1, f"{cookie!r} is not a text encoding")
+        return Unreadable(1, f"the file is not what it declares to be, {cookie!r}: {error.reason}")
+    except Exception as error:
+        # A codec is code of its own and may raise anything.
+        return Unreadable(1, f"the file could not be decoded as {cookie!r}: {error}")
+    if cookie and cookie not in text:
+        return Unreadable(1, f"the file declares {cookie!r}, but read that way it does not")
+    return text
 
 
 def decode_any(data: bytes) -> str:
