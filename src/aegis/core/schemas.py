@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from aegis.core.policy import Policy
 from aegis.core.verdict import SCHEMA_ID, Verdict
 
 
@@ -38,7 +39,23 @@ def verdict_schema() -> dict[str, Any]:
     }
 
 
-SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {"verdict.v1.schema.json": verdict_schema}
+def policy_schema() -> dict[str, Any]:
+    """Of `aegis.yml`, version 1, for editors. An empty section (`scan:`) is one of defaults, so null is allowed there."""
+    schema = msgspec.json.schema(Policy)
+    definitions = schema.pop("$defs")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:aegis-gates:schema:policy:v1",
+        **definitions.pop("Policy"),
+        "title": "Policy of the Aegis gates (aegis.yml)",
+        "$defs": definitions,
+    }
+
+
+SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
+    "verdict.v1.schema.json": verdict_schema,
+    "aegis.v1.schema.json": policy_schema,
+}
 """File name in docs/schemas → its generator."""
 
 

@@ -16,7 +16,7 @@ Result = Literal["pass", "fail", "error"]
 Cause = Literal["your-change", "artifact", "could-not-decide"]
 """Whose cause a finding is: this change, somebody else's artifact, or nobody's until it is run again."""
 
-SCHEMA_ID = "https://aegis-gates.dev/schemas/verdict/v1"
+SCHEMA_ID = "urn:aegis-gates:schema:verdict:v1"
 EXIT_PASS, EXIT_FAIL, EXIT_USAGE, EXIT_ERROR = 0, 1, 2, 3
 
 

@@ -1,0 +1,52 @@
+# Each target is one line of documentation; `make help` prints them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python -I
+PYTEST := $(VENV)/bin/python -m pytest
+
+.PHONY: help venv demo test test-e2e lint format docs lock bench tools
+
+help: ## print the targets
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+venv: ## make the developers' environment in .venv, whole and by hash
+	@$(PYTHON) -I src/aegis/startup/main.py venv >/dev/null
+
+demo: venv ## run the example repository's workflow under act: one red run, one green
+	@$(RUN) scripts/demo.py
+
+test: lint ## lint, unit, property and integration tests: needs PyPI and npm only
+	$(PYTEST) -n 2 --dist loadgroup tests/unit tests/integration
+
+test-e2e: venv tools ## what needs Go, a JDK or a whole workflow: act scenarios and foreign parsers
+	$(PYTEST) -n 2 --dist loadgroup tests/e2e
+
+lint: venv ## format, style, types, layers, workflows, generated files
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-cache
+	$(VENV)/bin/zizmor --offline --no-progress --quiet --strict-collection --pedantic .
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml actions/*/action.yml
+	$(RUN) scripts/generate.py --check
+	$(RUN) scripts/scan_cloud_sdk_usage.py --strict
+
+format: venv ## let ruff format the code and sort its imports
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+docs: venv ## write the generated files anew: schemas, reasons, catalogue, action tables, examples
+	$(RUN) scripts/generate.py --write
+
+lock: venv ## compile the locks anew from pyproject.toml
+	$(RUN) scripts/lock.py
+
+bench: venv ## print ratios beside semgrep, ruff and pip, each on the same work in turn
+	$(RUN) benchmarks/startup.py
+	$(RUN) benchmarks/scan.py
+
+tools: ## what the e2e tests need beside PyPI: Go, and javac and Maven from Debian where they are missing
+	@$(PYTHON) -I scripts/e2e_tools.py
