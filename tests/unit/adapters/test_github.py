@@ -171,6 +171,22 @@ class TestRefusals:
         service.faults = [Fault(raw=head + raw)]
         assert "without an id" in refused(client(service, time))
 
+    def test_an_endless_answer_is_not_read_to_its_end(self, service: double.GitHub, time: Time) -> None:
+        body = b'{"pad": "' + b"x" * 1_500_000 + b'", "id": "late"}'
+        service.faults = [Fault(raw=b"HTTP/1.0 202 Accepted\r\n\r\n" + body)]
+        assert "without an id" in refused(client(service, time))
+
+    def test_a_trickling_answer_has_its_time(self, service: double.GitHub, time: Time) -> None:
+        body = b'{"pad": "' + b"x" * 500_000 + b'", "id": "late"}'
+        service.faults = [Fault(raw=b"HTTP/1.0 202 Accepted\r\n\r\n" + body)]
+
+        def later() -> float:
+            time.seconds += 15.0
+            return time.seconds
+
+        scanning = adapter.GitHub(TOKEN, service.api, replace(time.clock(), now=later))
+        assert "without an id" in refused(scanning)
+
     @pytest.mark.parametrize("raw", [b"{}", b'{"processing_status": "lost"}', b"<html>"])
     def test_a_state_that_nobody_knows(self, service: double.GitHub, time: Time, raw: bytes) -> None:
         head = f"HTTP/1.0 200 OK\r\nContent-Length: {len(raw)}\r\n\r\n".encode()
@@ -219,7 +235,7 @@ class TestRetries:
 
     @pytest.mark.parametrize("after", ["-1", "soon", "²", "Wed, 21 Oct 2026 07:28:00 GMT", ""])
     def test_a_wait_that_is_no_number_is_not_followed(self, service: double.GitHub, time: Time, after: str) -> None:
-        raw = f"HTTP/1.0 429 No\r\nRetry-After: {after}\r\n\r\n".encode()
+        raw = f"HTTP/1.0 429 No\r\nRetry-After: {after}\r\n\r\n".encode("latin-1")
         service.faults = [Fault(raw=raw)]
         client(service, time).upload(ANALYSIS)
         assert time.slept == [0.5]
