@@ -34,17 +34,11 @@ _ASSIGNED_LOADER = re.compile(
 )
 _PACKAGE_ARGUMENT = re.compile(r'^\s*(?:name\s*=\s*)?"+\s*,\s*(?:package\s*=\s*)?$')
 
-DYNAMIC_CALL = re.compile(
-    r"(?<!\w)(?:import_module|__import__|find_spec|find_loader|resolve_name|run_module|spec_from_file_location"
-    r"|exec_module|load_module|importorskip|import_string)(?!\w)"
-)
-"""The words without which no usual dynamic import is possible."""
-
 
 def loader_aliases(code: str, imported: Iterable[Import]) -> frozenset[str]:
     """Return every name by which a file calls a function that loads a module."""
     names = {one.alias for one in imported if one.alias and one.name in _LOADERS}
-    if DYNAMIC_CALL.search(code):
+    if "import_module" in code or "__import__" in code:
         names |= {match[1] for match in _ASSIGNED_LOADER.finditer(code)}
     return _LOADERS | names
 

@@ -1,0 +1,107 @@
+"""What the strings of a Python file name: modules, commands, URLs, and whatever code inside them names in turn."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from aegis.gates.scan.extract import python, shell
+from aegis.gates.scan.extract._place import one_line
+from aegis.gates.scan.extract.python_calls import loader_aliases, module_names
+from aegis.gates.scan.extract.python_commands import Runners, command_line, command_words, readable, shell_text
+from aegis.gates.scan.extract.python_context import Context
+from aegis.gates.scan.extract.python_embedded import python_code, shell_code
+from aegis.gates.scan.extract.python_imports import Import
+from aegis.gates.scan.extract.python_mask import Masked
+from aegis.gates.scan.extract.python_strings import is_statement, literal_around
+from aegis.gates.scan.model import Form, Statement, Surface, Unreadable
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_DEEPEST = 4
+"""Code inside strings of code inside strings, as far as it is followed."""
+
+Found = Statement | Unreadable
+
+
+def read_strings(masked: Masked, imported: tuple[Import, ...], wanted: re.Pattern[str], depth: int) -> Iterator[Found]:
+    """Yield what every string operand names in which something wanted stands. Docstrings name nothing."""
+    reader = _Reader(masked, wanted, depth, loader_aliases(masked.code, imported), Runners(masked.code, imported))
+    after = 0
+    for index, token in enumerate(masked.strings):
+        if index < after or not wanted.search(masked.text[token.quote : token.end]):
+            continue
+        one = literal_around(masked, index, after)
+        after = one.last + 1
+        if not is_statement(masked, one):
+            yield from reader.read(Context(masked, one))
+
+
+@dataclass
+class _Reader:
+    """What is the same for all strings of a file."""
+
+    masked: Masked
+    wanted: re.Pattern[str]
+    depth: int
+    loaders: frozenset[str]
+    runners: Runners
+    read_brackets: set[int] = field(default_factory=set)
+
+    def read(self, context: Context) -> Iterator[Found]:
+        scheme = _SCHEME.match(context.one.prefix)
+        if scheme:
+            yield from self._named(context, "scheme", "scheme", scheme[1].lower(), context.one.prefix)
+            return
+        for form, name in module_names(context, self.loaders):
+            yield from self._named(context, "python", form, name, f"import {name}")
+        if (code := python_code(context)) is not None:
+            yield from self._python(context, code)
+        elif (line := self._command(context)) is not None:
+            yield from self._shell(context, line)
+        elif (line := shell_code(context)) is not None:
+            yield from self._shell(context, shell_text(line))
+
+    def _named(self, context: Context, surface: Surface, form: Form, name: str, text: str) -> Iterator[Statement]:
+        if self.wanted.search(name):
+            start = context.one.start
+            line, column = self.masked.line(start), self.masked.column(start)
+            yield Statement(line, column, surface, form, name, one_line(text))
+
+    def _command(self, context: Context) -> str | None:
+        """The shell text of a string or, once for each list, of the list around it."""
+        if (line := command_line(context, self.runners)) is not None:
+            return line
+        if context.bracket in self.read_brackets:
+            return None
+        self.read_brackets.add(context.bracket)
+        return command_words(context, self.runners)
+
+    def _python(self, context: Context, code: str) -> Iterator[Found]:
+        if self.depth >= _DEEPEST:
+            yield Unreadable(self.masked.line(context.one.start), "code nested too deeply in strings")
+            return
+        for one in python.extract_nested(code, self.wanted, self.depth + 1):
+            if isinstance(one, Statement):
+                form: Form = "embedded" if one.surface == "python" else one.form
+                yield self._placed(context, replace(one, form=form))
+
+    def _shell(self, context: Context, text: str) -> Iterator[Found]:
+        yield from (
+            self._placed(context, replace(one, text=readable(one.text)))
+            for one in _statements(shell.extract(text, self.wanted))
+            if one.surface != "command" or self.wanted.search(one.name.partition(" ")[0])
+        )
+
+    def _placed(self, context: Context, inner: Statement) -> Statement:
+        """Give a statement of a string's inside its line in the file, if the string shows its lines as they are."""
+        start, end = context.one.start, context.one.end
+        line = self.masked.line(start)
+        if inner.line > 1 and context.one.value.count("\n") == self.masked.text.count("\n", start, end):
+            return replace(inner, line=line + inner.line - 1)
+        return replace(inner, line=line, column=self.masked.column(start))
+
+
+def _statements(found: Iterable[Found]) -> Iterator[Statement]:
+    """Leave out what could not be read: prose that only looks like a command is no reason to stop."""
+    return (one for one in found if isinstance(one, Statement))
