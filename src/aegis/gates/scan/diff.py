@@ -32,7 +32,7 @@ def old_files(repository: Repository, base: str, changes: Iterable[Change]) -> M
     return repository.show_many(base, [change.old_path for change in changes if change.old_path is not None])
 
 
-def compare(head: Iterable[Use], base: Iterable[Use], changes: Iterable[Change]) -> Difference:
+def compare(head: Iterable[Use], base: Iterable[Use], changes: Iterable[Change] = ()) -> Difference:
     """Take the base's uses from the head's.
 
     Both must hold only what the policy in force does not allow, judged with the same policy: an allowed use that leaves
