@@ -1,0 +1,48 @@
+"""Write every generated file of this repository, or say which are out of date (`--check`)."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
+
+from aegis.core import schemas  # noqa: E402 - the source tree must be found first
+from aegis.gates.scan.catalogue import compile as catalogue  # noqa: E402
+from aegis.report import reasons  # noqa: E402
+from scripts import generate_action_docs, render_templates  # noqa: E402
+
+
+def generated() -> Iterator[tuple[Path, str]]:
+    """Each generated file with the text that it should have."""
+    for name in schemas.SCHEMAS:
+        yield ROOT / "docs" / "schemas" / name, schemas.rendered(name)
+    yield ROOT / "docs" / "reasons.md", reasons.render()
+    providers = catalogue.read_providers()
+    yield ROOT / "docs" / "schemas" / "catalogue.schema.json", catalogue.schema()
+    yield ROOT / "docs" / "catalogue.md", catalogue.document(providers)
+    yield catalogue.INDEX, catalogue.dump(catalogue.compile_index(providers))
+    yield from generate_action_docs.rendered()
+    yield from render_templates.rendered()
+
+
+def main() -> int:
+    """Write or check."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    mode = parser.add_mutually_exclusive_group(required=True)
+    mode.add_argument("--write", action="store_true")
+    mode.add_argument("--check", action="store_true")
+    write = parser.parse_args().write
+    stale = [(file, text) for file, text in generated() if not file.is_file() or file.read_text("utf-8") != text]
+    for file, text in stale:
+        if write:
+            file.write_text(text, encoding="utf-8")
+        print(f"{file.relative_to(ROOT)}: {'written' if write else 'out of date, run `make docs`'}")
+    return 0 if write or not stale else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
