@@ -279,6 +279,12 @@ _TABLE = (
         "Reinstall Aegis at a released version.",
     ),
     Code(
+        "scan.catalogue_unchecked",
+        "Catalogue not checked",
+        "A list that a provider publishes could not be read, so nobody knows what the catalogue lacks.",
+        "Run the check again; if the list has moved, correct the source in the provider's YAML file.",
+    ),
+    Code(
         "scan.baseline_invalid",
         "Baseline not valid",
         "The baseline file could not be read as one.",

@@ -1,7 +1,4 @@
-"""Turns the providers' YAML files into `index.json` and `docs/catalogue.md`.
-
-`python -m aegis.gates.scan.catalogue.compile` writes both; a test keeps them equal to their sources.
-"""
+"""Turns the providers' YAML files, checked against their types, into what `lookup` reads at run time."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import datetime
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +20,7 @@ from aegis.gates.scan.catalogue.roots import command_roots, surface_roots, union
 from aegis.gates.scan.model import Surface
 
 HERE = Path(__file__).parent
+SCHEMA_ID = "https://aegis-gates.dev/schemas/catalogue"
 
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
 Literal_ = Annotated[str, Meta(pattern=r"^[^\s*][^*]*\*?$", max_length=200)]
@@ -45,6 +43,8 @@ class Source(_Closed, frozen=True):
     format: Format | None = None
     prefix: str = ""
     """What the source leaves out at the start of each name."""
+    ignore: dict[Text, Text] = field(default_factory=dict)
+    """Names that the source lists and that are no SDK, each with the reason."""
 
 
 class Names(_Closed, frozen=True):
@@ -70,7 +70,7 @@ class Services(_Closed, frozen=True):
 
 
 class Provider(_Closed, frozen=True):
-    """One provider's YAML file."""
+    """A cloud provider's SDKs: the names that belong to them, by ecosystem."""
 
     provider: Annotated[str, Meta(pattern="^[a-z][a-z0-9]*$")]
     title: Text
@@ -82,6 +82,18 @@ class Provider(_Closed, frozen=True):
     """What one might expect here, and why it is not."""
 
 
+class _OneOfEachKey(yaml.SafeLoader):
+    """YAML whose keys are unique: of two lists with one name, PyYAML would read only the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Refuse a key that stands twice."""
+        spelt = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+        for key, times in spelt.items():
+            if times > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"the key '{key}' stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def read_providers(folder: Path = HERE) -> dict[str, Provider]:
     """All YAML files of a folder, checked, by provider."""
     return {path.stem: _read(path) for path in sorted(folder.glob("*.yaml"))}
@@ -89,7 +101,7 @@ def read_providers(folder: Path = HERE) -> dict[str, Provider]:
 
 def _read(path: Path) -> Provider:
     try:
-        provider = msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), Provider)
+        provider = msgspec.convert(yaml.load(path.read_text(encoding="utf-8"), _OneOfEachKey), Provider)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise _invalid(path, str(error)) from error
     if problem := next(_contradictions(path, provider), None):
@@ -104,6 +116,8 @@ def _contradictions(path: Path, provider: Provider) -> Iterator[str]:
     for surface, names in provider.surfaces.items():
         spelt = Counter(normalise(surface, literal) for literal in (*literals_of(names), *names.exclude))
         yield from (f"{surface}: '{literal}' is listed twice" for literal, times in spelt.items() if times > 1)
+    for templates in provider.services.templates.values():
+        yield from (f"services: '{each}' has no {{service}}" for each in templates if "{service}" not in each)
     owners: dict[str, str] = {}
     for name, others in provider.services.names.items():
         for spelling in {squash(each) for each in (name, *others)}:
@@ -145,7 +159,7 @@ def _compile(provider: Provider) -> dict[str, Any]:
     }
 
 
-def literals_of(names: Names) -> Iterable[str]:
+def literals_of(names: Names) -> tuple[str, ...]:
     """Every literal that can be a use."""
     return (*names.sdk, *names.stub, *names.wrapper, *names.shared)
 
@@ -176,10 +190,8 @@ def dump(index: Mapping[str, Any]) -> str:
     return json.dumps(index, separators=(",", ":"), sort_keys=True, ensure_ascii=True) + "\n"
 
 
-def main() -> None:
-    """Write what is generated."""
-    (HERE / "index.json").write_text(dump(compile_index(read_providers())), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+def schema() -> str:
+    """The JSON Schema of a provider's file, as it is committed."""
+    generated = msgspec.json.schema(Provider)
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID}
+    return json.dumps({**head, **generated}, indent=2) + "\n"

@@ -17,6 +17,11 @@ INDEX = Path(__file__).with_name("index.json")
 MAX_AGE_DAYS = 90
 """A quarter: SDKs gain packages every month, and the weekly check of the sources should have said so long before."""
 
+COMPILED_KEYS = frozenset(
+    {"as_of", "roots", "surface_roots", "command_roots", "surfaces", "templates", "services", "closed"}
+)
+"""What `compile.compile_index` writes for each provider."""
+
 Kind = Literal["sdk", "stub", "wrapper", "shared"]
 
 
@@ -31,7 +36,11 @@ class _Table:
     """All literals of one surface, ready to be looked up."""
 
     def __init__(self, surface: Surface, providers: Mapping[str, Any]) -> None:
-        """Gather the literals of these providers; a literal that ends in `*` is a prefix within one segment."""
+        """Gather the literals; one that ends in `*` is a prefix within one segment.
+
+        A wrapper of several providers is listed by each of them, so that it is found whichever is asked for; where all
+        are asked for, the first answers.
+        """
         self.exact: dict[str, _Row] = {}
         self.prefixes: dict[str, _Row] = {}
         for provider, compiled in providers.items():
@@ -39,9 +48,9 @@ class _Table:
                 for literal in literals:
                     row = _Row(provider, literal, kind)
                     if literal.endswith("*"):
-                        self.prefixes[normalise(surface, f"{literal[:-1]}x")[:-1]] = row
+                        self.prefixes.setdefault(normalise(surface, f"{literal[:-1]}x")[:-1], row)
                     else:
-                        self.exact[normalise(surface, literal)] = row
+                        self.exact.setdefault(normalise(surface, literal), row)
         self._starts = tuple(self.prefixes)
 
     def find(self, surface: Surface, name: str) -> _Row | None:
@@ -156,14 +165,17 @@ def load(providers: Collection[str] | None = None) -> Catalogue:
 
 def _read_index() -> dict[str, Any]:
     try:
-        return cast("dict[str, Any]", json.loads(INDEX.read_bytes()))
-    except (OSError, ValueError) as error:
+        index = cast("dict[str, Any]", json.loads(INDEX.read_bytes()))
+        if not all(compiled.keys() >= COMPILED_KEYS for compiled in index["providers"].values()):
+            raise KeyError(f"one of {', '.join(sorted(COMPILED_KEYS))} is missing")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CouldNotDecide(
             "scan.catalogue_invalid",
             f"The compiled catalogue could not be read: {error}",
-            expected=f"a JSON file at {INDEX}",
+            expected=f"the JSON file {INDEX} of this release",
             remedy="Reinstall Aegis at a released version.",
         ) from error
+    return index
 
 
 def _unknown(name: str, known: tuple[str, ...]) -> UsageError:

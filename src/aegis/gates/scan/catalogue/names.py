@@ -9,7 +9,8 @@ from types import MappingProxyType
 from aegis.gates.scan.model import Surface
 
 _RUNS = re.compile(r"[-_.]+")
-_REGISTRIES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
+_HOME_REGISTRIES = frozenset({"gcr.io", "ghcr.io", "mcr.microsoft.com", "public.ecr.aws"})
+"""Registries that stand in literals; any other is a mirror, whose name says nothing about the image."""
 _EXECUTABLE = re.compile(r"\.(?:exe|cmd|bat|ps1)$", re.IGNORECASE)
 
 SEPARATORS: Mapping[Surface, str] = MappingProxyType(
@@ -47,12 +48,13 @@ def _command(line: str) -> str:
 
 
 def _image(reference: str) -> str:
-    """Without digest, tag and the default registry (https://docs.docker.com/reference/cli/docker/image/tag/)."""
+    """Without digest, tag and mirror (https://docs.docker.com/reference/cli/docker/image/tag/)."""
     path = reference.lower().partition("@")[0]
     head, slash, last = path.rpartition("/")
     path = f"{head}{slash}{last.partition(':')[0]}"
-    registry, _, rest = path.partition("/")
-    return rest if registry in _REGISTRIES and rest else path
+    registry, slash, rest = path.partition("/")
+    mirrored = slash and re.search(r"[.:]|^localhost$", registry) and registry not in _HOME_REGISTRIES
+    return rest if mirrored else path
 
 
 def _action(uses: str) -> str:

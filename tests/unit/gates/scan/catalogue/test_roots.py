@@ -1,0 +1,93 @@
+"""The prefilter cannot lose a literal: each contains a root, at the start of a word; and no root is idle."""
+
+from __future__ import annotations
+
+import re
+from typing import get_args
+
+import pytest
+
+from aegis.gates.scan.catalogue import load
+from aegis.gates.scan.catalogue.compile import literals_of, read_providers
+from aegis.gates.scan.catalogue.names import SEPARATORS
+from aegis.gates.scan.model import Surface
+
+PROVIDERS = read_providers()
+CATALOGUE = load()
+IN_FILES: tuple[Surface, ...] = ("python", "npm", "go", "java", "pypi", "maven", "image", "action", "terraform")
+ANY_CASE = ("pypi", "image", "action", "terraform")
+
+
+def spellings(surface: Surface, literal: str) -> set[str]:
+    """How files write the literal: a distribution with any of the three joints."""
+    name = literal.removesuffix("*")
+    return {name.replace("-", joint) for joint in "-_."} if surface == "pypi" else {name}
+
+
+def found_by(roots: tuple[str, ...], surface: Surface, text: str) -> bool:
+    flags = re.IGNORECASE if surface in ANY_CASE else 0
+    return any(re.search(rf"(?<![A-Za-z0-9]){re.escape(root)}", text, flags) for root in roots)
+
+
+def literals(surface: Surface, only: str | None = None) -> list[str]:
+    return [
+        literal
+        for name, provider in PROVIDERS.items()
+        if only in (None, name) and surface in provider.surfaces
+        for literal in literals_of(provider.surfaces[surface])
+    ]
+
+
+@pytest.mark.parametrize("surface", IN_FILES)
+def test_every_literal_contains_a_root(surface: Surface) -> None:
+    for literal in literals(surface):
+        for text in spellings(surface, literal):
+            assert found_by(CATALOGUE.roots, surface, text), text
+            assert found_by(CATALOGUE.surface_roots(surface), surface, text), text
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_every_literal_contains_a_root_of_its_provider_alone(provider: str) -> None:
+    alone = load([provider])
+    for surface in IN_FILES:
+        for literal in literals(surface, provider):
+            for text in spellings(surface, literal):
+                assert found_by(alone.roots, surface, text), text
+
+
+@pytest.mark.parametrize("surface", IN_FILES)
+def test_a_root_lies_within_one_segment(surface: Surface) -> None:
+    joints = SEPARATORS[surface] if surface in ("python", "npm", "go", "java", "maven") else ""
+    for root in CATALOGUE.surface_roots(surface):
+        assert not set(root) & set(joints), root
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_no_root_is_idle(provider: str) -> None:
+    alone = load([provider])
+    for surface in IN_FILES:
+        roots = alone.surface_roots(surface)
+        for root in roots:
+            texts = {text for literal in literals(surface, provider) for text in spellings(surface, literal)}
+            rest = tuple(each for each in roots if each != root)
+            assert not all(found_by(rest, surface, text) for text in texts), (surface, root)
+
+
+def test_no_root_covers_another() -> None:
+    for provider in PROVIDERS:
+        roots = load([provider]).roots
+        for root in roots:
+            others = tuple(each for each in roots if each != root)
+            assert not found_by(others, "python", root), root
+
+
+def test_every_command_begins_with_a_command_root_or_runs_its_module() -> None:
+    for literal in literals("command"):
+        words = literal.split(" ")
+        assert words[0] in CATALOGUE.command_roots or words[2] in CATALOGUE.command_roots, literal
+    assert "python" not in CATALOGUE.command_roots
+
+
+def test_commands_and_schemes_add_no_roots() -> None:
+    assert set(get_args(Surface)) - set(IN_FILES) == {"command", "scheme"}
+    assert not found_by(CATALOGUE.roots, "python", "eksctl")
