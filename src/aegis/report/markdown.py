@@ -12,6 +12,9 @@ LIMIT = 1_048_576
 """Bytes that GitHub takes for a step's summary; it refuses the whole of a longer one
 (https://docs.github.com/actions/reference/workflow-commands-for-github-actions#step-isolation-and-limits)."""
 
+_LISTED = 20
+"""Notices or remedies that are shown; a character of a value takes at most 14 bytes here, so all fit into the limit."""
+
 
 def render(verdict: Verdict, limit: int = LIMIT) -> str:
     """The summary: whose cause it is first, the command that reproduces it last, at most `limit` bytes."""
@@ -47,11 +50,9 @@ def _head(verdict: Verdict) -> list[str]:
 
 def _tail(verdict: Verdict) -> list[str]:
     lines: list[str] = []
-    if verdict.notices:
-        lines += ["### Notices", "", *(f"- {markdown(_short(notice))}" for notice in verdict.notices[:50]), ""]
-    todo = remedies(verdict)[:50]
-    if todo:
-        lines += ["### What to do", "", *(f"- {markdown_code(r)}: {markdown(_short(text))}" for r, text in todo), ""]
+    lines += _list("Notices", [markdown(_short(notice)) for notice in verdict.notices])
+    todo = [f"{markdown_code(_short(rule))}: {markdown(_short(text))}" for rule, text in remedies(verdict)]
+    lines += _list("What to do", todo)
     source, policy, tool = verdict.source, verdict.policy, verdict.tool
     facts = {
         "commit": source.commit,
@@ -64,12 +65,20 @@ def _tail(verdict: Verdict) -> list[str]:
     return [*lines, f"Reproduce: {command}"]
 
 
+def _list(heading: str, items: Sequence[str]) -> list[str]:
+    """A short list: unlike the tables, it stands outside the room that is measured out."""
+    if not items:
+        return []
+    rest = [f"- and {len(items) - _LISTED} more in `verdict.json`"] if len(items) > _LISTED else []
+    return [f"### {heading}", "", *(f"- {item}" for item in items[:_LISTED]), *rest, ""]
+
+
 def _findings(findings: Sequence[Finding]) -> Iterable[tuple[str, ...]]:
     for finding in findings:
         where = ":".join(str(part) for part in (finding.path, finding.line) if part is not None)
         yield (
             markdown_code(_short(where)) if where else "",
-            markdown_code(finding.rule),
+            markdown_code(_short(finding.rule)),
             markdown(_short(finding.message)),
         )
 
@@ -77,8 +86,8 @@ def _findings(findings: Sequence[Finding]) -> Iterable[tuple[str, ...]]:
 def _waivers(verdict: Verdict) -> Iterable[tuple[str, ...]]:
     for waiver in verdict.waivers:
         yield (
-            markdown_code(waiver.rule),
-            markdown(waiver.expires),
+            markdown_code(_short(waiver.rule)),
+            markdown(_short(waiver.expires)),
             markdown(_short(waiver.owner)),
             markdown(_short(waiver.reason)),
         )

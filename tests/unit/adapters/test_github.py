@@ -5,6 +5,7 @@ import logging
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
@@ -56,6 +57,8 @@ ANALYSIS = Analysis(
     ref="refs/pull/7/merge",
     started="2026-01-02T03:04:05Z",
 )
+
+PLACE = ("runs", 0, "results", 0, "locations", 0, "physicalLocation")
 
 
 def refused(scanning: CodeScanning, analysis: Analysis = ANALYSIS) -> str:
@@ -111,6 +114,37 @@ class TestUpload:
         broken["runs"][0]["results"][0]["locations"] = []
         told = refused(client(service, time), replace(ANALYSIS, sarif=json.dumps(broken).encode()))
         assert "expected at least one location" in told
+
+    @pytest.mark.parametrize(
+        ("path", "value", "told"),
+        [
+            (("version",), "2.0.0", "not a SARIF 2.1.0 file"),
+            (("runs", 0, "tool", "driver", "name"), "", "without a tool name"),
+            (("runs", 0, "results"), None, "without results"),
+            (("runs", 0, "tool", "driver", "rules", 0, "properties", "tags"), ["x"] * 21, "20 tags"),
+            (("runs", 0, "results", 0, "ruleIndex"), 0, "ruleIndex"),
+            (("runs", 0, "results", 0, "message", "text"), "", "without a message"),
+            ((*PLACE, "artifactLocation", "uri"), "/etc/passwd", "not a relative URI"),
+            ((*PLACE, "artifactLocation", "uri"), "a b.py", "not a relative URI"),
+            ((*PLACE, "artifactLocation", "uri"), "file:a.py", "not a relative URI"),
+            ((*PLACE, "region"), {}, "without a line"),
+        ],
+    )
+    def test_the_double_is_as_strict_as_the_service(
+        self, service: double.GitHub, time: Time, path: tuple[str | int, ...], value: object, told: str
+    ) -> None:
+        document: Any = json.loads(ANALYSIS.sarif)
+        place = document
+        for key in path[:-1]:
+            place = place[key]
+        place[path[-1]] = value
+        assert told in refused(client(service, time), replace(ANALYSIS, sarif=json.dumps(document).encode()))
+
+    def test_two_runs_of_one_category_are_refused(self, service: double.GitHub, time: Time) -> None:
+        document = json.loads(ANALYSIS.sarif)
+        document["runs"] *= 2
+        told = refused(client(service, time), replace(ANALYSIS, sarif=json.dumps(document).encode()))
+        assert "same category" in told
 
     def test_a_file_that_is_too_long_is_not_sent(
         self, service: double.GitHub, time: Time, monkeypatch: pytest.MonkeyPatch

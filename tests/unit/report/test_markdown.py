@@ -61,10 +61,14 @@ def test_a_page_that_is_too_long_is_cut_and_says_so() -> None:
     assert shown.splitlines()[-1].startswith("Reproduce: ")
 
 
-def test_long_values_are_cut() -> None:
-    shown = markdown.render(failing(*(finding(message="|" * 100_000) for _ in range(3)), notices=("x" * 100_000,) * 90))
+@pytest.mark.parametrize("character", ["x", "|", "\U000e0041", "\n"])
+def test_long_values_are_cut(character: str) -> None:
+    long = character * 100_000
+    findings = (finding(message=long, rule=f"{n}{long}", remedy=long, path=long) for n in range(99))
+    shown = markdown.render(failing(*findings, notices=(long,) * 90))
     assert len(shown.encode()) <= markdown.LIMIT
-    assert "scan.runtime" in shown
+    assert "- and 70 more in `verdict.json`" in shown
+    assert "- and 79 more in `verdict.json`" in shown
 
 
 def test_could_not_decide_asks_for_a_rerun() -> None:
