@@ -117,8 +117,8 @@ class GitRepository:
         """See the port."""
         found: dict[str, Entry] = {}
         for batch in _batches(paths):
-            listing = self.run("ls-files", "-s", "-v", "-z", "--", *batch)
-            for record in listing.split(b"\0")[:-1]:
+            listing = os.fsdecode(self.run("ls-files", "-s", "-v", "-z", "--", *batch))
+            for record in listing.split("\0")[:-1]:
                 entry = _entry(record)
                 found.setdefault(entry.path, entry)
         return list(found.values())
@@ -414,11 +414,11 @@ def _after_line(output: IO[bytes]) -> bytes:
     return b""
 
 
-def _entry(record: bytes) -> Entry:
+def _entry(record: str) -> Entry:
     """One record of `ls-files -s -v -z`: `tag mode oid stage TAB path`."""
-    facts, _, path = record.partition(b"\t")
-    tag, mode, oid, stage = facts.decode("ascii").split(" ")
-    return Entry(os.fsdecode(path), mode, oid, absent=tag in "Ss", assumed=tag.islower(), unmerged=stage != "0")
+    facts, _, path = record.partition("\t")
+    tag, mode, oid, stage = facts.split(" ")
+    return Entry(path, mode, oid, absent=tag in "Ss", assumed=tag.islower(), unmerged=stage != "0")
 
 
 def _change(status: str, fields: Iterator[str]) -> Change:
