@@ -224,10 +224,12 @@ class Act:
         return Run(done.returncode, tuple(_records(done.stdout)), done.stderr)
 
     @contextmanager
-    def started(self, repository: Path, event: str = "push") -> Iterator[subprocess.Popen[str]]:
+    def started(
+        self, repository: Path, event: str = "push", payload: Mapping[str, Any] | None = None
+    ) -> Iterator[subprocess.Popen[str]]:
         """Act while it runs, for the scenarios that stop it; whatever is left is ended."""
         with subprocess.Popen(
-            self.command(event, None),
+            self.command(event, payload),
             cwd=repository,
             env=self.surroundings(),
             stdout=subprocess.PIPE,

@@ -70,13 +70,18 @@ def _download(lock: Path, folder: Path, environ: Mapping[str, str]) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="uv-") as temporary:
         target = Path(temporary) / "uv"
         argv = [
-            *(sys.executable, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+            *(_base_python(), "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
             *("--no-cache-dir", "--no-deps", "--only-binary", ":all:", "--require-hashes", "--no-compile"),
             *("--target", str(target), "-r", str(lock)),
             *_certificates(environ),
         ]
         process.run(argv, surroundings.for_installers(environ), what="Installing uv with pip")
         publish(target, folder)
+
+
+def _base_python() -> str:
+    """The interpreter under a virtual environment, which often has no pip of its own."""
+    return str(getattr(sys, "_base_executable", None) or sys.executable)
 
 
 def _certificates(environ: Mapping[str, str]) -> list[str]:

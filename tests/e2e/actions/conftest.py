@@ -1,0 +1,103 @@
+"""The actions as a consumer's workflow calls them, run by act."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from aegis.startup import surroundings
+from aegis.startup.uv import find_uv
+from tests.support.act import CHECKOUT, ROOT, Act, Run, commit, export
+from tests.support.events import Event
+
+SERVICE = "src/shop/service.py"
+CLEAN = {
+    "aegis.yml": "version: 1\nscan:\n  allow:\n    - {path: src/shop/adapters/**, provider: aws, reason: the adapter}\n",
+    SERVICE: '"""Scores."""\n\nimport json\n\nprint(json.dumps({}))\n',
+    "src/shop/adapters/s3.py": "import boto3\n\nclient = boto3.client('s3')\n",
+}
+DIRTY = {SERVICE: '"""Scores."""\n\nimport json\nimport boto3\n\nprint(json.dumps({}), boto3)\n'}
+LATER = """\
+      - name: Tell
+        if: ${{ always() }}
+        env:
+          RESULT: ${{ steps.gate.outputs.result }}
+          REASON: ${{ steps.gate.outputs.reason }}
+          VERDICT: ${{ steps.gate.outputs.verdict }}
+        run: |
+          echo "told: ${RESULT} ${REASON}"
+          test -z "${VERDICT}" || cat "${VERDICT}"
+"""
+
+
+def workflow(
+    uses: str, inputs: Mapping[str, str] | None = None, env: Mapping[str, str] | None = None, *, before: str = ""
+) -> str:
+    """A job that checks out and calls the action; a later step tells the outputs, whatever came of it."""
+    given = "".join(f"          {name}: {value!r}\n" for name, value in (inputs or {}).items())
+    variables = "".join(f"      {name}: {value!r}\n" for name, value in (env or {}).items())
+    return (
+        "name: check\non: [push, pull_request, pull_request_target, merge_group, schedule, workflow_dispatch]\n"
+        "jobs:\n  check:\n    runs-on: ubuntu-latest\n"
+        + (f"    env:\n{variables}" if variables else "")
+        + f"    steps:\n      - uses: {CHECKOUT}\n{before}"
+        f"      - id: gate\n        uses: {uses}\n" + (f"        with:\n{given}" if given else "") + LATER
+    )
+
+
+@dataclass
+class Stage:
+    """One consumer's repository, and the runner that its workflows run on."""
+
+    folder: Path
+    act: Act
+    uses: str
+    inputs: dict[str, str] = field(default_factory=dict)
+    env: dict[str, str] = field(default_factory=dict)
+    before: str = ""
+
+    @property
+    def repository(self) -> Path:
+        """The consumer's clone."""
+        return self.folder / "shop"
+
+    def adopt(self, files: Mapping[str, str | bytes] | None = None) -> None:
+        """The first commit: a clean service whose workflow calls the action."""
+        text = workflow(self.uses, self.inputs, self.env, before=self.before)
+        commit(self.repository, {**CLEAN, ".github/workflows/check.yml": text, **(files or {})})
+
+    def run(self, event: Event) -> Run:
+        """Run the workflow for the event."""
+        return self.act.run(self.repository, event.name, event.payload)
+
+    def change_action(self, overlay: Mapping[str, str]) -> None:
+        """Run with a copy of the action in which some files are others."""
+        self.act = Act(export(self.folder / "action", overlay), self.act.work, self.act.path, self.act.env)
+
+    def cold(self) -> None:
+        """Nothing is on the runner: uv must be fetched too."""
+        self.act = Act(self.act.action, self.act.work, (), self.act.env)
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The action's tree as git would take it."""
+    return export(tmp_path_factory.mktemp("action"))
+
+
+@pytest.fixture(scope="session")
+def uv_folder() -> Path:
+    """The folder of a uv of the locked version, as many runners have one on PATH."""
+    return find_uv(ROOT, surroundings.cache_folder(os.environ), os.environ).parent
+
+
+@pytest.fixture(params=["org/aegis/actions/scan@v1", "org/aegis@v1"], ids=["scan", "root"])
+def stage(request: pytest.FixtureRequest, tmp_path: Path, exported: Path, uv_folder: Path) -> Stage:
+    """A consumer of each action."""
+    work = tmp_path / "runner"
+    work.mkdir()
+    return Stage(tmp_path, Act(exported, work, (uv_folder,)), request.param)
