@@ -1,8 +1,7 @@
-"""`docs/reasons.md`: the registry of reason codes as a page. `python -m aegis.report.reasons` prints it."""
+"""`docs/reasons.md`: the registry of reason codes as a page."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from itertools import groupby
 
@@ -15,7 +14,7 @@ def render(codes: Mapping[str, Code] = CODES) -> str:
         "# Reasons",
         "",
         "Every code that a finding, a verdict or an error can carry. This page is generated from `aegis.core.codes`;",
-        "`python -m aegis.report.reasons` prints it.",
+        "`make docs` writes it anew.",
         "",
     ]
     for gate, members in groupby(codes.values(), key=lambda code: code.gate):
@@ -23,7 +22,3 @@ def render(codes: Mapping[str, Code] = CODES) -> str:
         for code in members:
             lines += [f"### {code.id}", "", f"**{code.title}.** {code.why}", "", f"What to do: {code.remedy}", ""]
     return "\n".join(lines).rstrip("\n") + "\n"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(render())

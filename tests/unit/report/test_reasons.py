@@ -9,7 +9,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "reasons.md"
 
 
 def test_the_committed_page_is_the_registry() -> None:
-    assert PAGE.read_text(encoding="utf-8") == reasons.render(), "run: python -m aegis.report.reasons > docs/reasons.md"
+    assert PAGE.read_text(encoding="utf-8") == reasons.render(), "run: make docs"
 
 
 def test_every_code_has_a_section_with_its_remedy() -> None:
