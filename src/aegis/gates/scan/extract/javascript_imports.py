@@ -1,0 +1,195 @@
+"""How JavaScript and TypeScript name modules: static imports, loading calls, types, mocks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from aegis.gates.scan.extract._code_names import statement_of
+from aegis.gates.scan.extract.javascript_calls import LITERAL, Argument, argument, end_of_call, literals
+from aegis.gates.scan.extract.javascript_lexer import ScriptText
+from aegis.gates.scan.extract.javascript_specifier import package_path
+from aegis.gates.scan.model import Form, Statement
+
+_ID = r"[\w$\x80-\U0010ffff]++"
+_STRING = r"(?P<from>\"++|'++)"
+_START = r"(?<![\w$.#])"
+
+_IMPORT = re.compile(
+    rf"""{_START}import(?![\w$])\s*+(?:
+        {_STRING}
+        | (?P<type>(?:type|typeof)(?![\w$])\s*+(?!from\s*+["']|,))?
+          (?:(?:defer|source|module)\s++(?=[\w$*{{])(?!from\s*+["']))?
+          (?:(?!from\s*+["']){_ID}\s*+(?:,\s*+)?)? (?:(?P<names>\{{[^{{}}]*+\}})\s*+|\*\s*+as\s++{_ID}\s*+)?
+          from\s*+(?P<from_clause>\"++|'++)
+        | (?P<type_equals>type\s++)?{_ID}\s*+=\s*+require\s*+\(\s*+(?P<equals>\"++|'++)
+    )""",
+    re.VERBOSE,
+)
+_EXPORT = re.compile(
+    rf"""{_START}export\s*+(?P<type>type\s*+)?(?:\*\s*+(?:as\s*+(?:{_ID}|\"++|'++)\s*+)?|(?P<names>\{{[^{{}}]*+\}})\s*+)
+        from\s*+(?P<from_clause>\"++|'++)""",
+    re.VERBOSE,
+)
+_DECLARED = re.compile(rf"{_START}(?:declare\s++)module\s++{_STRING}")
+_REFERENCE = re.compile(r"^[ \t]*///[ \t]*<reference\s+types\s*=\s*[\"']([^\"'\n]+)[\"']", re.MULTILINE)
+_TYPE_NAME = re.compile(r"[{,]\s*+(?:type\s++(?!as\s++(?!as\b)[\w$]++\s*+[,}])|\Z|\})")
+
+_ALIAS = re.compile(
+    r"([\w$]++)\s*+(?::[^=;\n]{0,80})?=\s*+(?:await\s++)?(?:[\w$]+\s*+\.\s*+)*(?:createRequire\s*+\(|require\s*+(?:[;,)\n]|\Z))"
+)
+_RENAMED = re.compile(r"createRequire\s++as\s++([\w$]++)")
+_IMPORT_CALL = re.compile(rf"{_START}import\s*+(?:\.\s*+(?:defer|source)\s*+)?\(")
+_RESOLVE = re.compile(
+    r"(?<![\w$#])(?:require\s*+\.\s*+resolve(?:\s*+\.\s*+\w++)?|import\s*+\.\s*+meta\s*+\.\s*+resolve|System\s*+\.\s*+import"
+    r"|importScripts)\s*+(?:\?\.\s*+)?\("
+)
+_LIST = re.compile(
+    rf"{_START}(?:define|require|requirejs|System\s*+\.\s*+register)\s*+\(\s*+(?:(?:\"++|'++)\s*+,\s*+)?\[([^\[\]]*+)\]"
+)
+_MOCK = re.compile(
+    r"(?:\.\s*+(?:mock|doMock|unmock|dontMock|deepUnmock|mockModule|unstable_mockModule|unstable_unmockModule|setMock"
+    r"|requireActual|requireMock|importActual|importMock|createMockFromModule|genMockFromModule|registerMock"
+    r"|registerSubstitute|replaceEsm)|(?<![\w$.])(?:mock\s*+\.\s*+module|td\s*+\.\s*+replace|mockRequire))"
+    r"\s*+(?:<[^;{}]{0,300}?>\s*+)?\("
+)
+_MOCK_TABLE = re.compile(
+    r"(?<![\w$.])(?:proxyquire|esmock|rewiremock|quibble)(?:\s*+\.\s*+\w++(?:\s*+\(\s*+\))?)*+\s*+\("
+)
+_OF_PROMISE = frozenset(("then", "catch", "finally"))
+_MEMBER = re.compile(r"\s*+\.\s*+([\w$]++)")
+_TYPE_BEFORE = re.compile(
+    r"(?:(?<![\w$.])(?:typeof|as|extends|keyof|implements|is|satisfies|infer)|(?<![|&])[|&])\s*\Z"
+)
+_TYPE_ALIAS = re.compile(r"(?<![\w$.])type\s+[\w$]+\s*(?:<[^=]*>)?\s*=\s*\Z")
+_LOOK_BEHIND = 200
+"""Characters before an `import(…)` in which the words are looked for that make it a type."""
+
+
+@dataclass
+class Modules:
+    """The modules that one script names."""
+
+    code: ScriptText
+    wanted: re.Pattern[str]
+    told: set[int] = field(default_factory=set)
+    """Literals that a statement was made of: a mock's `import("x")` is no second use."""
+
+    def statements(self) -> Iterator[Statement]:
+        """Every statement that names a wanted module. Order matters: what is told first is what a literal counts as."""
+        yield from self._clauses(_IMPORT)
+        yield from self._clauses(_EXPORT)
+        yield from self._types()
+        yield from self._mocks()
+        yield from self._calls(_RESOLVE, lambda _: "dynamic")
+        yield from self._calls(_IMPORT_CALL, self._form_of_import_call)
+        yield from self._calls(self._require(), lambda one: "import" if one.is_literal else "dynamic")
+        for match in _LIST.finditer(self.code.masked):
+            for offset, value in literals(self.code, *match.span(1)):
+                yield from self._one(match.start(), offset, value, "import")
+
+    def _one(self, place: int, literal: int, specifier: str, form: Form) -> Iterator[Statement]:
+        name = package_path(specifier)
+        if literal not in self.told and self.wanted.search(name):
+            self.told.add(literal)
+            yield from statement_of(self.code, place, "npm", form, name, 'import "{}";')
+
+    def _clauses(self, pattern: re.Pattern[str]) -> Iterator[Statement]:
+        for match in pattern.finditer(self.code.masked):
+            groups = match.groupdict()
+            group = next(name for name in ("from", "from_clause", "equals") if groups.get(name) is not None)
+            literal = match.start(group)
+            value = self.code.value(literal)
+            if value is not None:
+                only_types = groups.get("type") or groups.get("type_equals") or _all_types(groups.get("names"))
+                yield from self._one(match.start(), literal, value, "type-only" if only_types else "import")
+
+    def _types(self) -> Iterator[Statement]:
+        for match in _DECLARED.finditer(self.code.masked):
+            value = self.code.value(match.start("from"))
+            yield from self._one(match.start(), match.start("from"), value or "", "type-only")
+        for match in _REFERENCE.finditer(self.code.text, 0, len(self.code.masked)):
+            offset = self.code.text.index("/", match.start())
+            if self.code.masked[offset] == " ":
+                yield from self._one(offset, offset, match[1], "type-only")
+
+    def _mocks(self) -> Iterator[Statement]:
+        for match in _MOCK.finditer(self.code.masked):
+            inner = _IMPORT_CALL.match(self.code.masked, match.end())
+            found = argument(self.code, inner.end() if inner else match.end())
+            if found:
+                yield from self._one(self._start_of(match), found.offset, found.value, "mock")
+        for match in _MOCK_TABLE.finditer(self.code.masked):
+            for offset, value in literals(self.code, match.end(), end_of_call(self.code, match.end())):
+                yield from self._one(offset, offset, value, "mock")
+
+    def _start_of(self, match: re.Match[str]) -> int:
+        """Where `jest` stands in `jest.mock(`."""
+        before = re.search(r"[\w$]+\s*\Z", self.code.masked[max(0, match.start() - 40) : match.start()])
+        return match.start() - len(before[0]) if before and match[0].startswith(".") else match.start()
+
+    def _calls(self, pattern: re.Pattern[str], form_of: Callable[[Argument], Form]) -> Iterator[Statement]:
+        for match in pattern.finditer(self.code.masked):
+            found = argument(self.code, match.end())
+            if found is None or not (found.whole or found.value):
+                yield from self._any_literal(match)
+                continue
+            yield from self._one(match.start(), found.offset, found.value, form_of(found))
+            if not found.whole:
+                yield from self._any_literal(match)
+
+    def _any_literal(self, match: re.Match[str]) -> Iterator[Statement]:
+        """Literals of an argument that is worked out: `require(old ? "aws-sdk" : "@aws-sdk/client-s3")`."""
+        for offset, value in literals(self.code, match.end(), end_of_call(self.code, match.end())):
+            yield from self._one(match.start(), offset, value, "dynamic")
+
+    def _require(self) -> re.Pattern[str]:
+        """Calls of `require`, of what it is also called here, and of what `createRequire` returns."""
+        masked = self.code.masked
+        makers = ["createRequire", *(match[1] for match in _RENAMED.finditer(masked))]
+        names = {"require", *(match[1] for match in _ALIAS.finditer(masked))}
+        if len(makers) > 1:
+            made = "|".join(map(re.escape, makers[1:]))
+            names.update(re.findall(rf"([\w$]++)\s*+=\s*+(?:{made})\s*+\(", masked))
+        called = "|".join(sorted(map(re.escape, names)))
+        making = "|".join(map(re.escape, makers))
+        return re.compile(
+            rf"(?<![\w$#])(?:(?:{called})(?![\w$])(?:\s*+\))?+(?:\s*+\.\s*+call\s*+\([^,()]*+,|\s*+(?:<[^;(){{}}]{{0,200}}>\s*+)?(?:\?\.\s*+)?\()"
+            rf"|(?:{making})\s*+\([^()]*+(?:\([^()]*+\)[^()]*+)*+\)\s*+\()"
+        )
+
+    def _form_of_import_call(self, found: Argument) -> Form:
+        masked = self.code.masked
+        start = masked.rfind("import", 0, found.offset)
+        before = masked[max(0, start - _LOOK_BEHIND) : start]
+        member = _MEMBER.match(masked, end_of_call(self.code, found.offset))
+        if member is not None and member[1] not in _OF_PROMISE:
+            # A promise has no other members, so this is `import("x").Type`.
+            return "type-only"
+        if _TYPE_BEFORE.search(before) or _TYPE_ALIAS.search(before):
+            return "type-only"
+        return "import" if found.is_literal else "dynamic"
+
+
+def _all_types(names: str | None) -> bool:
+    """Whether each name of `{ type A, type B }` is a type; `{}` is not a list of types but a plain import."""
+    if not names:
+        return False
+    inside = [name.split() for name in names[1:-1].split(",") if name.strip()]
+    return bool(inside) and all(_is_type(words) for words in inside)
+
+
+def _is_type(words: list[str]) -> bool:
+    """Whether `type A`, `type A as B`; `type` and `type as A` import a value that is called type."""
+    return len(words) > 1 and words[0] in {"type", "typeof"} and not (words[1] == "as" and len(words) == 3)
+
+
+def loads_by_name(code: ScriptText) -> bool:
+    """Whether a `require` or an `import()` has an argument that is no plain literal."""
+    for pattern in (_IMPORT_CALL, Modules(code, LITERAL)._require()):
+        for match in pattern.finditer(code.masked):
+            found = argument(code, match.end())
+            if (found is None and not code.masked.startswith(")", match.end())) or (found and not found.is_literal):
+                return True
+    return False
