@@ -16,7 +16,7 @@ from msgspec import Meta, Struct, field
 
 from aegis.core.errors import UsageError
 from aegis.gates.scan.catalogue.names import normalise, squash
-from aegis.gates.scan.catalogue.roots import command_roots, surface_roots, union
+from aegis.gates.scan.catalogue.roots import command_roots, roots
 from aegis.gates.scan.model import Surface
 
 HERE = Path(__file__).parent
@@ -101,7 +101,8 @@ def read_providers(folder: Path = HERE) -> dict[str, Provider]:
 
 def _read(path: Path) -> Provider:
     try:
-        provider = msgspec.convert(yaml.load(path.read_text(encoding="utf-8"), _OneOfEachKey), Provider)
+        text = path.read_text(encoding="utf-8")
+        provider = msgspec.convert(yaml.load(text, _OneOfEachKey), Provider)  # noqa: S506 - a SafeLoader
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise _invalid(path, str(error)) from error
     if problem := next(_contradictions(path, provider), None):
@@ -142,12 +143,10 @@ def compile_index(providers: Mapping[str, Provider]) -> dict[str, Any]:
 
 def _compile(provider: Provider) -> dict[str, Any]:
     surfaces = {surface: _by_kind(names) for surface, names in sorted(provider.surfaces.items())}
-    literals = {surface: tuple(literals_of(names)) for surface, names in provider.surfaces.items()}
-    roots = {surface: surface_roots(surface, found) for surface, found in sorted(literals.items())}
+    literals = {surface: literals_of(names) for surface, names in provider.surfaces.items()}
     return {
         "as_of": provider.as_of.isoformat(),
-        "roots": union(roots),
-        "surface_roots": roots,
+        "roots": roots(literals),
         "command_roots": command_roots(literals.get("command", ())),
         "surfaces": surfaces,
         "templates": {

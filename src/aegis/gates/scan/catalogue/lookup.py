@@ -17,9 +17,7 @@ INDEX = Path(__file__).with_name("index.json")
 MAX_AGE_DAYS = 90
 """A quarter: SDKs gain packages every month, and the weekly check of the sources should have said so long before."""
 
-COMPILED_KEYS = frozenset(
-    {"as_of", "roots", "surface_roots", "command_roots", "surfaces", "templates", "services", "closed"}
-)
+COMPILED_KEYS = frozenset({"as_of", "roots", "command_roots", "surfaces", "templates", "services", "closed"})
 """What `compile.compile_index` writes for each provider."""
 
 Kind = Literal["sdk", "stub", "wrapper", "shared"]
@@ -75,13 +73,8 @@ class Catalogue:
         self.as_of = min(datetime.date.fromisoformat(each["as_of"]) for each in self._compiled.values())
         """The oldest date of the providers in use."""
         self.roots = self._union("roots")
-        """Tokens one of which stands in every literal that a file can hold, with no letter or digit before it."""
+        """Tokens one of which stands in every literal that a file can hold, in any case, no letter or digit before."""
         self.command_roots = self._union("command_roots")
-
-    def surface_roots(self, surface: Surface) -> tuple[str, ...]:
-        """The roots of one surface alone: more selective than `roots` where a file holds only that surface."""
-        found = {root for each in self._compiled.values() for root in each["surface_roots"].get(surface, ())}
-        return tuple(sorted(found))
 
     def match(self, surface: Surface, name: str) -> Entry | None:
         """The most specific entry that the name belongs to."""

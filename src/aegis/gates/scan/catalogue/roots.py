@@ -1,7 +1,8 @@
 """Root tokens: the few words one of which stands in every literal, so that `git grep` can find candidates.
 
-A root stands at the start of a word of its literal, so a prefilter may demand that no letter or digit stands before it
-(`oci` is in `oci-go-sdk`, not in `association`). It lies within one segment, because languages spell the joints between
+A root is in lower case and to be searched for in any case: some surfaces ignore it. It stands at the start of a word of
+its literal, so a prefilter may demand that no letter or digit stands before it (`oci` is in `oci-go-sdk`, not in
+`association`). It lies within one segment, because languages spell the joints between
 segments in many ways (`from google import cloud`, in parentheses, over several lines).
 """
 
@@ -27,21 +28,12 @@ _JOINTS = re.compile(r"[./:@ ]+")
 _DISTRIBUTION_JOINTS = ("-", "_", ".")
 
 
-def covers(root: str, text: str) -> bool:
-    """Whether the root stands in the text with no letter or digit before it."""
-    return re.search(f"(?<![A-Za-z0-9]){re.escape(root)}", text) is not None
-
-
-def surface_roots(surface: Surface, literals: Iterable[str]) -> list[str]:
-    """A small set of tokens that covers these literals of one surface."""
-    names = sorted({normalise(surface, literal.removesuffix("*")) for literal in literals})
-    chosen = _needed({_token(name) for name in names}, names)
-    return sorted(spelling for token in chosen for spelling in _spellings(surface, token))
-
-
-def union(roots: Mapping[Surface, Collection[str]]) -> list[str]:
-    """The roots of all surfaces that files are searched for, without those that another one covers."""
-    found = {root for surface, tokens in roots.items() if surface not in UNFILTERED for root in tokens}
+def roots(literals: Mapping[Surface, Collection[str]]) -> list[str]:
+    """A small set of tokens that covers the literals of all surfaces that files are searched for."""
+    found: set[str] = set()
+    for surface, names in literals.items():
+        if surface not in UNFILTERED:
+            found |= _roots_of(surface, names)
     return sorted(_needed(found, sorted(found)))
 
 
@@ -50,9 +42,20 @@ def command_roots(literals: Iterable[str]) -> list[str]:
     return sorted({re.sub(r"^python3? -m ", "", literal).partition(" ")[0] for literal in literals})
 
 
+def _roots_of(surface: Surface, literals: Iterable[str]) -> set[str]:
+    names = sorted({normalise(surface, literal.removesuffix("*")).lower() for literal in literals})
+    chosen = _needed({_token(name) for name in names}, names)
+    return {spelling for token in chosen for spelling in _spellings(surface, token)}
+
+
+def _covers(root: str, text: str) -> bool:
+    """Whether the root stands in the text with no letter or digit before it."""
+    return re.search(f"(?<![a-z0-9]){re.escape(root)}", text) is not None
+
+
 def _token(name: str) -> str:
     """The word that finds this name: a stem, else its longest segment."""
-    stem = next((stem for stem in STEMS if covers(stem, name)), None)
+    stem = next((stem for stem in STEMS if _covers(stem, name)), None)
     return stem or max(_JOINTS.split(name), key=len)
 
 
@@ -61,7 +64,7 @@ def _needed(tokens: set[str], names: Collection[str]) -> set[str]:
     kept = set(tokens)
     for token in sorted(tokens, key=lambda each: (-len(each), each)):
         rest = kept - {token}
-        if all(any(covers(other, name) for other in rest) for name in names if covers(token, name)):
+        if all(any(_covers(other, name) for other in rest) for name in names if _covers(token, name)):
             kept = rest
     return kept
 

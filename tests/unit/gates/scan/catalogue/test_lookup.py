@@ -235,6 +235,16 @@ def test_unknown_provider_names_the_known_and_the_nearest() -> None:
     assert "'azure'" in caught.value.remedy
 
 
+def test_entries_and_exclusions_are_those_of_the_providers_in_force() -> None:
+    catalogue = load(["azure"])
+    entries = catalogue.entries("python")
+    assert {entry.provider for entry in entries} == {"azure"}
+    assert ("azure", "sdk") in {(entry.literal, entry.kind) for entry in entries}
+    assert "azure.functions" not in {entry.literal for entry in entries}
+    assert "azure.functions" in catalogue.exclusions("azure", "python")
+    assert catalogue.exclusions("azure", "scheme") == ()
+
+
 def test_no_provider_at_all_is_refused() -> None:
     with pytest.raises(UsageError, match="empty"):
         load([])
