@@ -411,7 +411,7 @@ def _after_line(output: IO[bytes]) -> bytes:
         _, end, after = chunk.partition(b"\n")
         if end:
             return after
-    return b""
+    raise _failed(("grep",), "gave an answer that ends in the middle of a line")
 
 
 def _entry(record: str) -> Entry:
