@@ -1,0 +1,112 @@
+"""Command-line tools and code in strings, called the long way round."""
+
+from __future__ import annotations
+
+from tests.integration.scan.evasions.case import Case
+
+WORKFLOW = "on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n      - run: |\n          {0}\n"
+
+
+def _shell(name: str, command: str, line: int = 2, rule: str = "scan.cli") -> Case:
+    return Case(id=f"shell-{name}", files={"svc.sh": f"#!/bin/sh\n{command}\n"}, path="svc.sh", rule=rule, line=line)
+
+
+CASES = [
+    _shell("continuation", "a=1 && \\\n  aws \\\n  s3 ls", 3),
+    _shell("path", "/usr/local/bin/aws s3 ls"),
+    _shell("env", "env -i PATH=/bin aws s3 ls"),
+    _shell("which", "$(which aws) s3 ls"),
+    _shell("assignment", "AWS_PROFILE=x aws s3 ls"),
+    _shell("substitution", 'x="$(aws s3 ls)"'),
+    _shell("backticks", "x=`aws s3 ls`"),
+    _shell("inner-shell", "bash -c 'aws s3 ls'"),
+    _shell("pipe", "cat x|aws s3 cp - s3://b/k"),
+    _shell("xargs", "ls | xargs -n1 aws s3 rm"),
+    _shell("sudo", "sudo -u root -- aws s3 ls"),
+    _shell("backslash", "\\aws s3 ls"),
+    _shell("quoted", '"aws" s3 ls'),
+    _shell("split-quotes", "a''ws s3 ls"),
+    _shell("eval", 'eval "aws s3 ls"'),
+    _shell("function", "f() { aws s3 ls; }"),
+    _shell("case-branch", "case $x in y) aws s3 ls;; esac"),
+    _shell("heredoc-python", "python3 - <<EOF\nimport boto3\nEOF", 3, "scan.embedded"),
+    _shell("heredoc-to-shell", "bash <<'EOF'\naws s3 ls\nEOF", 3, "scan.cli"),
+    _shell("inline-python", 'python3 -c "import boto3"', 2, "scan.embedded"),
+    _shell("module-run", "python3 -m awscli s3 ls"),
+    _shell("install", "pip install boto3", 2, "scan.manifest"),
+    Case(
+        id="subprocess-list",
+        files={"svc.py": 'import subprocess\nsubprocess.run(["aws", "s3", "ls"])\n'},
+        path="svc.py",
+        rule="scan.cli",
+        line=2,
+    ),
+    Case(
+        id="subprocess-string",
+        files={"svc.py": 'import os\nos.system("cd /; aws s3 ls")\n'},
+        path="svc.py",
+        rule="scan.cli",
+        line=2,
+    ),
+    Case(
+        id="subprocess-inner-python",
+        files={"svc.py": 'import subprocess\nsubprocess.run([x, "-c", "import boto3"])\n'},
+        path="svc.py",
+        rule="scan.embedded",
+        line=2,
+    ),
+    Case(
+        id="makefile-continuation",
+        files={"Makefile": "all:\n\t@true; \\\n\t  aws \\\n\t  s3 ls\n"},
+        path="Makefile",
+        rule="scan.cli",
+        line=3,
+    ),
+    Case(
+        id="dockerfile-continuation",
+        files={"Dockerfile": "FROM debian\nRUN true && \\\n  # comment\n  aws s3 ls\n"},
+        path="Dockerfile",
+        rule="scan.cli",
+        line=4,
+    ),
+    Case(
+        id="dockerfile-exec-form",
+        files={"build/app.Dockerfile": 'FROM debian\nENTRYPOINT ["aws", "s3"]\n'},
+        path="build/app.Dockerfile",
+        rule="scan.cli",
+        line=2,
+    ),
+    Case(
+        id="workflow-run",
+        files={".github/workflows/x.yml": WORKFLOW.format("aws s3 ls")},
+        path=".github/workflows/x.yml",
+        rule="scan.cli",
+        line=7,
+    ),
+    Case(
+        id="workflow-quoted-key",
+        files={".github/workflows/x.yml": WORKFLOW.format("aws s3 ls").replace("run:", '"r\\x75n":')},
+        path=".github/workflows/x.yml",
+        rule="scan.cli",
+        line=7,
+    ),
+    Case(
+        id="workflow-action-by-alias",
+        files={
+            ".github/workflows/x.yml": "on: push\nx-a: &a aws-actions/configure-aws-credentials@v4\njobs:\n  a:\n"
+            "    runs-on: x\n    steps:\n      - uses: *a\n"
+        },
+        path=".github/workflows/x.yml",
+        rule="scan.ci",
+        line=None,
+    ),
+    Case(
+        id="workflow-inner-python",
+        files={
+            ".github/workflows/x.yml": WORKFLOW.format("import boto3").replace("- run", "- shell: python\n        run")
+        },
+        path=".github/workflows/x.yml",
+        rule="scan.embedded",
+        line=8,
+    ),
+]
