@@ -48,7 +48,6 @@ _KEPT_VARIABLES: Final = frozenset(
 )
 _SETTINGS: Final = (
     "core.fsmonitor=false",  # may name a program to run
-    "core.hooksPath=/dev/null",
     "core.quotePath=false",
     "core.useReplaceRefs=false",
     "diff.renameLimit=1000",

@@ -45,8 +45,7 @@ def test_a_grep_answer_without_its_end_is_none(
         list(git._grep_lines(io.BytesIO(answer)))
 
 
-@given(st.lists(st.text(min_size=1, max_size=300), max_size=2000), st.integers(1, 5000))
-@settings(max_examples=30)
+@given(st.lists(st.text(min_size=1, max_size=20), max_size=40), st.integers(1, 100))
 def test_portions_of_paths_are_all_paths_in_order_and_fit(names: list[str], most: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(git, "_ARGUMENT_BYTES", most)
