@@ -37,8 +37,10 @@ _HASHBANG = re.compile(r"#![^\n\r]*+")
 _REST_OF_LINE = re.compile(r"[^\n\r]*+")
 
 _BEFORE_OPERAND = frozenset(
-    ("return", "typeof", "instanceof", "in", "of", "new", "delete", "void", "throw", "case", "do", "else", "yield")
-    + ("await", "default", "extends")
+    (
+        *("return", "typeof", "instanceof", "in", "of", "new", "delete", "void", "throw", "case", "do", "else"),
+        *("yield", "await", "default", "extends"),
+    )
 )
 _HEADS = frozenset(("if", "while", "for", "with", "await"))
 """Words before a parenthesis after which a statement follows, so that a slash there starts a regular expression."""
