@@ -17,6 +17,24 @@ import msgspec
 from aegis.core.policy import Policy
 from aegis.core.verdict import SCHEMA_ID, Verdict
 
+_SHA256 = {"pattern": "^[0-9a-f]{64}$"}
+_FORMS: dict[tuple[str, str], dict[str, Any]] = {
+    ("AppliedWaiver", "expires"): {"format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"},
+    ("AppliedWaiver", "fingerprint"): _SHA256,
+    ("Finding", "column"): {"minimum": 1},
+    ("Finding", "fingerprint"): _SHA256,
+    ("Finding", "line"): {"minimum": 1},
+    ("PolicyInForce", "sha256"): {"pattern": "^([0-9a-f]{64})?$"},  # empty: no policy could be read
+    ("Source", "base"): {"pattern": "^([0-9a-f]{40}|[0-9a-f]{64})$"},
+    ("Source", "commit"): {"pattern": "^([0-9a-f]{40}|[0-9a-f]{64})$"},
+    ("Source", "run_attempt"): {"minimum": 1},
+    ("Tool", "digest"): _SHA256,
+    ("Verdict", "finished"): {"format": "date-time", "pattern": "Z$"},
+    ("Verdict", "reason"): {"pattern": "^[a-z_]+[.][a-z_]+$"},
+    ("Verdict", "started"): {"format": "date-time", "pattern": "Z$"},
+}
+"""What the types' docstrings say in words. (A `pattern` or `minimum` says nothing about null.)"""
+
 
 def verdict_schema() -> dict[str, Any]:
     """Of `verdict.json`, version 1. Every field is always written, so each is required, and there is no other."""
@@ -29,6 +47,8 @@ def verdict_schema() -> dict[str, Any]:
             definition["additionalProperties"] = False
             for property_ in definition["properties"].values():
                 property_.pop("default", None)
+    for (owner, name), form in _FORMS.items():
+        (root if owner == "Verdict" else definitions[owner])["properties"][name] |= form
     root["properties"]["schema"] = {"const": SCHEMA_ID}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -40,7 +60,7 @@ def verdict_schema() -> dict[str, Any]:
 
 
 def policy_schema() -> dict[str, Any]:
-    """Of `aegis.yml`, version 1, for editors. An empty section (`scan:`) is one of defaults, so null is allowed there."""
+    """Of `aegis.yml`, version 1, for editors. An empty section (`scan:`) has the defaults, so null is allowed."""
     schema = msgspec.json.schema(Policy)
     definitions = schema.pop("$defs")
     return {

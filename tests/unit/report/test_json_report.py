@@ -13,7 +13,7 @@ from aegis.core import schemas
 from aegis.core.errors import CouldNotDecide
 from aegis.core.verdict import Evidence, Verdict
 from aegis.report import json_report
-from tests.support.verdicts import HOSTILE, every_kind, failing, finding, verdict
+from tests.support.verdicts import HOSTILE, every_kind, failing, finding, verdict, waiver
 
 SCHEMAS = Path(__file__).parents[3] / "docs" / "schemas"
 
@@ -21,7 +21,8 @@ SCHEMAS = Path(__file__).parents[3] / "docs" / "schemas"
 def valid(document: object) -> None:
     schema: dict[str, Any] = json.loads((SCHEMAS / "verdict.v1.schema.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.Draft202012Validator(schema).validate(document)
+    checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
+    jsonschema.Draft202012Validator(schema, format_checker=checker).validate(document)
 
 
 @pytest.mark.parametrize("kind", every_kind())
@@ -38,6 +39,35 @@ def test_every_text_can_be_written(value: str) -> None:
 def test_the_schema_refuses_what_is_not_a_verdict(change: dict[str, object]) -> None:
     with pytest.raises(jsonschema.ValidationError):
         valid({**json.loads(json_report.render(verdict())), **change})
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("reason",), "whatever"),
+        (("started",), "yesterday"),
+        (("finished",), "2026-01-02T03:04:05+01:00"),
+        (("findings", 0, "line"), 0),
+        (("findings", 0, "column"), 0),
+        (("findings", 0, "fingerprint"), "AB" * 32),
+        (("waivers", 0, "fingerprint"), ""),
+        (("waivers", 0, "expires"), "31.3.2026"),
+        (("policy", "sha256"), "cd"),
+        (("source", "commit"), "main"),
+        (("source", "base"), "main"),
+        (("source", "run_attempt"), 0),
+        (("tool", "digest"), ""),
+    ],
+)
+def test_the_schema_refuses_a_value_of_the_wrong_form(place: tuple[str | int, ...], value: object) -> None:
+    document: Any = json.loads(json_report.render(failing(waivers=(waiver(),))))
+    valid(document)
+    owner = document
+    for key in place[:-1]:
+        owner = owner[key]
+    owner[place[-1]] = value
+    with pytest.raises(jsonschema.ValidationError):
+        valid(document)
 
 
 def test_the_schema_asks_for_every_field() -> None:
