@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aegis.adapters.github_context import (
@@ -153,6 +153,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(JSON, st.dictionaries(st.sampled_from(sorted(ENV)), st.text(max_size=12)))
 def test_no_environment_and_no_payload_is_a_crash(document: object, env: dict[str, str]) -> None:
     source_from_environment({**ENV, **env}, document)
