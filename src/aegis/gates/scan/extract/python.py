@@ -20,6 +20,7 @@ _DYNAMIC_CALL = re.compile(
     r"(?<!\w)(?:import_module|__import__|find_spec|find_loader|resolve_name|run_module|spec_from_file_location"
     r"|exec_module|load_module|importorskip|import_string)(?!\w)"
 )
+_SCHEME = re.compile(r"[\"']+([A-Za-z][A-Za-z0-9+.-]*)://")
 
 Found = Statement | Unreadable
 
@@ -48,13 +49,28 @@ def _extract(masked: Masked, wanted: re.Pattern[str], depth: int) -> list[Found]
         else:
             imported.append(item)
     found += _imported(masked, imported, wanted)
-    text = masked.text
-    if any(wanted.search(text[token.quote : token.end]) for token in masked.strings):
+    if hits := _strings_with(masked, wanted):
         # Most files have no such string, and need none of the modules that read them.
         from aegis.gates.scan.extract.python_inside import read_strings
 
-        found += read_strings(masked, tuple(imported), wanted, depth)
+        found += read_strings(masked, hits, tuple(imported), wanted, depth)
     return sorted(dict.fromkeys(found), key=lambda one: (one.line, one.column if isinstance(one, Statement) else 0))
+
+
+def _strings_with(masked: Masked, wanted: re.Pattern[str]) -> list[int]:
+    """Return the indices of the strings in which something wanted stands; a scheme counts by its name alone."""
+    text, search = masked.text, wanted.search
+    known: dict[str, bool] = {}
+    hits = []
+    for index, (_, quote, end) in enumerate(masked.strings):
+        body = text[quote:end]
+        hit = known.get(body)
+        if hit is None:
+            scheme = _SCHEME.match(body) if "://" in body else None
+            hit = known[body] = bool(search(body) or (scheme and search(scheme[1].lower())))
+        if hit:
+            hits.append(index)
+    return hits
 
 
 def _imported(masked: Masked, imported: list[Import], wanted: re.Pattern[str]) -> Iterator[Statement]:

@@ -122,6 +122,8 @@ def command_words(context: Context, runners: Runners) -> str | None:
 def command_line(context: Context, runners: Runners) -> str | None:
     """Return the shell text that a string is, if a shell runs it."""
     line = shell_text(context.one.value)
+    if _WORDS_AS_ARGUMENTS.fullmatch(context.callee):
+        return None
     if context.opener == "(" and context.callee and (context.is_first or context.keyword in _ARGUMENT_NAMES):
         if runners.starts_process(context.callee):
             return line

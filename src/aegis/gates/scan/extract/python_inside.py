@@ -20,16 +20,19 @@ from aegis.gates.scan.model import Form, Statement, Surface, Unreadable
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _DEEPEST = 4
 """Code inside strings of code inside strings, as far as it is followed."""
+_TOO_DEEP = "code nested too deeply in strings"
 
 Found = Statement | Unreadable
 
 
-def read_strings(masked: Masked, imported: tuple[Import, ...], wanted: re.Pattern[str], depth: int) -> Iterator[Found]:
-    """Yield what every string operand names in which something wanted stands. Docstrings name nothing."""
+def read_strings(
+    masked: Masked, hits: list[int], imported: tuple[Import, ...], wanted: re.Pattern[str], depth: int
+) -> Iterator[Found]:
+    """Yield what the string operands name to which the tokens `hits` belong. Docstrings name nothing."""
     reader = _Reader(masked, wanted, depth, loader_aliases(masked.code, imported), Runners(masked.code, imported))
     after = 0
-    for index, token in enumerate(masked.strings):
-        if index < after or not wanted.search(masked.text[token.quote : token.end]):
+    for index in hits:
+        if index < after:
             continue
         one = literal_around(masked, index, after)
         after = one.last + 1
@@ -79,10 +82,13 @@ class _Reader:
 
     def _python(self, context: Context, code: str) -> Iterator[Found]:
         if self.depth >= _DEEPEST:
-            yield Unreadable(self.masked.line(context.one.start), "code nested too deeply in strings")
+            yield Unreadable(self.masked.line(context.one.start), _TOO_DEEP)
             return
         for one in python.extract_nested(code, self.wanted, self.depth + 1):
-            if isinstance(one, Statement):
+            if isinstance(one, Unreadable):
+                if one.why == _TOO_DEEP:
+                    yield Unreadable(self.masked.line(context.one.start), _TOO_DEEP)
+            else:
                 form: Form = "embedded" if one.surface == "python" else one.form
                 yield self._placed(context, replace(one, form=form))
 
