@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support.runner_commands import parse
+
 ROOT = Path(__file__).resolve().parents[2]
 CHECKOUT = "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd"
 UPLOAD = "actions/upload-artifact@330a01c490aca151604b8cf639adc76d48f6c5d4"
@@ -59,19 +61,14 @@ class Run:
 
     @property
     def annotations(self) -> tuple[Annotation, ...]:
-        """Errors, warnings and notices, each once."""
+        """Errors, warnings and notices, each once, read as GitHub's runner reads them: act's own reading is greedy."""
         found: dict[Annotation, None] = {}
         for record in self.records:
-            if record.get("command") in ("error", "warning", "notice"):
-                facts = record.get("kvPairs") or {}
-                line = facts.get("line")
-                one = Annotation(
-                    str(record["command"]),
-                    str(record.get("arg", "")),
-                    str(facts.get("title", "")),
-                    str(facts.get("file", "")),
-                    int(line) if line else None,
-                )
+            command = parse(str(record.get("raw", record.get("msg", ""))).rstrip("\r\n"))
+            if command is not None and command.name in ("error", "warning", "notice"):
+                facts = command.properties
+                line = int(facts["line"]) if "line" in facts else None
+                one = Annotation(command.name, command.data, facts.get("title", ""), facts.get("file", ""), line)
                 found[one] = None
         return tuple(found)
 

@@ -16,7 +16,7 @@ from tests.support.events import Event
 
 SERVICE = "src/shop/service.py"
 CLEAN = {
-    "aegis.yml": "version: 1\nscan:\n  allow:\n    - {path: src/shop/adapters/**, provider: aws, reason: the adapter}\n",
+    "aegis.yml": "version: 1\nscan:\n  allow: [{path: src/shop/adapters/**, provider: aws, reason: adapter}]\n",
     SERVICE: '"""Scores."""\n\nimport json\n\nprint(json.dumps({}))\n',
     "src/shop/adapters/s3.py": "import boto3\n\nclient = boto3.client('s3')\n",
 }
