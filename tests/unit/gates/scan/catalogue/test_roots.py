@@ -7,13 +7,14 @@ from typing import get_args
 
 import pytest
 
-from aegis.gates.scan.catalogue import load
-from aegis.gates.scan.catalogue.compile import literals_of, read_providers
+from aegis.gates.scan.catalogue import Catalogue
+from aegis.gates.scan.catalogue.compile import compile_index, literals_of, read_providers
 from aegis.gates.scan.catalogue.names import SEPARATORS
 from aegis.gates.scan.model import Surface
 
 PROVIDERS = read_providers()
-CATALOGUE = load()
+INDEX = compile_index(PROVIDERS)
+CATALOGUE = Catalogue(INDEX, tuple(PROVIDERS))
 IN_FILES: tuple[Surface, ...] = ("python", "npm", "go", "java", "pypi", "maven", "image", "action", "terraform")
 
 
@@ -45,7 +46,7 @@ def test_every_literal_contains_a_root(surface: Surface) -> None:
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_every_literal_contains_a_root_of_its_provider_alone(provider: str) -> None:
-    alone = load([provider])
+    alone = Catalogue(INDEX, (provider,))
     for surface in IN_FILES:
         for literal in literals(surface, provider):
             for text in spellings(surface, literal):
@@ -61,7 +62,7 @@ def test_the_root_of_a_literal_lies_within_one_segment(surface: Surface) -> None
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_no_root_is_idle(provider: str) -> None:
-    roots = load([provider]).roots
+    roots = Catalogue(INDEX, (provider,)).roots
     texts = {text for surface in IN_FILES for each in literals(surface, provider) for text in spellings(surface, each)}
     for root in roots:
         rest = tuple(each for each in roots if each != root)
