@@ -17,6 +17,8 @@ _LINKED = re.compile(r"(?<=[@#])(?=\w)|(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECA
 
 _ZERO_WIDTH_SPACE = "\u200b"
 
+_CODE = re.compile("`([^`]+)`")
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -61,12 +63,12 @@ def command_property(text: str) -> str:
 
 
 def markdown(text: str) -> str:
-    """Plain words inside a Markdown line or table cell; line breaks become `<br>`.
+    """Words inside a Markdown line or table cell; line breaks become `<br>`, and only `code` keeps its meaning.
 
     Numeric character references are never structure (CommonMark 0.31, 2.5). GitHub looks for mentions and links after
     that, in the text itself: an invisible space keeps it from finding any.
     """
-    return "<br>".join(_entities(_LINKED.sub(_ZERO_WIDTH_SPACE, visible(line))) for line in _lines(text))
+    return "<br>".join(_words(visible(line)) for line in _lines(text))
 
 
 def markdown_code(text: str) -> str:
@@ -76,6 +78,13 @@ def markdown_code(text: str) -> str:
 
 def _lines(text: str) -> list[str]:
     return text.replace("\r\n", "\n").rstrip("\n").split("\n")
+
+
+def _words(line: str) -> str:
+    plain, code = _CODE.split(line)[::2], _CODE.findall(line)
+    spans = [*map(markdown_code, code), ""]
+    pairs = zip(plain, spans, strict=True)
+    return "".join(_entities(_LINKED.sub(_ZERO_WIDTH_SPACE, words)) + span for words, span in pairs)
 
 
 def _entities(text: str) -> str:
