@@ -49,7 +49,6 @@ _KEPT_VARIABLES: Final = frozenset(
 _SETTINGS: Final = (
     "core.fsmonitor=false",  # may name a program to run
     "core.quotePath=false",
-    "core.useReplaceRefs=false",
     "diff.renameLimit=1000",
     "gc.auto=0",
     "maintenance.auto=false",
@@ -156,7 +155,7 @@ class GitRepository:
 
     def changed(self, base: str) -> list[Change]:
         """See the port."""
-        flags = ("--name-status", "-z", "-M", "--no-ext-diff", "--no-textconv", "--no-color", "--no-relative")
+        flags = ("--name-status", "-z", "-M", "--no-ext-diff", "--no-textconv", "--no-color")
         listing = self.run("diff", *flags, "--ignore-submodules=none", self.resolve(base), "--")
         fields = iter(os.fsdecode(listing).split("\0")[:-1])
         return [_change(letter, fields) for letter in fields]
