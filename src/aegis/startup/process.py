@@ -11,11 +11,12 @@ from aegis.startup.problem import StartupProblem
 
 LIMIT_SECONDS = 600
 """A whole install; the largest lock downloads about 80 MB."""
+_ONE_OF_MANY = re.compile(r"\s*(?:Expected\s+or\s+|sha256:)[0-9a-f]{64}\s*")
 
 
 def run(argv: Sequence[str | Path], env: Mapping[str, str], *, what: str) -> str:
     """Run it and give back its output; a failure is told with the end of what it said."""
-    remedy = "Run the job again; if the index is not the public one, check the input `index-url`."
+    remedy = "Run the job again; an index named by `index-url` must serve the very files whose hashes the lock names."
     words = [str(word) for word in argv]
     try:
         done = subprocess.run(
@@ -37,5 +38,6 @@ def run(argv: Sequence[str | Path], env: Mapping[str, str], *, what: str) -> str
 
 def last_words(text: str, lines: int = 12) -> str:
     """The end of an output, without the credentials that a URL in it may hold."""
-    kept = "\n".join(line for line in text.strip().splitlines()[-lines:])
-    return re.sub(r"://[^/@\s]+@", "://***@", kept)
+    # a mismatch is told with every hash of the lock, which would push what matters out of sight
+    telling = [line for line in text.strip().splitlines() if not _ONE_OF_MANY.fullmatch(line)]
+    return re.sub(r"://[^/@\s]+@", "://***@", "\n".join(telling[-lines:]))

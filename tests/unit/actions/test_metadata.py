@@ -100,7 +100,14 @@ def test_githubs_schemas_hold() -> None:
 
 
 def zizmor(*places: Path) -> subprocess.CompletedProcess[str]:
-    argv = [BIN / "zizmor", "--offline", "--strict-collection", "--pedantic", "--no-progress", *places]
+    argv: list[str | Path] = [
+        BIN / "zizmor",
+        "--offline",
+        "--strict-collection",
+        "--pedantic",
+        "--no-progress",
+        *places,
+    ]
     return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
 
 

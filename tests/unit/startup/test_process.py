@@ -45,3 +45,9 @@ def test_a_hanging_installer_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_bytes_that_are_no_text_do_not_hide_the_failure() -> None:
     with pytest.raises(StartupProblem, match="exit code 1"):
         run("import sys; sys.stderr.buffer.write(b'\\xff\\xfe'); sys.exit(1)")
+
+
+def test_a_hash_mismatch_is_not_buried_under_the_hashes() -> None:
+    hashes = "".join(f"    sha256:{number:064x}\n        Expected     or {number:064x}\n" for number in range(50))
+    said = process.last_words(f"Hash mismatch for `x`\n{hashes}Computed: y\n")
+    assert said == "Hash mismatch for `x`\nComputed: y"
