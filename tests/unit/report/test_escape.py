@@ -137,6 +137,10 @@ class TestMarkdown:
         cells = [read([token]) for token in tokens if token.type == "inline"]
         assert [cell.strip() for cell in cells] == ["a", "b", escape.visible(path).strip(), plain(message).strip()]
 
+    def test_no_mark_of_markup_is_left(self) -> None:
+        marks = "!\"#$%&'()*+;<=>?@[\\]^_`{|}~"
+        assert escape.markdown_code(marks) == f"<code>{''.join(f'&#{ord(mark)};' for mark in marks)}</code>"
+
     def test_code_is_shown_as_code(self) -> None:
         assert escape.markdown("`a|b` and `c") == "<code>a&#124;b</code> and &#96;c"
 
