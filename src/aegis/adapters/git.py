@@ -139,7 +139,8 @@ class GitRepository:
         wanted = list(dict.fromkeys(paths))
         commit = self._plain(rev)
         names = [f"{commit}^{{commit}}", *(f"{commit}:{path}" for path in wanted)]
-        # Requests of one line each are understood by every git; NUL between them needs 2.38 and is kept for odd names.
+        # Requests of one line each are understood by every git, but lose a carriage return at their end; NUL between
+        # them needs 2.38 and is kept for odd names.
         odd = any("\n" in name or "\r" in name for name in names)
         end = "\0" if odd else "\n"
         request = os.fsencode("".join(name + end for name in names))
@@ -223,8 +224,8 @@ class GitRepository:
         return tuple(self.run("merge-base", "--all", first, second, allowed=(0, 1)).decode("ascii").split())
 
     def _plain(self, rev: str) -> str:
-        """A revision that is no option and no second request."""
-        if not rev or rev.startswith("-") or any(char in rev for char in "\0\n\r:"):
+        """A revision that is no path in a commit and no second request."""
+        if not rev or any(char in rev for char in "\0\n\r:"):
             raise self._not_found(rev)
         return rev
 

@@ -110,6 +110,11 @@ def test_a_merge_commit_of_the_author_s_own_is_not_believed(pull: PullRequest, t
     assert (base.commit, base.policy) == (pull.noted, pull.noted)
 
 
+def test_a_merge_commit_that_is_not_github_s_is_not_believed(pull: PullRequest, tmp_path: Path) -> None:
+    clone = checkout(pull.origin, tmp_path / "clone", "refs/pull/1/merge", None)
+    assert resolve(clone, "pull_request", pull.payload, pull.head).commit == pull.noted
+
+
 def test_a_merge_commit_of_another_head_is_not_believed(pull: PullRequest, tmp_path: Path) -> None:
     clone = checkout(pull.origin, tmp_path / "clone", "refs/pull/1/merge", None)
     payload = {"pull_request": {"base": {"sha": pull.noted}, "head": {"sha": pull.fork_point}}}

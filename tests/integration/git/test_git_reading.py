@@ -10,7 +10,18 @@ from aegis.core.errors import CouldNotDecide, UsageError
 from aegis.core.ports.repository import Change, Repository
 from tests.support.gitrepo import GitRepo
 
-ODD_NAMES = ["a b.py", "n\nl.py", "q\"u'o.py", "t\tab.py", "é.py", "-rf.py", ":(glob)x.py", "cr\r.py", "*.py"]
+ODD_NAMES = [
+    "a b.py",
+    "n\nl.py",
+    "q\"u'o.py",
+    "t\tab.py",
+    "é.py",
+    "-rf.py",
+    ":(glob)x.py",
+    "cr\r.py",
+    "cr.py\r",
+    "*.py",
+]
 
 
 def opened(repo: GitRepo) -> Repository:
