@@ -66,6 +66,7 @@ _STATUSES: Final[dict[str, Status]] = {
     "T": "type-changed",
     "U": "unmerged",
 }
+_GLOB_SPECIAL = re.compile(r"[][*?\\]")
 _GREP_RECORD = re.compile(rb"([^\0]+)\0([0-9]+)\0([^\n]*)\n")
 _GREP_HEAD = re.compile(rb"([^\0]+)\0([0-9]+)\0")
 
@@ -101,13 +102,18 @@ class GitRepository:
         found = self.run("rev-parse", "--verify", "--quiet", "HEAD^{commit}", allowed=(0, 1))
         return found.decode().strip() or None
 
-    def grep(self, pattern: str, paths: Sequence[str] | None = None) -> list[Line]:
+    def grep(
+        self, *patterns: str, paths: Sequence[str] | None = None, suffixes: Sequence[str] | None = None
+    ) -> list[Line]:
         """See the port."""
         flags = ("--no-color", "--no-column", "-a", "-P", "-n", "-z", "--no-recurse-submodules", "--no-textconv")
+        asked = [word for pattern in patterns for word in ("-e", pattern)]
+        kinds = [f":(top,glob)**/*{_GLOB_SPECIAL.sub(_quoted, suffix)}" for suffix in suffixes or ()]
+        named = None if paths is None and suffixes is None else [f":(top,literal){path}" for path in paths or ()]
         found: list[Line] = []
-        for batch in _batches(paths):
-            arguments = ("grep", *flags, "-e", pattern, "--", *batch)
-            with self._stream(arguments, allowed=(0, 1), quiet=False) as output:
+        for batch in _batches(None if named is None else [*kinds, *named]):
+            arguments = ("grep", *flags, *asked, "--", *batch)
+            with self._stream(arguments, allowed=(0, 1), quiet=False, magic=True) as output:
                 found.extend(_grep_lines(output))
         return found
 
@@ -246,6 +252,7 @@ class GitRepository:
         stdin: IO[bytes] | None = None,
         timeout: float | None = None,
         quiet: bool = True,
+        magic: bool = False,
     ) -> Iterator[IO[bytes]]:
         """Run git and hand out its output as it comes; what went wrong is known, and raised, at the end.
 
@@ -253,7 +260,8 @@ class GitRepository:
         """
         limit = timeout or self.timeout
         settings = [word for setting in _SETTINGS for word in ("-c", setting)]
-        command = ["git", "--no-pager", "--literal-pathspecs", *settings, *arguments]
+        pathspecs = "--noglob-pathspecs" if magic else "--literal-pathspecs"
+        command = ["git", "--no-pager", pathspecs, *settings, *arguments]
         expired = threading.Event()
         with tempfile.TemporaryFile() as errors:
             process = _start(command, self.root, stdin, errors)
@@ -362,6 +370,11 @@ def _unreadable(what: str, why: str) -> CouldNotDecide:
         expected=f"a regular file of at most {MAX_FILE // 1024 // 1024} MiB inside the repository",
         remedy="check its permissions and links; what cannot be read cannot be called clean",
     )
+
+
+def _quoted(special: re.Match[str]) -> str:
+    """A character that a pathspec's glob would take for a wildcard."""
+    return f"\\{special[0]}"
 
 
 def _batches(paths: Sequence[str] | None) -> Iterator[Sequence[str]]:

@@ -145,7 +145,7 @@ def test_odd_names_come_back_as_they_are(repo: GitRepo, name: str) -> None:
     found = opened(repo)
     assert hits(repo) == [(name, 1, b"import boto3")]
     assert [entry.path for entry in found.entries([name])] == [name]
-    assert [line.path for line in found.grep("boto3", [name])] == [name]
+    assert [line.path for line in found.grep("boto3", paths=[name])] == [name]
     assert found.read(name) == b"import boto3\n"
     assert found.show_many(commit, [name, name + "\nx", "none"]) == {name: b"import boto3\n"}
 
@@ -161,10 +161,10 @@ def test_a_name_that_is_not_utf8_comes_back(repo: GitRepo) -> None:
 def test_paths_are_literal_and_none_of_them_is_no_file(repo: GitRepo) -> None:
     repo.commit({"a.py": "boto3", "b/c.py": "boto3", "[ab].py": "boto3"})
     found = opened(repo)
-    assert [line.path for line in found.grep("boto3", ["[ab].py"])] == ["[ab].py"]
-    assert [line.path for line in found.grep("boto3", ["*"])] == []
-    assert [line.path for line in found.grep("boto3", ["b"])] == ["b/c.py"]
-    assert found.grep("boto3", []) == []
+    assert [line.path for line in found.grep("boto3", paths=["[ab].py"])] == ["[ab].py"]
+    assert [line.path for line in found.grep("boto3", paths=["*"])] == []
+    assert [line.path for line in found.grep("boto3", paths=["b"])] == ["b/c.py"]
+    assert found.grep("boto3", paths=[]) == []
     assert found.entries([]) == []
 
 
@@ -172,7 +172,7 @@ def test_more_paths_than_a_command_line_holds(repo: GitRepo) -> None:
     names = [f"{'d' * 200}/{number:04}.py" for number in range(1200)]
     repo.commit(dict.fromkeys(names, "boto3"))
     found = opened(repo)
-    assert [line.path for line in found.grep("boto3", names)] == names
+    assert [line.path for line in found.grep("boto3", paths=names)] == names
     assert [entry.path for entry in found.entries(names)] == names
 
 
@@ -475,3 +475,11 @@ def test_a_moved_submodule_is_a_change_whatever_its_configuration_says(repo: Git
     base = repo.commit()
     GitRepo(repo.root / "sub").commit({"x.py": "2"})
     assert opened(repo).changed(base) == [Change("sub", "sub", "modified")]
+
+
+def test_files_of_a_kind_are_searched_beside_named_ones(repo: GitRepo) -> None:
+    repo.commit({"a.py": "boto3", "b/c.py": "x\naws", "c.md": "boto3", "Make[f]ile": "boto3", "d.p*y": "boto3"})
+    found = opened(repo)
+    hits = [line.path for line in found.grep("boto3", "^aws", paths=["Make[f]ile"], suffixes=[".py", ".p*y"])]
+    assert sorted(hits) == ["Make[f]ile", "a.py", "b/c.py", "d.p*y"]
+    assert found.grep("boto3", suffixes=[]) == []
