@@ -68,7 +68,7 @@ def _upload(verdict: Verdict, environ: Mapping[str, str]) -> None:
     except AegisError as error:
         problem = f"{error.problem}; {error.remedy}"
     if problem:
-        sys.stdout.write(workflow.command("warning", f"SARIF not uploaded: {problem}", title="Aegis: upload") + "\n")
+        sys.stdout.write(workflow.command("warning", f"Code scanning: {problem}", title="Aegis: upload") + "\n")
 
 
 def _try_upload(verdict: Verdict, environ: Mapping[str, str]) -> str | None:
@@ -85,7 +85,7 @@ def _try_upload(verdict: Verdict, environ: Mapping[str, str]) -> str | None:
     from aegis.adapters.github import PUBLIC_API, GitHub
 
     client = GitHub(token, environ.get("GITHUB_API_URL") or PUBLIC_API)
-    client.upload(
+    receipt = client.upload(
         Analysis(sarif=sarif.render(verdict), repository=repository, commit=commit, ref=ref, started=verdict.started)
     )
-    return None
+    return None if receipt.state == "complete" else "GitHub took it and had not read it when we stopped asking"

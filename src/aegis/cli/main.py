@@ -13,7 +13,7 @@ import aegis
 from aegis.cli import all_gates, scan
 from aegis.core.errors import AegisError, CouldNotDecide, crashed
 from aegis.core.verdict import EXIT_ERROR
-from aegis.report.escape import terminal
+from aegis.report.escape import terminal_block
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,12 +24,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(parsed.run(parsed))
     except AegisError as error:
-        sys.stderr.write(f"aegis: {error.code}: {terminal(str(error))}\n")
+        sys.stderr.write(f"aegis: {error.code}: {terminal_block(str(error))}\n")
         return error.exit_code
     except BrokenPipeError:
         return EXIT_ERROR
     except Exception as error:  # noqa: BLE001 - a defect is told like every other reason for no answer
-        sys.stderr.write(f"aegis: core.crashed: {terminal(str(crashed(error)))}\n")
+        sys.stderr.write(f"aegis: core.crashed: {terminal_block(str(crashed(error)))}\n")
         return EXIT_ERROR
 
 

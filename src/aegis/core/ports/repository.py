@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+MODE_EXECUTABLE = "100755"
 MODE_SYMLINK = "120000"
 MODE_SUBMODULE = "160000"
 

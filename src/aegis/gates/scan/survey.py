@@ -5,17 +5,19 @@ Both sides go through one run of the engine. What could not be read is told besi
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aegis.core.errors import CouldNotDecide
 from aegis.core.ports.engine import Engine
-from aegis.core.ports.repository import Change, Entry, Repository
-from aegis.gates.scan.candidates import candidates, prefilter, wanted_names
+from aegis.core.ports.repository import MODE_EXECUTABLE, Change, Entry, Line, Repository
+from aegis.gates.scan.candidates import Candidate, candidates, prefilter, wanted_names
 from aegis.gates.scan.catalogue import Catalogue
 from aegis.gates.scan.classify import class_of
-from aegis.gates.scan.extract.route import extractors_for
+from aegis.gates.scan.extract.route import SUFFIXES, is_read
 from aegis.gates.scan.match import Answer, Matched, match
 from aegis.gates.scan.model import Entry as CatalogueEntry
 from aegis.gates.scan.model import Statement, Use
@@ -28,6 +30,9 @@ from aegis.gates.scan.whole import (
     surface_of,
     whole_files,
 )
+
+MANY_PATHS = 1000
+"""Paths beyond which git takes longer to compare them than to read everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,47 +87,86 @@ class Surveyor:
         entries = self.repository.entries(paths)
         regular = {e.path for e in entries if not (e.symlink or e.submodule or e.absent)}
         missing = list(self._unreachable(entries, regular))
+        links = self._links(entries, regular)
         wanted = wanted_names(self.catalogue)
         readings: list[FileReading] = []
         found = candidates(self.repository.grep(prefilter(self.catalogue), paths), self.catalogue)
+        # git searches its index, and not the work tree, for a file that it was told to assume unchanged.
+        found += [Candidate(e.path, None) for e in entries if e.assumed and e.path in regular]
         for number, candidate in enumerate(found):
             if self.progress:
                 self.progress(number, len(found))
-            if candidate.path not in regular:
-                continue
             try:
                 data = self.repository.read(candidate.path)
             except CouldNotDecide as error:
-                if _is_read(candidate.path):
-                    missing.append(NotAnalysed(candidate.path, None, error.problem))
+                missing.append(NotAnalysed(candidate.path, None, error.problem))
                 continue
-            readings.append(read_file(candidate.path, data, wanted, candidate.last_line))
+            for name in (candidate.path, *links.get(candidate.path, ())):
+                readings.append(read_file(name, data, wanted, candidate.last_line))
         read = sum(1 for reading in readings if reading.source is not None)
         coverage = {"tracked": len(entries), "candidates": len(found), "read": read}
         coverage["links"] = sum(1 for e in entries if e.symlink)
         coverage["submodules"] = sum(1 for e in entries if e.submodule)
         return readings, missing, coverage
 
+    def _grep(self, entries: Sequence[Entry], paths: Sequence[str] | None) -> list[Line]:
+        """The candidate lines of the files that some extractor may read."""
+        readable = {e.path for e in entries if is_read(e.path, executable=e.mode == MODE_EXECUTABLE)}
+        pattern = prefilter(self.catalogue)
+        named = [path for path in readable if paths is not None or not path.endswith(SUFFIXES)]
+        if len(named) > MANY_PATHS:
+            lines = self.repository.grep(pattern, paths=paths)
+        elif paths is None:
+            kinds = [suffix for suffix in SUFFIXES if any(path.endswith(suffix) for path in readable)]
+            lines = self.repository.grep(pattern, paths=sorted(named), suffixes=kinds)
+        else:
+            lines = self.repository.grep(pattern, paths=sorted(named))
+        return [line for line in lines if line.path in readable]
+
     def _unreachable(self, entries: Iterable[Entry], regular: set[str]) -> Iterable[NotAnalysed]:
         for entry in entries:
             if entry.submodule:
                 yield NotAnalysed(entry.path, None, "a submodule: another repository's files, which need a scan there")
-            elif entry.absent and _is_read(entry.path):
+            elif entry.absent and is_read(entry.path):
                 yield NotAnalysed(entry.path, None, "left out of this checkout (sparse checkout or skip-worktree)")
             elif entry.symlink and (why := self._link_problem(entry.path, regular)):
                 yield NotAnalysed(entry.path, None, why)
+            elif entry.path in regular and self._is_something_else(entry.path) and is_read(entry.path):
+                yield NotAnalysed(entry.path, None, "git tracks a file, but what stands there is none")
+
+    def _is_something_else(self, path: str) -> bool:
+        """Whether a pipe, a folder or the like stands where git tracks a file: git passes over it in silence."""
+        try:
+            return not stat.S_ISREG(os.lstat(f"{self.repository.root}/{path}").st_mode)
+        except OSError:
+            return False
+
+    def _links(self, entries: Iterable[Entry], regular: set[str]) -> dict[str, list[str]]:
+        """The links by the tracked file that they lead to, where their name makes another kind of file of it."""
+        found: dict[str, list[str]] = {}
+        for entry in entries:
+            if entry.symlink and is_read(entry.path) and (target := self._target(entry.path)) in regular:
+                if extractors_for(str(target), "") != extractors_for(entry.path, ""):
+                    found.setdefault(str(target), []).append(entry.path)
+        return found
+
+    def _target(self, link: str) -> str | None:
+        """The file or folder in this checkout that a link leads to; None if there is none."""
+        try:
+            target = (self.repository.root / link).resolve(strict=True)
+            return target.relative_to(self.repository.root.resolve()).as_posix()
+        except (OSError, RuntimeError, ValueError):
+            return None
 
     def _link_problem(self, path: str, regular: set[str]) -> str | None:
         """Why a link's target is not scanned under its own name; None if it is, or if nothing would read it."""
-        link = self.repository.root / path
-        try:
-            target = link.resolve(strict=True)
-            inside = target.relative_to(self.repository.root.resolve()).as_posix()
-        except (OSError, RuntimeError, ValueError):
-            return "a symbolic link to something outside of this checkout" if _is_read(path) else None
-        if target.is_dir() or inside in regular:
+        target = self._target(path)
+        if target is None:
+            to_folder = (self.repository.root / path).is_dir()
+            return "a symbolic link to something outside of this checkout" if to_folder or is_read(path) else None
+        if target in regular or (self.repository.root / target).is_dir():
             return None
-        return f"a symbolic link to {inside}, which git does not track" if _is_read(path) else None
+        return f"a symbolic link to {target}, which git does not track" if is_read(path) else None
 
     def _read_base(self, base: str, paths: Sequence[str]) -> list[FileReading]:
         wanted = wanted_names(self.catalogue)
@@ -186,7 +230,3 @@ def _unread_by_engine(reading: FileReading, why: str) -> list[NotAnalysed]:
     if surface is None or not imports_by_name(surface, reading.source or ""):
         return []
     return [NotAnalysed(reading.path, None, f"it imports by name, and semgrep could not read it: {why}")]
-
-
-def _is_read(path: str) -> bool:
-    return bool(extractors_for(path, ""))

@@ -138,6 +138,21 @@ _BY_INTERPRETER: dict[str, str] = {
 }
 
 
+SUFFIXES: tuple[str, ...] = tuple(_BY_SUFFIX)
+"""Endings of file names that are always read."""
+_SUFFIXES_OF_PATTERNS = frozenset({".txt", ".in", ".pip", ".toml", ".gradle", ".pom", ".mk", ".just", ".jenkinsfile"})
+
+
+def is_read(path: str, *, executable: bool = False) -> bool:
+    """Whether some extractor may read the file. Without an ending, or executable, its first line decides later."""
+    name = path.rpartition("/")[2].lower()
+    stem, dot, ending = name.rpartition(".")
+    if not (dot and stem) or executable or f".{ending}" in _BY_SUFFIX or name in _BY_NAME:
+        return True
+    likely = f".{ending}" in _SUFFIXES_OF_PATTERNS or name.startswith(("docker", "container")) or ".tf." in name
+    return likely and bool(_targets(path, ""))
+
+
 def extractors_for(path: str, head: str) -> tuple[Extractor, ...]:
     """Every extractor that has to read the file at `path`, whose text begins with `head`. None: not a kind we know.
 
