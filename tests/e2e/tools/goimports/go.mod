@@ -1,0 +1,3 @@
+module goimports
+
+go 1.21
