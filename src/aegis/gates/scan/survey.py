@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from aegis.core.errors import CouldNotDecide
@@ -17,7 +17,7 @@ from aegis.core.ports.repository import MODE_EXECUTABLE, Change, Entry, Line, Re
 from aegis.gates.scan.candidates import Candidate, candidates, prefilter, wanted_names
 from aegis.gates.scan.catalogue import Catalogue
 from aegis.gates.scan.classify import class_of
-from aegis.gates.scan.extract.route import SUFFIXES, is_read
+from aegis.gates.scan.extract.route import SUFFIXES, extractors_for, is_read
 from aegis.gates.scan.match import Answer, Matched, match
 from aegis.gates.scan.model import Entry as CatalogueEntry
 from aegis.gates.scan.model import Statement, Use
@@ -90,9 +90,10 @@ class Surveyor:
         links = self._links(entries, regular)
         wanted = wanted_names(self.catalogue)
         readings: list[FileReading] = []
-        found = candidates(self.repository.grep(prefilter(self.catalogue), paths), self.catalogue)
+        readable = {e.path for e in entries if e.path in regular and self._may_be_read(e)} | links.keys()
+        found = candidates(self._grep(readable, paths), self.catalogue)
         # git searches its index, and not the work tree, for a file that it was told to assume unchanged.
-        found += [Candidate(e.path, None) for e in entries if e.assumed and e.path in regular]
+        found += [Candidate(e.path, None) for e in entries if e.assumed and e.path in readable]
         for number, candidate in enumerate(found):
             if self.progress:
                 self.progress(number, len(found))
@@ -109,18 +110,21 @@ class Surveyor:
         coverage["submodules"] = sum(1 for e in entries if e.submodule)
         return readings, missing, coverage
 
-    def _grep(self, entries: Sequence[Entry], paths: Sequence[str] | None) -> list[Line]:
+    @staticmethod
+    def _may_be_read(entry: Entry) -> bool:
+        return is_read(entry.path, executable=entry.mode == MODE_EXECUTABLE)
+
+    def _grep(self, readable: Set[str], paths: Sequence[str] | None) -> list[Line]:
         """The candidate lines of the files that some extractor may read."""
-        readable = {e.path for e in entries if is_read(e.path, executable=e.mode == MODE_EXECUTABLE)}
         pattern = prefilter(self.catalogue)
-        named = [path for path in readable if paths is not None or not path.endswith(SUFFIXES)]
+        named = sorted(path for path in readable if paths is not None or not path.endswith(SUFFIXES))
         if len(named) > MANY_PATHS:
             lines = self.repository.grep(pattern, paths=paths)
         elif paths is None:
-            kinds = [suffix for suffix in SUFFIXES if any(path.endswith(suffix) for path in readable)]
-            lines = self.repository.grep(pattern, paths=sorted(named), suffixes=kinds)
+            kinds = {suffix for path in readable if (suffix := path[path.rfind(".") :]) in SUFFIXES}
+            lines = self.repository.grep(pattern, paths=named, suffixes=sorted(kinds))
         else:
-            lines = self.repository.grep(pattern, paths=sorted(named))
+            lines = self.repository.grep(pattern, paths=named)
         return [line for line in lines if line.path in readable]
 
     def _unreachable(self, entries: Iterable[Entry], regular: set[str]) -> Iterable[NotAnalysed]:
@@ -131,7 +135,7 @@ class Surveyor:
                 yield NotAnalysed(entry.path, None, "left out of this checkout (sparse checkout or skip-worktree)")
             elif entry.symlink and (why := self._link_problem(entry.path, regular)):
                 yield NotAnalysed(entry.path, None, why)
-            elif entry.path in regular and self._is_something_else(entry.path) and is_read(entry.path):
+            elif entry.path in regular and self._may_be_read(entry) and self._is_something_else(entry.path):
                 yield NotAnalysed(entry.path, None, "git tracks a file, but what stands there is none")
 
     def _is_something_else(self, path: str) -> bool:
