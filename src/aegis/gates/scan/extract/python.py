@@ -20,6 +20,10 @@ _DYNAMIC_CALL = re.compile(
     r"(?<!\w)(?:import_module|__import__|find_spec|find_loader|resolve_name|run_module|spec_from_file_location"
     r"|exec_module|load_module|importorskip|import_string)(?!\w)"
 )
+_DOCSTRING_AFTER = re.compile(r"\n[ \t]*+(?:async[ \t]+)?(?:def|class)[ \t][^\n]*:[ \t]*+\n\s*+\Z")
+"""What stands before a docstring, if the definition has one line: a shortcut past most of a file's prose."""
+_LONG = 60
+_NEAR = 200
 _SCHEME = re.compile(r"[\"']+([A-Za-z][A-Za-z0-9+.-]*)://")
 
 Found = Statement | Unreadable
@@ -62,7 +66,9 @@ def _strings_with(masked: Masked, wanted: re.Pattern[str]) -> list[int]:
     text, search = masked.text, wanted.search
     known: dict[str, bool] = {}
     hits = []
-    for index, (_, quote, end) in enumerate(masked.strings):
+    for index, (start, quote, end) in enumerate(masked.strings):
+        if end - quote > _LONG and _is_docstring(masked.code, start, end):
+            continue
         body = text[quote:end]
         hit = known.get(body)
         if hit is None:
@@ -71,6 +77,11 @@ def _strings_with(masked: Masked, wanted: re.Pattern[str]) -> list[int]:
         if hit:
             hits.append(index)
     return hits
+
+
+def _is_docstring(code: str, start: int, end: int) -> bool:
+    """Whether a string is certainly a docstring; python_strings has the full answer."""
+    return code[end : end + 1] in ("", "\n") and bool(_DOCSTRING_AFTER.search(code, max(0, start - _NEAR), start))
 
 
 def _imported(masked: Masked, imported: list[Import], wanted: re.Pattern[str]) -> Iterator[Statement]:

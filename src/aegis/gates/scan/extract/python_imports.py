@@ -69,10 +69,11 @@ class Import:
 def imports(masked: Masked) -> Iterator[Import | Unreadable]:
     """Yield every absolute import in order."""
     code = masked.code
+    has_lazy = "lazy" in code
     for match in _STATEMENT.finditer(code):
         if match["dots"] is not None:
             continue
-        lazy = _LAZY.search(code, max(0, match.start() - _FARTHEST_LAZY), match.start())
+        lazy = has_lazy and _LAZY.search(code, max(0, match.start() - _FARTHEST_LAZY), match.start())
         offset = lazy.start() if lazy else match.start()
         if match["module"] is None:
             yield from _plain(code, match.end(), offset)

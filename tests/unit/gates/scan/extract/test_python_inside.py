@@ -150,6 +150,12 @@ def test_code_nested_without_end_is_told() -> None:
     assert extract(code, SDK) == [Unreadable(1, "code nested too deeply in strings")]
 
 
+def test_a_string_after_a_definition_may_be_more_than_its_docstring() -> None:
+    code = "import boto3\\n" + "x = 1\\n" * 20
+    assert found(f"def f():\n    '{code}'.run()\n") == [("python", "embedded", "boto3")]
+    assert found(f"def f():\n    '{code}'\n") == []
+
+
 @pytest.mark.parametrize(
     ("source", "name"),
     [
