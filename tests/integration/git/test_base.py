@@ -206,6 +206,17 @@ def test_a_push_is_compared_with_the_commit_before_it(
     payload = {"before": before, "after": after, "forced": forced}
     base = resolve(clone, "push", payload, after)
     assert (base.mode, base.commit, base.policy) == ("change", before, before)
+    assert "the commit before the push" in base.how
+
+
+def test_github_s_word_that_a_push_was_not_forced_saves_fetching_history(repo: GitRepo, tmp_path: Path) -> None:
+    before = repo.commit({"a": "1"})
+    repo.commit({"a": "2"})
+    after = repo.commit({"a": "3"})
+    clone = checkout(repo, tmp_path / "clone", "refs/heads/main")
+    open_repository(clone.root)[0].deepen([before])
+    clone.git("remote", "set-url", "origin", str(tmp_path / "nowhere"))
+    assert resolve(clone, "push", {"before": before, "forced": False}, after).commit == before
 
 
 @pytest.mark.parametrize("depth", [1, None])

@@ -201,9 +201,9 @@ def _pushed(repository: Repository, asked: Request) -> Base:
         )
     # In a shallow clone ancestry can't be seen; GitHub's own word counts there.
     straight = asked.forced is False if repository.is_shallow() else repository.is_ancestor(before, _head(repository))
-    if straight:
+    commit = before if straight else _common(repository, before)
+    if commit == before:
         return Base("change", before, before, f"push: compared with {before}, the commit before the push")
-    commit = _common(repository, before)
     how = f"push that rewrote history: compared with the merge base {commit} of HEAD and {before}"
     return Base("change", commit, before, how)
 

@@ -51,6 +51,7 @@ def test_the_new_use_is_reported_where_none_was() -> None:
 
 def test_of_the_uses_that_went_those_of_the_file_that_lost_one_are_told() -> None:
     assert compare([use("a.py")], [use("a.py"), use("b.py")]).gone == (use("b.py"),)
+    assert compare([use("b.py")], [use("a.py"), use("b.py")]).gone == (use("a.py"),)
 
 
 @given(st.lists(uses), st.lists(uses))
