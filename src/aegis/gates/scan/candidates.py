@@ -1,13 +1,16 @@
 """Where a use could stand at all: one `git grep` over what git tracks, and a cheap second look at each line.
 
 The pattern asks for the catalogue's root tokens, and for every way to write a token that the file's bytes do not
-show: letters that Python folds (NFKC), escapes in a module's name, encodings that are not ASCII's superset, and LFS
+show: letters that Python folds (NFKC), escapes, joined strings, encodings that are not ASCII's superset, and LFS
 pointers that stand for a content which is not here.
 """
 
 from __future__ import annotations
 
+import functools
 import re
+import sys
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -15,17 +18,42 @@ from typing import Final
 from aegis.core.ports.repository import Line
 from aegis.gates.scan.catalogue import Catalogue
 
-_LOADS: Final = r"(?:import|from|require|forName|loadClass|find_spec|resolve_name|export)"
-_HIDDEN: Final = (
-    rf"\b{_LOADS}\b.*[^\x00-\x7F]",  # letters that NFKC folds, as Python does (PEP 3131)
-    rf"\b{_LOADS}\b.*\\(?:u|x|N|[0-7])",  # escapes within a module's name
-    r"\\u+00",  # Java decodes these anywhere, even in a keyword (JLS 3.3)
+_COMPATIBLE: Final = (
+    # Letters that Python takes for ASCII ones (NFKC, PEP 3131): the UTF-8 of every character that folds to one. Some
+    # more match; the second look at the line sorts them out.
+    r"\xC2[\xAA\xBA]|\xC4[\xB2\xB3\xBF]|\xC5[\x80\x89\xBF]|\xC7[\x84-\x8C\xB1-\xB3]|\xCA[\xB0-\xB8]|\xCB[\xA1-\xA3]"
+    r"|\xE1(?:[\xB4\xB5].|\xB6[\x9C\xA0\xBB]|\xBA\x9A)|\xE2(?:\x81[\xB1\xBF]|\x82[\x90-\x9C]|\x84[\x82-\xB9]"
+    r"|\x85[\x85-\xBF]|\xB1[\xBC\xBD])|\xEA\x9F[\xB2-\xB4]|\xEF(?:\xAC[\x80-\x86]|\xB8[\xB3\xB4]|\xB9[\x8D-\x8F]"
+    r"|\xBC[\x90-\x99\xA1-\xBA\xBF]|\xBD[\x81-\x9A])|\xF0(?:\x90\x9E\xA5|\x9D[\x90-\x9F]|\x9F\xAF[\xB0-\xB9])"
+    # The same in Latin-1 and its relatives, where such a byte follows no other byte above ASCII.
+    r"|(?<![\x80-\xFF])[\xAA\xBA]"
+)
+_FOLDED: Final = (
+    _COMPATIBLE,
+    # Escapes of ASCII letters, digits and `-./@_` in strings. Java decodes `\u0061` anywhere (JLS 3.3).
+    r"\\(?:x[2-7][0-9A-Fa-f]|u+(?:00|\{0*)[2-7][0-9A-Fa-f]|U0000|N\{|0?[56][0-7]|1[0-7][0-7])",
+    # Strings that are joined: `"bo" + "to3"`, `"bo" "to3"`.
+    r"[\"'`](?<=[\w@./-].)[ \t]*+(?:\+[ \t]*+)?[rRbBuUfF]?[\"'`][\w@./-]",
+    r"\x00[!-~]\x00[!-~]\x00",  # UTF-16 without a mark
+)
+"""Where a token may stand without its letters; `_unfolded` tells whether one does."""
+_OPAQUE: Final = (
     # PEP 263: an encoding in which the bytes of a token are not its ASCII letters.
-    r"^[ \t\f]*#.*coding[:=][ \t]*(?!utf-?8|latin|ascii|us-ascii|iso-?8859|cp125|koi8|euc|gb|big5|shift|windows)",
-    r"^(?:\xEF\xBB\xBF)?(?:\xFF\xFE|\xFE\xFF)",  # UTF-16
-    r"^version https://git-lfs\.github\.com/spec/",
+    r"coding[:=][ \t]*+(?!(?i:utf-?8|latin|ascii|us-ascii|iso-?8859|cp125|windows-125))",
+    r"\xFF\xFE|\xFE\xFF",  # UTF-16
+    r"version https://git-lfs\.github\.com/spec/",
+    r"\\(?<=[\w@./-].)\r?$",  # a string that goes on in the next line may go on within a token
+)
+"""Where a line may say nothing about the others of its file, so that all of it must be read."""
+_IS_OPAQUE: Final = re.compile(
+    rb"[^\r\n]*#.*"
+    + _OPAQUE[0].encode()
+    + rb"|(?:\xEF\xBB\xBF)?(?:\xFF\xFE|\xFE\xFF)|"
+    + _OPAQUE[2].encode()
+    + rb"|.*\b(?:import|from|require|import_module|__import__|forName)\b[^\"'`]*[\"'`][^\"'`]*\\\r?$"
 )
 LFS_POINTER: Final = b"version https://git-lfs.github.com/spec/"
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -37,12 +65,19 @@ class Candidate:
 
 
 def prefilter(catalogue: Catalogue) -> str:
-    """The pattern (PCRE, bytes) that every use's line matches."""
+    """The pattern (PCRE, bytes) that every use's line matches.
+
+    Each alternative starts with a character of its own: so the matcher skips to the next place where one may begin.
+    """
+    return "|".join((_plain(catalogue), *_FOLDED, *_OPAQUE))
+
+
+def _plain(catalogue: Catalogue) -> str:
     roots = "|".join(re.escape(root) for root in catalogue.roots)
     commands = "|".join(re.escape(root) for root in catalogue.command_roots)
     named = rf"(?<![A-Za-z0-9])(?i:{roots})"
     called = rf"(?<![\w.-])(?:{commands})(?:\.(?:exe|cmd))?(?=[\s\"'\\,`)\]]|$)"
-    return "|".join((named, called, *_HIDDEN))
+    return f"{named}|{called}"
 
 
 def wanted_names(catalogue: Catalogue) -> re.Pattern[str]:
@@ -60,8 +95,11 @@ def candidates(lines: Iterable[Line], catalogue: Catalogue) -> list[Candidate]:
     noise = _python_noise(catalogue)
     last: dict[str, int | None] = {}
     for line in lines:
-        if line.truncated or _HIDDEN_BYTES.search(line.text):
+        if line.truncated or _IS_OPAQUE.match(line.text):
             last[line.path] = None
+        elif _ODD.search(line.text) and not _token(catalogue).search(line.text):
+            if _token(catalogue).search(_unfolded(line.text)):
+                last[line.path] = None
         elif line.path.endswith(".py") and noise.match(line.text):
             continue
         elif line.path not in last:
@@ -72,11 +110,45 @@ def candidates(lines: Iterable[Line], catalogue: Catalogue) -> list[Candidate]:
 
 
 def _python_noise(catalogue: Catalogue) -> re.Pattern[bytes]:
-    """Python lines that are no part of an import, a string or a command: comments, expressions, prose."""
+    """Python lines that are no part of an import, a string or a command: comments, expressions, prose.
+
+    What looks like a comment is none where a long string ends in it, or where a bare CR ends it.
+    """
     commands = "|".join(re.escape(root) for root in catalogue.command_roots)
     part_of_import = r"\s*[\w.]+(?:\s+as\s+\w+)?\s*[,;)]?\s*$"
-    telling = rf".*(?:import|from|[\"'`\\])|{part_of_import}|\s*(?:sudo\s+)?(?:{commands})\s"
-    return re.compile(rf"\s*#|(?!{telling})".encode())
+    telling = rf".*(?:import|from|[\"'`\\])|{part_of_import}|.*(?<![\w.-])(?:{commands})\s"
+    return re.compile(rf"\s*#[^\"'\r]*\r?$|(?!{telling})".encode())
 
 
-_HIDDEN_BYTES: Final = re.compile("|".join(_HIDDEN).encode("latin-1"))
+def _unfolded(text: bytes) -> bytes:
+    """A line with its letters shown: as its language reads it, whichever that is."""
+    try:
+        shown = text.replace(b"\0", b"").decode("utf-8")
+    except UnicodeDecodeError:
+        shown = text.replace(b"\0", b"").decode("latin-1")
+    shown = unicodedata.normalize("NFKC", _ESCAPE.sub(_escaped, shown))
+    return _JOINT.sub("", shown).encode("utf-8", "replace")
+
+
+def _escaped(match: re.Match[str]) -> str:
+    if match["name"]:
+        try:
+            return unicodedata.lookup(match["name"])
+        except KeyError:
+            return match[0]
+    number = int(match["hex"], 16) if match["hex"] else int(match["octal"], 8)
+    return chr(number) if number <= sys.maxunicode else match[0]
+
+
+@functools.lru_cache(maxsize=1)
+def _token(catalogue: Catalogue) -> re.Pattern[bytes]:
+    """What `prefilter` asks for in plain letters."""
+    return re.compile(_plain(catalogue).encode())
+
+
+_ODD: Final = re.compile("|".join((*_FOLDED, *_OPAQUE)).encode())
+_ESCAPE: Final = re.compile(
+    r"\\(?:(?:x|U|u+\{?)(?P<hex>(?<=x)[0-9A-Fa-f]{2}|(?<=u)[0-9A-Fa-f]{4}|(?<=\{)[0-9A-Fa-f]+(?=\})|(?<=U)[0-9A-Fa-f]{8})\}?"
+    r"|N\{(?P<name>[^}]+)\}|(?P<octal>[0-7]{2,3}))"
+)
+_JOINT: Final = re.compile(r"(?<=[\w@./-])[\"'`]\s*(?:\+\s*)?[rRbBuUfF]?[\"'`](?=[\w@./-])")

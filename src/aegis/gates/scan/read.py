@@ -10,6 +10,8 @@ from aegis.gates.scan.extract.decode import decode
 from aegis.gates.scan.extract.route import extractors_for
 from aegis.gates.scan.model import Statement, Unreadable
 
+_UNMARKED_UTF_16 = re.compile(r"\0(?:[!-~]\0){4}")
+
 
 @dataclass(frozen=True, slots=True)
 class FileReading:
@@ -32,6 +34,8 @@ def read_file(path: str, data: bytes, wanted: re.Pattern[str], last_line: int | 
     source = decode(data)
     if isinstance(source, Unreadable):
         return FileReading(path, unreadable=(source,))
+    if _UNMARKED_UTF_16.search(source):
+        return FileReading(path, unreadable=(Unreadable(1, "letters with NUL bytes between: UTF-16 without a mark?"),))
     statements: dict[Statement, None] = {}
     unreadable: dict[Unreadable, None] = {}
     for extract in extractors:
