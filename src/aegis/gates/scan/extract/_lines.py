@@ -31,7 +31,7 @@ def in_scalar(
     statement is looked for by its first word.
     """
     if scalar.node.style == "|":
-        start = _first_line(scalar, lines)
+        start = scalar.line
         indent = _indentation(lines[start - 1]) if start <= len(lines) else 0
         for item in found:
             if isinstance(item, Unreadable):
@@ -43,16 +43,14 @@ def in_scalar(
     if scalar.line == end and not scalar.block:
         yield from moved(found, scalar.line, scalar.column, one_line=True)
         return
+    at = (scalar.line, 0)
     for item in found:
         if isinstance(item, Unreadable):
             yield replace(item, line=scalar.line)
         else:
-            yield _searched(item, scalar.line, end, lines)
-
-
-def _first_line(scalar: Scalar, lines: list[str]) -> int:
-    """The line of a literal block's first character: leading empty lines belong to it."""
-    return scalar.line
+            placed = _searched(item, at, end, lines)
+            at = (placed.line, placed.column)
+            yield placed
 
 
 def _indentation(line: str) -> int:
@@ -60,11 +58,11 @@ def _indentation(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
 
 
-def _searched(item: Statement, first: int, last: int, lines: list[str]) -> Statement:
-    """`item` at the first place between the lines `first` and `last` that has its text's first word."""
-    word = re.escape(item.text.split(" ", 1)[0])
-    for number in range(first, min(last, len(lines)) + 1):
-        found = re.search(rf"(?<![\w.-]){word}", lines[number - 1])
+def _searched(item: Statement, start: tuple[int, int], last: int, lines: list[str]) -> Statement:
+    """`item` at the first place after `start` (line, column), up to the line `last`, that has its text's first word."""
+    word = re.compile(rf"(?<![\w.-]){re.escape(item.text.split(' ', 1)[0])}(?![\w-])")
+    for number in range(start[0], min(last, len(lines)) + 1):
+        found = word.search(lines[number - 1], start[1] if number == start[0] else 0)
         if found:
             return replace(item, line=number, column=found.start() + 1)
-    return replace(item, line=first, column=1)
+    return replace(item, line=start[0], column=max(1, start[1]))

@@ -24,6 +24,9 @@ _REDIRECTION = re.compile(r"(?:\d+|\{\w+\})?(?:<<<|<<-?|<>|<&|>&|>>|>\||<|>|&>>|
 _HEREDOC = re.compile(r"(?:\d+)?<<(-?)(?!<)[ \t]*(?:'([^'\n]*)'|\"([^\"\n]*)\"|\\?([^\s;&|()<>\"'`]+))")
 _OPERATOR = re.compile(r";;&|;;|;&|;|&&|&(?!>)|\|\||\|&|\||\r?\n|\r")
 _ARITHMETIC = re.compile(r"\(\(")
+_PARENTHESIS = re.compile(r"[()]")
+_ARITHMETIC_SIZE = 4000
+"""Characters in which an arithmetic expression must end to be told from a subshell; keeps reading linear."""
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(?:\[[^\]]*\])?\+?=")
 
 
@@ -153,7 +156,7 @@ class _Reader:
         after = _BLANK.match(source, position + 1)
         if command.words and source.startswith(")", after.end() if after else position + 1):
             return (after.end() if after else position + 1) + 1, Command()
-        if not command.words and _ARITHMETIC.match(source, position):
+        if not command.words and _ARITHMETIC.match(source, position) and self._arithmetic_end(position + 2):
             return self._arithmetic(position + 2, depth), command
         return self._nested(position + 1, depth), Command() if not command.words else command
 
@@ -325,7 +328,9 @@ class _Reader:
             return self._backtick(position + 1, depth)
         if source.startswith("$((", position):
             self._cut(word, parts)
-            return self._arithmetic(position + 3, depth)
+            end = self._arithmetic_end(position + 3)
+            # `$((` may also be a substitution that begins with a subshell: bash decides by how it ends.
+            return self._arithmetic(position + 3, depth) if end else self._nested(position + 2, depth)
         if source.startswith("$(", position):
             self._cut(word, parts)
             return self._nested(position + 2, depth)
@@ -394,6 +399,15 @@ class _Reader:
                 position += 1
         self.script.trouble.append((position, "a ${ that is never closed"))
         return self.size
+
+    def _arithmetic_end(self, position: int) -> bool:
+        """Whether the parenthesis that closes arithmetic is doubled."""
+        open_ones = 0
+        for found in _PARENTHESIS.finditer(self.source, position, position + _ARITHMETIC_SIZE):
+            open_ones += 1 if found[0] == "(" else -1
+            if open_ones < 0:
+                return self.source.startswith("))", found.start())
+        return True
 
     def _arithmetic(self, position: int, depth: int) -> int:
         """Up to the `))` that closes arithmetic; substitutions in it are read."""

@@ -17,9 +17,10 @@ from aegis.gates.scan.extract._place import Places, one_line
 from aegis.gates.scan.model import Statement, Unreadable
 
 _ESCAPE = re.compile(r"(?im)\A(?:[ \t]*#[ \t]*\w+[ \t]*=.*\n)*?[ \t]*#[ \t]*escape[ \t]*=[ \t]*([`\\])")
-_INSTRUCTION = re.compile(r"[ \t]*([A-Za-z]+)[ \t]+")
+_INSTRUCTION = re.compile(r"[ \t]*([A-Za-z]+)(?:[ \t]|\\\n)+")
 _HEREDOC = re.compile(r"<<(-?)(?:\"(\w+)\"|'(\w+)'|(\w+))")
 _FLAG = re.compile(r"--([\w-]+)(?:=(\"[^\"]*\"|\S*))?[ \t]+")
+_SHELL_WORDS = frozenset(("RUN", "CMD", "ENTRYPOINT", "HEALTHCHECK", "SHELL", "ONBUILD"))
 _VARIABLE = re.compile(r"\$(?:\{(\w+)(?::?[-+]([^}]*))?\}|(\w+))")
 _MOUNT_FROM = re.compile(r"(?:^|,)from=([^,\s]+)")
 
@@ -63,11 +64,13 @@ def _instructions(source: str) -> Iterator[tuple[int, str]]:
             line = lines[index]
             body = line.rstrip()
             comment = body.lstrip().startswith("#")
-            if comment or (parts and not body):
-                parts.append(re.sub(r"[^\r\n]", " ", line) if not parts else " " * len(line))
-                going = len(parts) > 1 or not comment
+            if comment and not parts:
+                parts.append(re.sub(r"[^\r\n]", " ", line))
+                going = False
+            elif comment or (parts and not body):
+                parts.append(_continued(line))
             elif body.endswith(escape):
-                parts.append(body[:-1].ljust(len(line)))
+                parts.append(body[:-1] + _continued(line[len(body) - 1 :]))
             else:
                 parts.append(line)
                 going = False
@@ -88,12 +91,24 @@ def _instructions(source: str) -> Iterator[tuple[int, str]]:
         yield start, text
 
 
+def _continued(line: str) -> str:
+    """The same length of nothing, going on in the next line as the shell writes it."""
+    return " " * (len(line) - 2) + "\\\n" if line.endswith("\n") and len(line) > 1 else " " * len(line)
+
+
+def _flat(text: str) -> str:
+    """Text on one line, as long as it was."""
+    return text.replace("\\\n", "  ")
+
+
 def _instruction(reading: _Reading, offset: int, text: str) -> None:
     """One instruction."""
     found = _INSTRUCTION.match(text)
     if not found:
         return
     word, rest = found[1].upper(), text[found.end() :]
+    if word not in _SHELL_WORDS:
+        rest = _flat(rest)
     start = offset + found.end()
     if word == "ONBUILD":
         _instruction(reading, start, rest)
@@ -105,7 +120,7 @@ def _instruction(reading: _Reading, offset: int, text: str) -> None:
         for name, value, _ in _flags(rest)[0]:
             if name == "from":
                 _image(reading, start, value, text)
-    elif word in ("RUN", "CMD", "ENTRYPOINT", "HEALTHCHECK", "SHELL"):
+    elif word in _SHELL_WORDS:
         _run(reading, start, rest, text, word)
 
 
@@ -156,7 +171,7 @@ def _image(reading: _Reading, offset: int, reference: str, text: str) -> None:
 
 def _run(reading: _Reading, start: int, rest: str, text: str, word: str) -> None:
     """A command in shell form, exec form or as a here-document."""
-    flags, position = _flags(rest)
+    flags, position = _flags(_flat(rest))
     for name, value, _ in flags:
         mount = _MOUNT_FROM.search(value) if name == "mount" else None
         if mount:
@@ -205,7 +220,7 @@ def _exec_form(body: str) -> list[str] | None:
     if not body.lstrip().startswith("["):
         return None
     try:
-        words = json.loads(body)
+        words = json.loads(_flat(body))
     except (ValueError, RecursionError):
         return None
     return words if isinstance(words, list) and all(isinstance(word, str) for word in words) else None

@@ -43,6 +43,8 @@ def _scalar(scalar: Scalar, wanted: re.Pattern[str], lines: list[str]) -> Iterat
     key = keys[-1] if keys else ""
     if key in _IMAGE_KEYS or (key == "repository" and keys[-2:-1] and keys[-2].lower().endswith("image")):
         yield from _image(scalar, wanted, key)
+    elif keys[-2:] == ("steps", "name") and "/" in scalar.value:  # a Cloud Build step's name is its image
+        yield from _image(scalar, wanted, key)
     elif key in _COMMAND_KEYS or key in _SHELL_KEYS:
         yield from _command(scalar, key, wanted, lines)
 

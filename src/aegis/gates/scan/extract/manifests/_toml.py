@@ -22,13 +22,14 @@ _STRING = (
 _TOKEN = re.compile(
     rf"(?P<space>[ \t\r]+|#[^\n]*)"
     rf"|(?P<newline>\n)"
-    rf"|(?P<header>\[\[?[ \t]*(?P<table>{_KEY})[ \t]*\]\]?(?=[ \t]*(?:[#\r\n]|\Z)))"
+    rf"|(?P<header>\[(?:\[[ \t]*(?P<tables>{_KEY})[ \t]*\]|[ \t]*(?P<table>{_KEY})[ \t]*)\](?=[ \t]*(?:[#\r\n]|\Z)))"
     rf"|(?P<key>{_KEY})[ \t]*=(?!=)"
     rf"|(?P<string>{_STRING})"
     rf"|(?P<open>[\[{{])|(?P<close>[\]}}])|(?P<comma>,)"
     rf"|(?P<bare>[^\s,\]}}\[{{\"'#=]+|[\s\S])"
 )
 _PART = re.compile(_KEY_PART)
+_STRINGS = re.compile(_STRING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,15 @@ def items(source: str) -> Iterator[Item]:
     stack: list[tuple[str, tuple[str, ...]]] = []
     for token in _TOKEN.finditer(source):
         kind = token.lastgroup
-        if kind == "header" and stack:
-            # An array of arrays looks like a header: `[["a"]]` on a line of its own inside an array.
-            for found in re.compile(_STRING).finditer(token[0]):
-                yield Item(stack[-1][1], token.start() + found.start(), _text(found[0]))
-        elif kind in ("header", "table"):
-            table = _parts(token["table"])
-            pending, stack = None, []
-            yield Item(table, token.start("table"), None, header=True)
+        if kind == "header" and (stack or pending is not None):
+            # `["a"]` at a line's end is an array here, not a table's header.
+            for found in _STRINGS.finditer(token[0]):
+                yield Item(pending or stack[-1][1], token.start() + found.start(), _text(found[0]))
+            pending = None
+        elif kind == "header":
+            group = "table" if token["table"] else "tables"
+            table = _parts(token[group])
+            yield Item(table, token.start(group), None, header=True)
         elif kind == "key":
             base = stack[-1][1] if stack else table
             pending = base + _parts(token["key"])
