@@ -20,7 +20,7 @@ UNFILTERED: frozenset[Surface] = frozenset({"command", "scheme"})
 STEMS = (
     "adal", "aioboto", "amazon", "applicationinsights", "aws", "azure", "bedrock", "bigquery", "bmc", "boto",
     "dynamo", "firebase", "gcloud", "gcp", "gcs", "gocloud", "google", "msal", "oci", "oracle", "s3",
-    "sagemaker", "smithy", "sqs", "vertex", "windowsazure",
+    "sagemaker", "smithy", "sqs", "textract", "vertex", "windowsazure",
 )  # fmt: skip
 """Words that stand for many literals and for little else; a literal without one is found by its longest segment."""
 
