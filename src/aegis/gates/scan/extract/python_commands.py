@@ -58,7 +58,6 @@ _MOST_WORDS = 100
 _NEAR = 40
 """Characters before a bracket that tell what it is."""
 _BEFORE_DISPLAY = re.compile(r"(?:[(\[{,=+:*]|(?<!\w)(?:return|yield|await|else|lambda)|\A)\s*\Z")
-_COMPARED = re.compile(r"[=!<>]=\s*\Z")
 _PYTHON = re.compile(r"\s*,?\s*sys\s*\.\s*executable\s*,?\s*")
 
 
@@ -150,9 +149,9 @@ def readable(text: str) -> str:
 
 
 def _is_display(context: Context) -> bool:
-    """Whether the bracket is a list or tuple, not an index, a call, or one side of a comparison."""
+    """Whether the bracket is a list or tuple, not an index or a call."""
     before = context.masked.code[max(0, context.bracket - _NEAR) : context.bracket]
-    return bool(_BEFORE_DISPLAY.search(before)) and not _COMPARED.search(before)
+    return bool(_BEFORE_DISPLAY.search(before))
 
 
 def _words(context: Context, skip: int = 0) -> str | None:

@@ -110,6 +110,9 @@ def test_not_mock(source: str) -> None:
         ("os.system('python -c \"import boto3\"')", [(1, "boto3")]),
         ("subprocess.run([sys.executable, '-c', 'import boto3'])", [(1, "boto3")]),
         ("x = '''\n  cd /tmp\n  python3 -c 'import boto3'\n'''", [(3, "boto3")]),
+        ("write('x = 1\\nimport boto3\\n')", [(1, "boto3")]),
+        ("write('''x = %s\nif x:\n    import boto3\n''' % y)", [(3, "boto3")]),
+        ("write('''x = {{cookiecutter.x}}\nimport boto3\n''')", [(2, "boto3")]),
         ("x = 'import os\\nimport boto3'", [(1, "boto3")]),
     ],
 )
@@ -227,6 +230,8 @@ def test_commands(source: str, name: str) -> None:
         "print(yellow('aws eks update-kubeconfig --name <CLUSTER NAME>'))",
         "def f():\n    'aws s3 ls'",
         "# os.system('aws s3 ls')",
+        "if cmd != ['aws', 's3']: pass",
+        "assert cmd == ['aws', 's3']",
         "providers = ['aws', 'gcp']",
         "PROVIDER_NAMES = ('aws', 'azure', 'gcp')",
         "x = {'aws': 1}",
@@ -244,6 +249,10 @@ def test_commands(source: str, name: str) -> None:
 )
 def test_not_commands(source: str) -> None:
     assert found(source) == []
+
+
+def test_a_command_is_told_once() -> None:
+    assert found("cmd = [\n    'aws',\n    'x',\n    'google',\n]\n") == [("command", "command", "aws x google")]
 
 
 def test_the_line_is_the_strings() -> None:
