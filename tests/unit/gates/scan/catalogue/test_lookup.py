@@ -6,7 +6,7 @@ import datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aegis.core.errors import CouldNotDecide, UsageError
@@ -272,6 +272,7 @@ def test_age_is_warned_about_after_ninety_days() -> None:
     assert str(CATALOGUE.as_of) in notice
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab./:@ _-", max_size=20))
 def test_parents_are_the_name_cut_at_each_separator(name: str) -> None:
     for surface, separators in (("python", "."), ("maven", ":."), ("npm", "/")):
@@ -279,6 +280,7 @@ def test_parents_are_the_name_cut_at_each_separator(name: str) -> None:
         assert parents(surface, name) == [name, *reversed(cut)]  # type: ignore[arg-type]
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["python", "npm", "go", "java", "pypi", "maven", "command", "image", "action", "terraform"]),
     st.text(),

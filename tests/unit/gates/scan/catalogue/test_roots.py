@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import get_args
 
 import pytest
@@ -25,7 +26,12 @@ def spellings(surface: Surface, literal: str) -> set[str]:
 
 
 def found_by(roots: tuple[str, ...], text: str) -> bool:
-    return any(re.search(rf"(?<![A-Za-z0-9]){re.escape(root)}", text, re.IGNORECASE) for root in roots)
+    return _pattern(roots).search(text) is not None
+
+
+@cache
+def _pattern(roots: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(map(re.escape, roots)) or '(?!)'})", re.IGNORECASE)
 
 
 def literals(surface: Surface, only: str | None = None) -> list[str]:
