@@ -20,7 +20,7 @@ _DYNAMIC_CALL = re.compile(
     r"(?<!\w)(?:import_module|__import__|find_spec|find_loader|resolve_name|run_module|spec_from_file_location"
     r"|exec_module|load_module|importorskip|import_string)(?!\w)"
 )
-_DOCSTRING_AFTER = re.compile(r"\n[ \t]*+(?:async[ \t]+)?(?:def|class)[ \t][^\n]*:[ \t]*+\n\s*+\Z")
+_DOCSTRING_AFTER = re.compile(r"(?:\A|\n)[ \t]*+(?:async[ \t]+)?(?:def|class)[ \t][^\n]*:[ \t]*+\n\s*+\Z")
 """What stands before a docstring, if the definition has one line: a shortcut past most of a file's prose."""
 _LONG = 60
 _NEAR = 200

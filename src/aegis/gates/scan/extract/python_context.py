@@ -82,7 +82,7 @@ class Context:
         while current.last + 1 < len(self.masked.strings) and current.complete:
             following = literal(self.masked, current.last + 1)
             gap = self.masked.code[current.end : following.start]
-            if gap.strip() != "," or self.masked.bracket(following.start) != self.bracket:
+            if gap.strip() != ",":
                 break
             found.append(following)
             current = following
