@@ -11,15 +11,14 @@ import sys
 import tempfile
 import textwrap
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT))
 
-from tests.support.act import Act, Run, commit, export, git  # noqa: E402 - scripts run without being installed
+from tests.support.act import Act, Run, commit, export  # noqa: E402 - scripts run without being installed
+from tests.support.events import pull_request  # noqa: E402
 
 SIMULATED = """\
   - GitHub's runner is played by act, in this machine's own shell, without containers.
@@ -46,29 +45,15 @@ CHANGES = (
 )
 
 
-def payload(base: str, head: str) -> Mapping[str, Any]:
-    """The part of GitHub's pull_request event that tells the commits."""
-    repository = {"full_name": "octo/shop", "fork": False, "default_branch": "main"}
-    return {
-        "number": 7,
-        "repository": repository,
-        "pull_request": {
-            "number": 7,
-            "base": {"ref": "main", "sha": base, "repo": repository},
-            "head": {"ref": "change", "sha": head, "repo": repository},
-        },
-    }
-
-
 def play(change: Change, action: Path, work: Path) -> Run:
     """Make the pull request and run its workflows."""
     repository = work / "shop"
     shutil.copytree(ROOT / "examples" / "consumer", repository)
-    base = commit(repository, {}, "The service as it is")
-    git(repository, "checkout", "-q", "-b", "change")
+    commit(repository, {}, "The service as it is")
     service = (repository / SERVICE).read_text("utf-8")
-    head = commit(repository, {SERVICE: service.replace("import json", f"{change.line}\nimport json", 1)}, change.title)
-    return Act(action, work).run(repository, "pull_request", payload(base, head))
+    changed = service.replace("import json", f"{change.line}\nimport json", 1)
+    event = pull_request(repository, {SERVICE: changed})
+    return Act(action, work).run(repository, event.name, event.payload)
 
 
 def show(change: Change, run: Run, seconds: float) -> bool:

@@ -6,12 +6,15 @@ import html
 import os
 import re
 import signal
+from pathlib import Path
 
 import pytest
 
+from aegis.startup import surroundings
 from tests.e2e.actions.conftest import CLEAN, DIRTY, SERVICE, Stage
 from tests.support import events
 from tests.support.act import CHECKOUT, ROOT, Annotation, Run, read_log, write_files
+from tests.support.package_index import download, serving
 
 FAKE_SEMGREP = """
 
@@ -240,6 +243,32 @@ def test_a_job_without_checkout_is_told_so(stage: Stage) -> None:
     text = path.read_text("utf-8").replace(f"      - uses: {CHECKOUT}\n", "")
     write_files(stage.repository, {".github/workflows/check.yml": text})
     assert_error(stage.run(events.push(stage.repository, {})), "core.wrong_usage", "no git repository")
+
+
+def test_an_index_of_the_consumers_own_serves_everything(stage: Stage, tmp_path: Path) -> None:
+    wheels = tmp_path / "wheels"
+    for name in ("uv", "scan", "semgrep"):
+        download(ROOT / "locks" / f"{name}.txt", wheels, surroundings.for_installers(os.environ))
+    stage.cold()
+    with serving(wheels) as index:
+        stage.inputs = {"index-url": index.url}
+        stage.env = {"HTTPS_PROXY": "http://127.0.0.1:9"}
+        stage.adopt()
+        run = stage.run(events.pull_request(stage.repository, DIRTY))
+    assert told(run) == "fail core.findings"
+    assert {path.split("/")[2] for path in index.requests if "/simple/" in path} == {
+        "uv",
+        "msgspec",
+        "pyyaml",
+        "semgrep",
+    }
+
+
+def test_an_index_that_does_not_answer_is_red(stage: Stage) -> None:
+    stage.inputs = {"index-url": "http://127.0.0.1:9/simple"}
+    stage.adopt()
+    run = stage.run(events.push(stage.repository, {}))
+    assert_error(run, "core.install_failed", "Installing scan.txt failed")
 
 
 def test_a_cancelled_run_leaves_a_verdict(stage: Stage) -> None:
