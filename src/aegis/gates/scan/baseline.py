@@ -203,5 +203,7 @@ def _grouped(uses: Iterable[Use]) -> dict[str, list[Use]]:
     return dict(groups)
 
 
-def _position(use: Use) -> tuple[str, int, int, str]:
-    return use.path, use.statement.line, use.statement.column, use.statement.name
+def _position(use: Use) -> tuple[str, int, int, str, str, str]:
+    """Reading order; what stands at one place in an order of its own, so that every run tells the same."""
+    said = use.statement
+    return use.path, said.line, said.column, said.text, use.entry.provider, use.use_class

@@ -89,4 +89,10 @@ def _unmatched(old: Sequence[Use], stayed: Sequence[Use], renamed: Mapping[str, 
 
 
 def _ordered(uses: Iterable[Use]) -> list[Use]:
-    return sorted(uses, key=lambda use: (use.path, use.statement.line, use.statement.column, use.statement.name))
+    return sorted(uses, key=_position)
+
+
+def _position(use: Use) -> tuple[str, int, int, str, str, str]:
+    """Reading order; what stands at one place in an order of its own, so that every run tells the same."""
+    said = use.statement
+    return use.path, said.line, said.column, said.text, use.entry.provider, use.use_class
