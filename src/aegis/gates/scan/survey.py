@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from aegis.core.errors import CouldNotDecide
@@ -23,12 +24,11 @@ from aegis.gates.scan.model import Entry as CatalogueEntry
 from aegis.gates.scan.model import Statement, Use
 from aegis.gates.scan.read import FileReading, read_file
 from aegis.gates.scan.whole import (
+    MAX_WHOLE,
     Disagreement,
+    WholeReader,
     dynamic_statements,
-    imports_by_name,
     second_opinions,
-    surface_of,
-    whole_files,
 )
 
 MANY_PATHS = 1000
@@ -86,12 +86,14 @@ class Surveyor:
     def _read_tree(self, paths: Sequence[str] | None) -> tuple[list[FileReading], list[NotAnalysed], dict[str, int]]:
         entries = self.repository.entries(paths)
         regular = {e.path for e in entries if not (e.symlink or e.submodule or e.absent)}
-        missing = list(self._unreachable(entries, regular))
-        links = self._links(entries, regular)
+        targets = {e.path: target for e in entries if e.symlink and (target := self._target(e.path))}
+        tracked = regular | self._tracked(set(targets.values()) - regular)
+        missing = list(self._unreachable(entries, regular, targets, tracked))
+        links = _of_another_kind(targets, tracked)
         wanted = wanted_names(self.catalogue)
         readings: list[FileReading] = []
         readable = {e.path for e in entries if e.path in regular and self._may_be_read(e)} | links.keys()
-        found = candidates(self._grep(readable, paths), self.catalogue)
+        found = candidates(self._grep(readable, paths, links.keys()), self.catalogue)
         # git searches its index, and not the work tree, for a file that it was told to assume unchanged.
         found += [Candidate(e.path, None) for e in entries if e.assumed and e.path in readable]
         for number, candidate in enumerate(found):
@@ -102,7 +104,8 @@ class Surveyor:
             except CouldNotDecide as error:
                 missing.append(NotAnalysed(candidate.path, None, error.problem))
                 continue
-            for name in (candidate.path, *links.get(candidate.path, ())):
+            own_name = (candidate.path,) if candidate.path in regular else ()
+            for name in (*own_name, *links.get(candidate.path, ())):
                 readings.append(read_file(name, data, wanted, candidate.last_line))
         read = sum(1 for reading in readings if reading.source is not None)
         coverage = {"tracked": len(entries), "candidates": len(found), "read": read}
@@ -114,12 +117,12 @@ class Surveyor:
     def _may_be_read(entry: Entry) -> bool:
         return is_read(entry.path, executable=entry.mode == MODE_EXECUTABLE)
 
-    def _grep(self, readable: Set[str], paths: Sequence[str] | None) -> list[Line]:
+    def _grep(self, readable: AbstractSet[str], paths: Sequence[str] | None, others: Iterable[str]) -> list[Line]:
         """The candidate lines of the files that some extractor may read."""
         pattern = prefilter(self.catalogue)
         named = sorted(path for path in readable if paths is not None or not path.endswith(SUFFIXES))
         if len(named) > MANY_PATHS:
-            lines = self.repository.grep(pattern, paths=paths)
+            lines = self.repository.grep(pattern, paths=None if paths is None else [*paths, *others])
         elif paths is None:
             kinds = {suffix for path in readable if (suffix := path[path.rfind(".") :]) in SUFFIXES}
             lines = self.repository.grep(pattern, paths=named, suffixes=sorted(kinds))
@@ -127,13 +130,15 @@ class Surveyor:
             lines = self.repository.grep(pattern, paths=named)
         return [line for line in lines if line.path in readable]
 
-    def _unreachable(self, entries: Iterable[Entry], regular: set[str]) -> Iterable[NotAnalysed]:
+    def _unreachable(
+        self, entries: Iterable[Entry], regular: AbstractSet[str], targets: Mapping[str, str], tracked: AbstractSet[str]
+    ) -> Iterable[NotAnalysed]:
         for entry in entries:
             if entry.submodule:
                 yield NotAnalysed(entry.path, None, "a submodule: another repository's files, which need a scan there")
             elif entry.absent and is_read(entry.path):
                 yield NotAnalysed(entry.path, None, "left out of this checkout (sparse checkout or skip-worktree)")
-            elif entry.symlink and (why := self._link_problem(entry.path, regular)):
+            elif entry.symlink and (why := self._link_problem(entry.path, targets.get(entry.path), tracked)):
                 yield NotAnalysed(entry.path, None, why)
             elif entry.path in regular and self._may_be_read(entry) and self._is_something_else(entry.path):
                 yield NotAnalysed(entry.path, None, "git tracks a file, but what stands there is none")
@@ -145,14 +150,10 @@ class Surveyor:
         except OSError:
             return False
 
-    def _links(self, entries: Iterable[Entry], regular: set[str]) -> dict[str, list[str]]:
-        """The links by the tracked file that they lead to, where their name makes another kind of file of it."""
-        found: dict[str, list[str]] = {}
-        for entry in entries:
-            if entry.symlink and is_read(entry.path) and (target := self._target(entry.path)) in regular:
-                if extractors_for(str(target), "") != extractors_for(entry.path, ""):
-                    found.setdefault(str(target), []).append(entry.path)
-        return found
+    def _tracked(self, paths: Collection[str]) -> set[str]:
+        """Those of the paths at which git tracks a file."""
+        found = self.repository.entries(sorted(paths)) if paths else []
+        return {e.path for e in found if e.path in paths and not (e.symlink or e.submodule or e.absent)}
 
     def _target(self, link: str) -> str | None:
         """The file or folder in this checkout that a link leads to; None if there is none."""
@@ -162,13 +163,12 @@ class Surveyor:
         except (OSError, RuntimeError, ValueError):
             return None
 
-    def _link_problem(self, path: str, regular: set[str]) -> str | None:
+    def _link_problem(self, path: str, target: str | None, tracked: AbstractSet[str]) -> str | None:
         """Why a link's target is not scanned under its own name; None if it is, or if nothing would read it."""
-        target = self._target(path)
         if target is None:
             to_folder = (self.repository.root / path).is_dir()
             return "a symbolic link to something outside of this checkout" if to_folder or is_read(path) else None
-        if target in regular or (self.repository.root / target).is_dir():
+        if target in tracked or (self.repository.root / target).is_dir():
             return None
         return f"a symbolic link to {target}, which git does not track" if is_read(path) else None
 
@@ -180,7 +180,8 @@ class Surveyor:
 
     def _ask(self, now: Sequence[FileReading], old: Sequence[FileReading]) -> Answer:
         statements = (s for reading in (*now, *old) for s in reading.statements)
-        files = whole_files(now, side="now", every=self.second_opinion) + whole_files(old, side="old", every=False)
+        reader = WholeReader(self.catalogue)
+        files = reader.choose(now, side="now", every=self.second_opinion) + reader.choose(old, side="old", every=False)
         return match(statements, self.catalogue, self.engine, files)
 
     def _survey(
@@ -203,16 +204,32 @@ class Surveyor:
                 if _counts(statement, matched, found):
                     uses.append(self._use(reading.path, statement, matched.entry))
             not_analysed += [NotAnalysed(reading.path, each.line, each.why) for each in reading.unreadable]
-            if why := answer.unread.get(f"{side}:{reading.path}"):
-                not_analysed += _unread_by_engine(reading, why)
+            if why := self._unread_as_a_whole(reading, answer.unread.get(f"{side}:{reading.path}")):
+                not_analysed.append(NotAnalysed(reading.path, None, f"it imports by name, and {why}"))
         for path, statement, entry in dynamic_statements(answer, readings, side=side, catalogue=self.catalogue):
             uses.append(self._use(path, statement, entry))
         if self.second_opinion:
             disagreements += second_opinions(answer, readings, side=side, catalogue=self.catalogue)
         return Survey(tuple(uses), tuple(disagreements), tuple(not_analysed), coverage)
 
+    def _unread_as_a_whole(self, reading: FileReading, problem: str | None) -> str | None:
+        """Why nobody knows what a file imports by name; None where it does not, or was read for it."""
+        reader = WholeReader(self.catalogue)
+        if problem is not None:
+            return f"semgrep could not read it: {problem}" if reader.imports_by_name(reading) else None
+        return f"it has more than {MAX_WHOLE} characters" if reader.too_large(reading) else None
+
     def _use(self, path: str, statement: Statement, entry: CatalogueEntry) -> Use:
         return Use(path, statement, entry, class_of(statement, entry, in_test=self.is_test(path)))
+
+
+def _of_another_kind(targets: Mapping[str, str], tracked: AbstractSet[str]) -> dict[str, list[str]]:
+    """The links by the tracked file that they lead to, where their name makes another kind of file of it."""
+    found: dict[str, list[str]] = {}
+    for link, target in targets.items():
+        if target in tracked and is_read(link) and extractors_for(link, "") != extractors_for(target, ""):
+            found.setdefault(target, []).append(link)
+    return found
 
 
 def _names(readings: Iterable[FileReading]) -> Iterable[Statement]:
@@ -227,10 +244,3 @@ def _counts(statement: Statement, matched: Matched, here: Sequence[tuple[Stateme
     if statement.form == "scheme":
         return any(m.entry.provider == provider and m.entry.kind == "wrapper" and s.form != "scheme" for s, m in here)
     return True
-
-
-def _unread_by_engine(reading: FileReading, why: str) -> list[NotAnalysed]:
-    surface = surface_of(reading.path)
-    if surface is None or not imports_by_name(surface, reading.source or ""):
-        return []
-    return [NotAnalysed(reading.path, None, f"it imports by name, and semgrep could not read it: {why}")]

@@ -49,6 +49,13 @@ CASES = [
         line=2,
     ),
     Case(
+        id="subprocess-in-a-long-string",
+        files={"svc.py": 'import os\nos.system("""\ncd / && aws sts get-caller-identity\n""")\n'},
+        path="svc.py",
+        rule="scan.cli",
+        line=3,
+    ),
+    Case(
         id="subprocess-inner-python",
         files={"svc.py": 'import subprocess\nsubprocess.run([x, "-c", "import boto3"])\n'},
         path="svc.py",
@@ -98,7 +105,7 @@ CASES = [
         },
         path=".github/workflows/x.yml",
         rule="scan.ci",
-        line=None,
+        line=2,
     ),
     Case(
         id="workflow-inner-python",

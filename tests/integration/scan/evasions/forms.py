@@ -15,6 +15,12 @@ PYTHON = [
     Case(id="broken-elsewhere", files={"svc.py": "import boto3\nprint 'python 2'\ndef (:\n"}, path="svc.py"),
     Case(id="unclosed-bracket-before", files={"svc.py": "x = (1,\nimport boto3\n"}, path="svc.py", line=2),
     Case(id="unclosed-string-before", files={"svc.py": 'x = """\n\nimport boto3\n'}, path="svc.py", rule="scan.not_analysed"),
+    Case(
+        id="comment-that-ends-a-string",
+        files={"svc.py": 'x = """\n#"""; import boto3\n'},
+        path="svc.py",
+        line=2,
+    ),
     Case(id="lazy-import", files={"svc.py": "lazy import boto3\n"}, path="svc.py"),
     Case(id="lazy-from", files={"svc.py": "lazy from boto3 import client\n"}, path="svc.py"),
     Case(id="backslash-in-import", files={"svc.py": "import \\\n  boto3\n"}, path="svc.py"),
@@ -112,7 +118,7 @@ JAVASCRIPT = [
         line=3,
     ),
     Case(id="module-require", files={"svc.js": 'module.require("aws-sdk");\n'}, path="svc.js"),
-    Case(id="dynamic-import", files={"svc.ts": 'const x = await import("@aws-sdk/client-s3");\n'}, path="svc.ts", rule=DYNAMIC),
+    Case(id="dynamic-import", files={"svc.ts": 'const x = await import("@aws-sdk/client-s3");\n'}, path="svc.ts"),
     Case(id="import-by-a-constant", files={"svc.js": 'const M = "aws-sdk";\nrequire(M);\n'}, path="svc.js", rule=DYNAMIC, line=2),
     Case(id="export-from", files={"svc.ts": 'export * from "@aws-sdk/client-s3";\n'}, path="svc.ts"),
     Case(

@@ -69,10 +69,10 @@ CASES = [
         prepare=links({"svc.py": "data.txt"}),
     ),
     Case(
-        id="link-from-outside-the-adapters",
-        files={"aegis.yml": ADAPTERS, "adapters/s3.py": USE},
+        id="link-within-the-adapters",
+        files={"aegis.yml": ADAPTERS, "svc.py": USE},
         path="svc.py",
-        prepare=links({"svc.py": "adapters/s3.py"}),
+        prepare=links({"adapters/s3.py": "../svc.py"}),
     ),
     Case(id="link-out-of-the-checkout", files={}, path="svc.py", rule=UNREAD, line=None, prepare=links({"svc.py": "/etc/hostname"})),
     Case(id="link-to-a-folder-outside", files={}, path="lib", rule=UNREAD, line=None, prepare=_outside),

@@ -31,6 +31,11 @@ def _assume_unchanged(repo: GitRepo, _: object) -> None:
     repo.write({"svc.py": USE})
 
 
+def _executable(repo: GitRepo, _: object) -> None:
+    (repo.root / "bin" / "svc.cgi").chmod(0o755)
+    repo.commit()
+
+
 def _deep(levels: int) -> str:
     return "/".join(["d" * 20] * levels) + "/svc.py"
 
@@ -60,12 +65,12 @@ CASES = [
     Case(id="common-typescript", files={"svc.cts": 'import x = require("aws-sdk");\n'}, path="svc.cts"),
     Case(id="script-without-suffix", files={"bin/svc": "#!/usr/bin/env -S python3 -u\n" + USE}, path="bin/svc", line=2),
     Case(id="script-versioned-shebang", files={"bin/svc": "#!/opt/py/bin/python3.12\n" + USE}, path="bin/svc", line=2),
-    Case(id="script-with-odd-suffix", files={"bin/svc.cgi": "#!/usr/bin/python3\n" + USE}, path="bin/svc.cgi", line=2),
+    Case(id="script-with-odd-suffix", files={"bin/svc.cgi": "#!/usr/bin/python3\n" + USE}, path="bin/svc.cgi", line=2, prepare=_executable),
     Case(id="script-node", files={"bin/svc": "#!/usr/bin/env node\n" + REQUIRE}, path="bin/svc", line=2),
     Case(
         id="notebook",
         files={
-            "svc.ipynb": '{"cells": [{"cell_type": "code", "source": ["%load_ext x\\n", "import bo", "to3"]}],'
+            "svc.ipynb": '{"cells": [{"cell_type": "code", "source": ["%load_ext x\\n", "from google import (\\n", "  cloud)"]}],'
             ' "metadata": {"language_info": {"name": "python"}}, "nbformat": 4, "nbformat_minor": 5}'
         },
         path="svc.ipynb",
@@ -81,7 +86,7 @@ CASES = [
         path=":!*.py",
     ),
     Case(id="name-like-a-glob", before={"[a].py": "x = 1\n"}, files={"[a].py": USE}, path="[a].py"),
-    Case(id="name-not-utf-8", files={"sv\udce9.py": USE}, path="sv\udce9.py"),
+    Case(id="name-not-utf-8", files={"sv\udce9.py": USE}, path="sv\\xe9.py"),
     Case(id="name-with-quotes", files={'s"v\\c\t.py': USE}, path='s"v\\c\t.py'),
     Case(id="lfs-pointer", files={"svc.py": LFS}, path="svc.py", rule=UNREAD),
     Case(id="lfs-pointer-in-a-change", before={"svc.py": "x = 1\n"}, files={"svc.py": LFS}, path="svc.py", rule=UNREAD),

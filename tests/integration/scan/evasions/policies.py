@@ -13,7 +13,7 @@ from tests.support.gitrepo import GitRepo
 USE = "import boto3\n"
 STRICT = "version: 1\nscan:\n  strict: true\n"
 LOOSER = "core.policy_loosened"
-EMPTY_BASELINE = '{"version": 1, "entries": []}\n'
+EMPTY_BASELINE = '{"version": 1, "uses": {}}\n'
 
 
 def _loosened(name: str, policy: str | None, before: str = STRICT) -> list[Case]:
@@ -102,6 +102,14 @@ def _staged_only(repo: GitRepo, _: object) -> None:
     repo.git("add", "svc.py")
 
 
+GROWN_BASELINE = json.dumps(
+    {
+        "version": 1,
+        "uses": {
+            "0" * 64: {"count": 1, "provider": "aws", "rule": "scan.runtime", "statement": "import boto3"},
+        },
+    }
+)
 KNOWN = STRICT + "  baseline: known.json\n"
 
 CASES = [
@@ -121,7 +129,14 @@ CASES = [
     Case(
         id="baseline-grown-and-a-use",
         before={"aegis.yml": KNOWN, "known.json": EMPTY_BASELINE},
-        files={"svc.py": USE, "known.json": json.dumps({"version": 1, "entries": []}) + "\n"},
+        files={"svc.py": USE, "known.json": GROWN_BASELINE},
+        path="aegis.yml",
+        rule=LOOSER,
+    ),
+    Case(
+        id="baseline-grown-and-the-use-is-found",
+        before={"aegis.yml": KNOWN, "known.json": EMPTY_BASELINE},
+        files={"svc.py": USE, "known.json": GROWN_BASELINE},
         path="svc.py",
     ),
     Case(
@@ -141,7 +156,7 @@ CASES = [
     ),
     Case(id="git-setting-case", files={"svc.py": "x = 1\n", "SVC.py": USE}, path="SVC.py", prepare=_setting("core.ignoreCase", "true")),  # type: ignore[arg-type]
     Case(id="replace-refs", before={"svc.py": "x = 1\n"}, files={"svc.py": USE}, path="svc.py", prepare=_replaced),
-    Case(id="grafts", before={"svc.py": "x = 1\n"}, files={"svc.py": USE}, path="svc.py", prepare=_grafted),
+    Case(id="grafts", before={"svc.py": "x = 1\n"}, files={"svc.py": USE}, path=None, line=None, rule="scan.base_not_found", prepare=_grafted),
     Case(id="notes", files={"svc.py": USE}, path="svc.py", prepare=_notes),
     Case(id="variables-of-another-repository", files={"svc.py": USE}, path="svc.py", prepare=_other_repository),
     Case(id="variable-external-diff", before={"svc.py": "x = 1\n"}, files={"svc.py": USE}, path="svc.py", prepare=_variable("GIT_EXTERNAL_DIFF", "true")),  # type: ignore[arg-type]
