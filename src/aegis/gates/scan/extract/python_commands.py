@@ -21,6 +21,7 @@ _MODULES: dict[str, re.Pattern[str]] = {
     "os": re.compile(r"system|popen|exec[lv]p?e?|spawn[lv]p?e?|posix_spawnp?|startfile"),
     "asyncio": re.compile(r"create_subprocess_(?:exec|shell)"),
     "shutil": re.compile(r"which"),
+    "shlex": re.compile(r"split"),
     "pty": re.compile(r"spawn"),
     "pexpect": re.compile(r"run|spawn"),
     "commands": re.compile(r"getoutput|getstatusoutput"),  # Python 2

@@ -20,6 +20,7 @@ from aegis.gates.scan.model import Form, Statement, Surface, Unreadable
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _DEEPEST = 4
 """Code inside strings of code inside strings, as far as it is followed."""
+_MODULE_RUN = re.compile(r"(?:python|pypy)[\d.]*(?: -[A-Za-z]+)*? -m ([\w.]+)(?<!pip)(?: |\Z)")
 _TOO_DEEP = "code nested too deeply in strings"
 
 Found = Statement | Unreadable
@@ -93,11 +94,11 @@ class _Reader:
                 yield self._placed(context, replace(one, form=form))
 
     def _shell(self, context: Context, text: str) -> Iterator[Found]:
-        yield from (
-            self._placed(context, replace(one, text=readable(one.text)))
-            for one in _statements(shell.extract(text, self.wanted))
-            if one.surface != "command" or self.wanted.search(one.name.partition(" ")[0])
-        )
+        for one in _statements(shell.extract(text, self.wanted)):
+            if module := _MODULE_RUN.match(one.name):
+                yield from self._named(context, "python", "dynamic", module[1], f"import {module[1]}")
+            elif one.surface != "command" or self.wanted.search(one.name.partition(" ")[0]):
+                yield self._placed(context, replace(one, text=readable(one.text)))
 
     def _placed(self, context: Context, inner: Statement) -> Statement:
         """Give a statement of a string's inside its line in the file, if the string shows its lines as they are."""

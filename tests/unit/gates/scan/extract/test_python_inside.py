@@ -47,6 +47,8 @@ def found(source: str) -> list[tuple[str, str, str]]:
         ("boto3 = pytest.importorskip('boto3')", "boto3"),
         ("import_string('boto3.client')", "boto3.client"),
         ("importlib.import_module('google.import.x')", "google"),
+        ("subprocess.run([sys.executable, '-m', 'awscli', 's3'])", "awscli"),
+        ("os.system('python3 -m awscli s3 ls')", "awscli"),
     ],
 )
 def test_dynamic(source: str, name: str) -> None:
@@ -187,6 +189,8 @@ def test_not_installs(source: str) -> None:
         ("subprocess.run(args=['aws', 's3'])", "aws s3"),
         ("subprocess.run(['aws', *args])", "aws"),
         ("subprocess.run(['aws'] + args)", "aws"),
+        ("subprocess.run(shlex.split('aws s3 ls'))", "aws s3 ls"),
+        ("subprocess.run('aws s3 ls'.split())", "aws s3 ls"),
         ("subprocess.run(('aws', 's3'), check=True)", "aws s3"),
         ("import subprocess as sp\nsp.call(['aws', 's3'])", "aws s3"),
         ("from subprocess import run\nrun(['aws', 's3'])", "aws s3"),
