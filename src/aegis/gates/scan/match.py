@@ -76,7 +76,9 @@ def match(
 ) -> Answer:
     """Match every statement, and every whole file, in at most one run of the engine."""
     own = {statement: catalogue.match(statement.surface, statement.name) for statement in statements}
-    lines = {s: _line_of(s) for s in own if s.surface in ENGINE_LANGUAGE}
+    beginnings = {surface: _beginnings(surface, catalogue) for surface in {statement.surface for statement in own}}
+    # What begins like no literal belongs to nobody in either reading; asking would only cost time.
+    lines = {s: _line_of(s) for s in own if s.surface in ENGINE_LANGUAGE and s.name.startswith(beginnings[s.surface])}
     slices = _slices({(s.surface, line) for s, line in lines.items() if line}, catalogue)
     matches, unread = _run(slices, whole_files, catalogue, engine)
     by_line: dict[tuple[str, int], set[str]] = {}
@@ -107,6 +109,10 @@ def _weigh(statement: Statement, entry: Entry | None, providers: frozenset[str])
     if providers:
         return Matched(Entry(min(providers), statement.surface, statement.name, "sdk"), agreed=False)
     return None
+
+
+def _beginnings(surface: Surface, catalogue: Catalogue) -> tuple[str, ...]:
+    return tuple({entry.literal.removesuffix("*") for entry in catalogue.entries(surface)})
 
 
 def _is_manifest(statement: Statement) -> bool:

@@ -7,6 +7,7 @@ second opinion on the static imports is wanted, from a parser that shares nothin
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,18 +25,24 @@ _SURFACES: Final[Mapping[str, Surface]] = {
     ".go": "go",
     ".java": "java",
 }
-_BY_NAME: Final[Mapping[Surface, re.Pattern[str]]] = {
-    # A call whose first argument does not begin with a plain string: what the extractors leave to the engine.
-    "python": re.compile(
-        r"\b(?:import_module|__import__|find_spec|resolve_name|run_module)\s*\(\s*(?![\"'\s)]|[rRuU]?[\"'])"
-        r"|\b(?:import_module|__import__)\s*\([^()]*[\"']\s*[+%]"
-        r"|\bimport_module\s+as\b|=\s*(?:importlib\.)?(?:import_module|__import__)\b"
+_BY_NAME: Final[Mapping[Surface, Sequence[re.Pattern[str]]]] = {
+    # A call whose first argument does not begin with a plain string: what the extractors leave to the engine. Each
+    # pattern begins with a word, so that `re` finds the next candidate quickly.
+    "python": (
+        re.compile(r"import_module\s*+(?:\(\s*+(?![\"'\s)]|[rRuU]?[\"'])|\([^()]*[\"']\s*+[+%]|as\b|$)", re.MULTILINE),
+        re.compile(r"__import__\s*+(?:\(\s*+(?![\"'\s)]|[rRuU]?[\"'])|\([^()]*[\"']\s*+[+%]|$)", re.MULTILINE),
+        re.compile(r"(?:find_spec|resolve_name|run_module)\s*+\(\s*+(?![\"'\s)]|[rRuU]?[\"'])"),
     ),
-    "npm": re.compile(
-        r"\b(?:require|import)\s*\(\s*(?![\"'`\s)])|\b(?:require|import)\s*\(\s*[\"'`][^\"'`]*[\"'`]\s*\+"
+    "npm": (
+        re.compile(r"require\s*+\(\s*+(?:(?![\"'`\s)])|[\"'`][^\"'`]*[\"'`]\s*+\+)"),
+        re.compile(r"import\s*+\(\s*+(?:(?![\"'`\s)])|[\"'`][^\"'`]*[\"'`]\s*+\+)"),
     ),
-    "java": re.compile(r"\b(?:forName|loadClass)\s*\(\s*(?![\"\s)])|\b(?:forName|loadClass)\s*\(\s*\"[^\"]*\"\s*\+"),
+    "java": (re.compile(r"(?:forName|loadClass)\s*+\(\s*+(?:(?![\"\s)])|\"[^\"]*\"\s*+\+)"),),
 }
+MAX_WHOLE: Final = 1_000_000
+"""Characters of the largest file that is read as a whole for its imports by name: semgrep takes seconds for it."""
+_TELLING: Final = 3
+"""Characters at the start of a string that make it worth asking whether constants add up to an SDK's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +56,41 @@ class Disagreement:
     """Which reading sees a use where the other does not."""
 
 
-def whole_files(readings: Iterable[FileReading], *, side: str, every: bool) -> list[WholeFile]:
-    """The files to be read as a whole: those that import by name, or every one for a second opinion."""
-    chosen = []
-    for reading in readings:
-        surface = surface_of(reading.path)
-        if surface is None or reading.source is None:
-            continue
-        if every or imports_by_name(surface, reading.source):
-            chosen.append(WholeFile(f"{side}:{reading.path}", surface, reading.source))
-    return chosen
+@dataclass(frozen=True, slots=True)
+class WholeReader:
+    """Chooses the files that an engine is to read as a whole."""
+
+    catalogue: Catalogue
+
+    def choose(self, readings: Iterable[FileReading], *, side: str, every: bool) -> list[WholeFile]:
+        """Those that import by name, or every one for a second opinion."""
+        chosen = []
+        for reading in readings:
+            surface = surface_of(reading.path)
+            if surface is None or reading.source is None:
+                continue
+            if every or (self.imports_by_name(reading) and len(reading.source) <= MAX_WHOLE):
+                chosen.append(WholeFile(f"{side}:{reading.path}", surface, reading.source))
+        return chosen
+
+    def too_large(self, reading: FileReading) -> bool:
+        """Whether a file imports by name and is too large to be read for it."""
+        return len(reading.source or "") > MAX_WHOLE and self.imports_by_name(reading)
+
+    def imports_by_name(self, reading: FileReading) -> bool:
+        """Whether the file imports by a name that is no literal, and holds a string that could be part of one."""
+        surface, source = surface_of(reading.path), reading.source
+        if surface is None or source is None:
+            return False
+        calls = any(pattern.search(source) for pattern in _BY_NAME.get(surface, ()))
+        return calls and _beginnings(self.catalogue, surface).search(source) is not None
 
 
-def imports_by_name(surface: Surface, source: str) -> bool:
-    """Whether the file imports something by a name that is no literal."""
-    pattern = _BY_NAME.get(surface)
-    return pattern is not None and pattern.search(source) is not None
+@functools.cache
+def _beginnings(catalogue: Catalogue, surface: Surface) -> re.Pattern[str]:
+    """Strings that begin as some name of the surface does."""
+    starts = {entry.literal[:_TELLING] for entry in catalogue.entries(surface)}
+    return re.compile(rf"[\"'`](?:{'|'.join(map(re.escape, sorted(starts)))})")
 
 
 def dynamic_statements(
