@@ -11,12 +11,13 @@ from aegis.gates.scan.extract._code_names import schemes
 from aegis.gates.scan.extract._command_words import HOLE, commands, shell_commands
 from aegis.gates.scan.model import Statement, Unreadable
 
-_DOT = r"\s*+\.\s*+(?:@[\w$.]++(?:\([^()]*+\))?+\s*+)*+"
+_ANNOTATION = r"@\s*+[\w$]++(?:\s*+\.\s*+[\w$]++)*+(?:\([^()]*+\))?+\s*+"
+_DOT = rf"\s*+\.\s*+(?:{_ANNOTATION})*+"
 _NAME = rf"[^\W\d][\w$]*+(?:{_DOT}[^\W\d][\w$]*+)*+"
 _IMPORT = re.compile(
     rf"(?<![\w$.])import\s++(?:(?P<static>static)\s++|module\s++(?!\.))?(?P<name>{_NAME})(?P<star>\s*+\.\s*+\*)?"
 )
-_CHAIN = re.compile(rf"(?<![\w$.@])[a-z_][\w$]*+(?:{_DOT}[^\W\d][\w$]*+)++")
+_CHAIN = re.compile(rf"(?<![\w$.])[a-z_][\w$]*+(?:{_DOT}[^\W\d][\w$]*+)++")
 _DOTS = re.compile(_DOT)
 _KOTLIN = re.compile(
     r"^[ \t]*+(?:import|package)[ \t]++[\w.`*]++(?:[ \t]++as[ \t]++\w++)?[ \t]*+\r?$|\bfun\b[^;{]{0,200}\{",
