@@ -379,6 +379,7 @@ class _Reader:
     def _braced(self, position: int, depth: int) -> int:
         """`${…}` with whatever words its operators hold."""
         source = self.source
+        start = position
         head = _BRACED.match(source, position)
         position = head.end() if head else position + 2
         scratch, parts = Word(position), [""]
@@ -386,8 +387,8 @@ class _Reader:
             char = source[position]
             if char == "}":
                 return position + 1
-            if char == '"':
-                position = self._double(position + 1, scratch, parts, depth)
+            if char == '"' and depth < _DEPTH:
+                position = self._double(position + 1, scratch, parts, depth + 1)
             elif char in "$`":
                 if depth >= _DEPTH:
                     self.script.trouble.append((position, "substitutions nested too deeply"))
@@ -397,7 +398,7 @@ class _Reader:
                 position += 2
             else:
                 position += 1
-        self.script.trouble.append((position, "a ${ that is never closed"))
+        self.script.trouble.append((start, "a ${ that is never closed"))
         return self.size
 
     def _arithmetic_end(self, position: int) -> bool:
@@ -411,7 +412,7 @@ class _Reader:
 
     def _arithmetic(self, position: int, depth: int) -> int:
         """Up to the `))` that closes arithmetic; substitutions in it are read."""
-        source, open_ones = self.source, 0
+        source, open_ones, start = self.source, 0, position
         scratch, parts = Word(position), [""]
         while position < self.size:
             char = source[position]
@@ -425,10 +426,14 @@ class _Reader:
                 position = self._expansion(position, scratch, parts, depth + 1, quoted=True)
                 continue
             position += 1
+        self.script.trouble.append((start, "a (( that is never closed"))
         return position
 
     def _array(self, position: int, depth: int) -> int:
         """The elements of an array assignment: words, not commands; substitutions in them are read."""
+        if depth >= _DEPTH:
+            self.script.trouble.append((position, "arrays nested too deeply"))
+            return self.size
         source = self.source
         scratch = Command()
         while position < self.size and source[position] != ")":
@@ -438,7 +443,7 @@ class _Reader:
             elif source[position].isspace() or source[position] in ";&|<>(":
                 position += 1
             else:
-                position = self._word(position, scratch, depth)
+                position = self._word(position, scratch, depth + 1)
         return min(position + 1, self.size)
 
     def _glob(self, position: int) -> int:

@@ -6,6 +6,7 @@ PyYAML's node graph has marks for everything. Aliases are followed once per plac
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NODES = 400_000
 """Nodes visited in one file, aliases unfolded. Large real files stay below 100,000."""
 _DEPTH = 200
+_SHELL_OPTION = re.compile(r"-[a-z]*c[a-z]*")
 
 
 class BrokenYamlError(Exception):
@@ -112,6 +114,7 @@ def start(node: ScalarNode) -> tuple[int, int]:
 def script_of(words: list[ScalarNode]) -> ScalarNode | None:
     """The shell text in a list of words: what follows `-c`, after a shell's name or alone."""
     for index, word in enumerate(words[:-1]):
-        if word.value in ("-c", "-ec", "-exc", "-xec", "-lc", "-euc", "-cx", "-ce", "-uec", "-euxc"):
-            return words[index + 1] if index == 0 or str(words[index - 1].value).endswith("sh") or index == 1 else None
+        if _SHELL_OPTION.fullmatch(str(word.value)):
+            before = str(words[index - 1].value) if index else "sh"
+            return words[index + 1] if before.endswith("sh") or before.startswith("-") else None
     return None

@@ -83,6 +83,6 @@ def jenkinsfile(source: str, wanted: re.Pattern[str], last_line: int | None = No
         end = len(source) if end < 0 else end
         kept.append(re.sub(r"[^\r\n]", " ", source[position : found.end()]))
         kept.append(source[found.end() : end])
-        kept.append("\n" if end < len(source) else "")
+        kept.append(";" if end < len(source) else "")
         position = min(end + 1, len(source))
     return shell.extract("".join(kept), wanted, last_line)

@@ -252,22 +252,24 @@ def _fed(walk: _Walk, command: Command, program: str) -> None:
 
 def _interpreter(program: str, words: list[Word]) -> str | None:
     """The language that a program reads from its standard input."""
-    if program in _SHELLS or program in ("ssh",):
+    if program in _SHELLS:
         return "shell"
     if _PYTHON.fullmatch(program):
         return "python"
     if program in _NODE:
         return "javascript"
-    if program in ("docker", "podman", "kubectl", "uv", "poetry", "srun", "lxc", "vagrant") and words:
+    if program in _CARRIERS:
         for word in words[1:]:
             last = word.text.rpartition("/")[2]
             if last in _SHELLS:
                 return "shell"
             if _PYTHON.fullmatch(last):
                 return "python"
-    return None
+    return "shell" if program == "ssh" else None
 
 
+_CARRIERS = frozenset(("ssh", "docker", "podman", "kubectl", "uv", "poetry", "srun", "lxc", "vagrant"))
+"""Programs that hand their standard input to a command among their words."""
 _WRITTEN = re.compile(r">>?[ \t]*[\"']?([^\s\"'<>|;&]+)")
 
 
