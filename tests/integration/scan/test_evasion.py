@@ -10,9 +10,7 @@ from tests.support.gitrepo import GitRepo
 from tests.support.scanning import Scan, scan
 
 CASES = {
-    case.id: case
-    for theme in (attributes, places, links, encodings, forms, commands, policies)
-    for case in theme.CASES
+    case.id: case for theme in (attributes, places, links, encodings, forms, commands, policies) for case in theme.CASES
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.integration.scan.evasions.case import Case
+from tests.integration.scan.evasions.case import Case, Prepare
 from tests.support.gitrepo import GitRepo
 
 USE = "import boto3\n"
@@ -14,7 +14,7 @@ def _ignored(repo: GitRepo, _: object) -> None:
     repo.git("commit", "--quiet", "--message=ignored")
 
 
-def _local(text: str) -> object:
+def _local(text: str) -> Prepare:
     def prepare(repo: GitRepo, _: object) -> None:
         info = repo.root / ".git" / "info"
         info.mkdir(exist_ok=True)
@@ -44,12 +44,15 @@ CASES = [
         before={".gitattributes": "*.py diff=none\n", "svc.py": "x = 1\n"},
         files={"svc.py": USE},
         path="svc.py",
-        prepare=lambda repo, _: repo.git("config", "diff.none.textconv", "true") and None,
+        prepare=lambda repo, _: repo.git("config", "diff.none.textconv", "true"),
     ),
     Case(id="gitattributes-of-the-clone", files={"svc.py": USE}, path="svc.py", prepare=_local("* binary -diff\n")),
     Case(
         id="gitattributes-working-tree-encoding",
-        files={".gitattributes": "*.ts text working-tree-encoding=UTF-16\n", "svc.ts": 'import "aws-sdk";\n'.encode("utf-16")},
+        files={
+            ".gitattributes": "*.ts text working-tree-encoding=UTF-16\n",
+            "svc.ts": 'import "aws-sdk";\n'.encode("utf-16"),
+        },
         path="svc.ts",
     ),
     Case(id="gitignore-of-a-tracked-file", files={}, path="svc.py", prepare=_ignored),
@@ -70,9 +73,23 @@ CASES = [
     ),
     Case(id="comment-nosemgrep", files={"svc.py": "import boto3  # nosemgrep\n"}, path="svc.py"),
     Case(id="comment-nosem-above", files={"svc.py": "# nosem\nimport boto3\n"}, path="svc.py", line=2),
-    Case(id="comment-noqa", files={"svc.py": "# ruff: noqa\n# flake8: noqa\nimport boto3  # noqa\n"}, path="svc.py", line=3),
-    Case(id="comment-type-ignore-nosec", files={"svc.py": "import boto3  # type: ignore # nosec # NOSONAR\n"}, path="svc.py"),
-    Case(id="comment-of-our-own-name", files={"svc.py": "# aegis: ignore-file\nimport boto3  # aegis: ignore\n"}, path="svc.py", line=2),
+    Case(
+        id="comment-noqa",
+        files={"svc.py": "# ruff: noqa\n# flake8: noqa\nimport boto3  # noqa\n"},
+        path="svc.py",
+        line=3,
+    ),
+    Case(
+        id="comment-type-ignore-nosec",
+        files={"svc.py": "import boto3  # type: ignore # nosec # NOSONAR\n"},
+        path="svc.py",
+    ),
+    Case(
+        id="comment-of-our-own-name",
+        files={"svc.py": "# aegis: ignore-file\nimport boto3  # aegis: ignore\n"},
+        path="svc.py",
+        line=2,
+    ),
     Case(
         id="comment-eslint-disable",
         files={"svc.ts": '/* eslint-disable */\n// @ts-nocheck\nimport "aws-sdk"; // eslint-disable-line\n'},
@@ -87,7 +104,7 @@ CASES = [
     ),
     Case(
         id="comment-noinspection",
-        files={"Svc.java": '@SuppressWarnings("all") //noinspection\nimport com.amazonaws.auth.X; // NOPMD CHECKSTYLE:OFF\nclass Svc {}\n'},
+        files={"Svc.java": "//noinspection\nimport com.amazonaws.auth.X; // NOPMD CHECKSTYLE:OFF\nclass Svc {}\n"},
         path="Svc.java",
         line=2,
     ),

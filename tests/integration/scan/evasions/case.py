@@ -10,7 +10,7 @@ import pytest
 from tests.support.gitrepo import GitRepo
 
 Files = Mapping[str, str | bytes | None]
-Prepare = Callable[[GitRepo, pytest.MonkeyPatch], None]
+Prepare = Callable[[GitRepo, pytest.MonkeyPatch], object]
 
 UNREAD = "scan.not_analysed"
 """The rule of a place that could not be read: exit code 3, unless something else was found."""

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - letters that look like others are what is tested
 """Bytes that do not show the letters that the language reads."""
 
 from __future__ import annotations
@@ -39,7 +40,12 @@ CASES = [
         path="svc.py",
         line=3,
     ),
-    Case(id="cookie-unicode-escape", files={"svc.py": "# coding: unicode_escape\nimport \\x62oto3\n"}, path="svc.py", line=2),
+    Case(
+        id="cookie-unicode-escape",
+        files={"svc.py": "# coding: unicode_escape\nimport \\x62oto3\n"},
+        path="svc.py",
+        line=2,
+    ),
     Case(
         id="cookie-raw-unicode-escape",
         files={"svc.py": "# coding: raw_unicode_escape\n\\u0069mport \\u0062oto3\n"},
@@ -54,12 +60,22 @@ CASES = [
         path="svc.py",
         rule=UNREAD,
     ),
-    Case(id="cookie-utf-16", files={"svc.py": b"# coding: utf-16\n" + USE.encode("utf-16")}, path="svc.py", rule=UNREAD),
+    Case(
+        id="cookie-utf-16", files={"svc.py": b"# coding: utf-16\n" + USE.encode("utf-16")}, path="svc.py", rule=UNREAD
+    ),
     Case(id="cookie-unknown", files={"svc.py": "# coding: nobody-knows\n" + USE}, path="svc.py", rule=UNREAD),
     Case(id="cookie-latin-1", files={"svc.py": b"# coding: latin-1\n# \xe9\nimport boto3\n"}, path="svc.py", line=3),
     Case(id="latin-1-without-cookie", files={"svc.py": b"# \xe9\nimport boto3\n"}, path="svc.py", line=2),
-    Case(id="utf-16-little", files={"svc.ts": codecs.BOM_UTF16_LE + 'import "aws-sdk";\n'.encode("utf-16-le")}, path="svc.ts"),
-    Case(id="utf-16-big", files={"svc.ts": codecs.BOM_UTF16_BE + 'import "aws-sdk";\n'.encode("utf-16-be")}, path="svc.ts"),
+    Case(
+        id="utf-16-little",
+        files={"svc.ts": codecs.BOM_UTF16_LE + 'import "aws-sdk";\n'.encode("utf-16-le")},
+        path="svc.ts",
+    ),
+    Case(
+        id="utf-16-big",
+        files={"svc.ts": codecs.BOM_UTF16_BE + 'import "aws-sdk";\n'.encode("utf-16-be")},
+        path="svc.ts",
+    ),
     Case(
         id="utf-16-without-mark",
         files={"Svc.java": "import com.amazonaws.auth.X;\nclass Svc {}\n".encode("utf-16-le")},
@@ -67,7 +83,9 @@ CASES = [
         rule=UNREAD,
     ),
     Case(id="byte-order-mark", files={"svc.py": codecs.BOM_UTF8 + b"import boto3\r\n"}, path="svc.py"),
-    Case(id="mark-and-bare-cr", files={"svc.py": codecs.BOM_UTF8 + b"import os\rimport boto3\r"}, path="svc.py", line=2),
+    Case(
+        id="mark-and-bare-cr", files={"svc.py": codecs.BOM_UTF8 + b"import os\rimport boto3\r"}, path="svc.py", line=2
+    ),
     Case(id="many-bare-crs-before", files={"svc.py": b"x = 1\r" * 50 + b"\nimport boto3\n"}, path="svc.py", line=51),
     Case(
         id="bare-crs-in-javascript",
@@ -86,7 +104,11 @@ CASES = [
     Case(id="javascript-escape", files={"svc.js": 'require("\\u0061ws-sdk");\n'}, path="svc.js"),
     Case(id="javascript-hex-escape", files={"svc.js": 'import "\\x61ws-sdk";\n'}, path="svc.js"),
     Case(id="javascript-long-escape", files={"svc.js": 'import "\\u{0061}ws-\\u{073}dk";\n'}, path="svc.js"),
-    Case(id="javascript-escape-on-its-own-line", files={"svc.js": 'require(\n  "\\u0061ws-\\u0073dk"\n);\n'}, path="svc.js"),
+    Case(
+        id="javascript-escape-on-its-own-line",
+        files={"svc.js": 'require(\n  "\\u0061ws-\\u0073dk"\n);\n'},
+        path="svc.js",
+    ),
     Case(id="javascript-line-continuation", files={"svc.js": 'require("aws-s\\\ndk");\n'}, path="svc.js"),
     Case(id="java-escape", files={"Svc.java": "import com.\\u0061mazonaws.auth.X;\nclass Svc {}\n"}, path="Svc.java"),
     Case(
@@ -99,10 +121,17 @@ CASES = [
         files={"Svc.java": "// nothing \\u000a import com.amazonaws.auth.X;\nclass Svc {}\n"},
         path="Svc.java",
     ),
-    Case(id="go-escape", files={"svc.go": 'package svc\n\nimport "github.com/\\x61ws/\\u0061ws-sdk-go/\\141ws"\n'}, path="svc.go", line=3),
+    Case(
+        id="go-escape",
+        files={"svc.go": 'package svc\n\nimport "github.com/\\x61ws/\\u0061ws-sdk-go/\\141ws"\n'},
+        path="svc.go",
+        line=3,
+    ),
     Case(
         id="python-escape-by-name",
-        files={"svc.py": 'import importlib\nimportlib.import_module(\n    "\\x62\\157\\N{LATIN SMALL LETTER T}o3"\n)\n'},
+        files={
+            "svc.py": 'import importlib\nimportlib.import_module(\n    "\\x62\\157\\N{LATIN SMALL LETTER T}o3"\n)\n'
+        },
         path="svc.py",
         rule="scan.dynamic",
         line=2,

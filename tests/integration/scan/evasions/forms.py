@@ -14,7 +14,12 @@ PYTHON = [
     ),
     Case(id="broken-elsewhere", files={"svc.py": "import boto3\nprint 'python 2'\ndef (:\n"}, path="svc.py"),
     Case(id="unclosed-bracket-before", files={"svc.py": "x = (1,\nimport boto3\n"}, path="svc.py", line=2),
-    Case(id="unclosed-string-before", files={"svc.py": 'x = """\n\nimport boto3\n'}, path="svc.py", rule="scan.not_analysed"),
+    Case(
+        id="unclosed-string-before",
+        files={"svc.py": 'x = """\n\nimport boto3\n'},
+        path="svc.py",
+        rule="scan.not_analysed",
+    ),
     Case(
         id="comment-that-ends-a-string",
         files={"svc.py": 'x = """\n#"""; import boto3\n'},
@@ -24,13 +29,26 @@ PYTHON = [
     Case(id="lazy-import", files={"svc.py": "lazy import boto3\n"}, path="svc.py"),
     Case(id="lazy-from", files={"svc.py": "lazy from boto3 import client\n"}, path="svc.py"),
     Case(id="backslash-in-import", files={"svc.py": "import \\\n  boto3\n"}, path="svc.py"),
-    Case(id="backslash-between-parts", files={"svc.py": "from google \\\n  . \\\n  cloud import storage\n"}, path="svc.py"),
+    Case(
+        id="backslash-between-parts",
+        files={"svc.py": "from google \\\n  . \\\n  cloud import storage\n"},
+        path="svc.py",
+    ),
     Case(id="spaces-around-dots", files={"svc.py": "import google . cloud . storage\n"}, path="svc.py"),
     Case(id="group-with-comment", files={"svc.py": "from google import (\n  # comment\n cloud)\n"}, path="svc.py"),
-    Case(id="group-on-many-lines", files={"svc.py": "from google import (\n\n\n\n\n  auth,\n\n\n  cloud\n\n)\n"}, path="svc.py"),
+    Case(
+        id="group-on-many-lines",
+        files={"svc.py": "from google import (\n\n\n\n\n  auth,\n\n\n  cloud\n\n)\n"},
+        path="svc.py",
+    ),
     Case(id="semicolons", files={"svc.py": "x = 1; import os; import boto3; y = 2\n"}, path="svc.py"),
     Case(id="behind-a-colon", files={"svc.py": "if True: import boto3\n"}, path="svc.py"),
-    Case(id="in-an-except-branch", files={"svc.py": "try: import json\nexcept ImportError: import boto3\n"}, path="svc.py", line=2),
+    Case(
+        id="in-an-except-branch",
+        files={"svc.py": "try: import json\nexcept ImportError: import boto3\n"},
+        path="svc.py",
+        line=2,
+    ),
     Case(id="alias", files={"svc.py": "import boto3 as requests\n"}, path="svc.py"),
     Case(id="star", files={"svc.py": "from boto3 import *\n"}, path="svc.py"),
     Case(id="in-a-string-that-is-code", files={"svc.py": 'exec("import boto3")\n'}, path="svc.py", rule=EMBEDDED),
@@ -110,23 +128,37 @@ PYTHON = [
 JAVASCRIPT = [
     Case(id="template-literal", files={"svc.js": "require(`aws-sdk`);\n"}, path="svc.js"),
     Case(id="require-concatenation", files={"svc.js": 'require("aws"+"-sdk");\n'}, path="svc.js", rule=DYNAMIC),
-    Case(id="comment-within-require", files={"svc.js": 'require /* x */ ( /* y */ "aws-sdk" // z\n);\n'}, path="svc.js"),
+    Case(
+        id="comment-within-require", files={"svc.js": 'require /* x */ ( /* y */ "aws-sdk" // z\n);\n'}, path="svc.js"
+    ),
     Case(
         id="create-require",
-        files={"svc.mjs": 'import { createRequire } from "node:module";\nconst load = createRequire(import.meta.url);\nload("aws-sdk");\n'},
+        files={
+            "svc.mjs": 'import { createRequire as make } from "node:module";\nconst load = make(import.meta.url);\nload("aws-sdk");\n'
+        },
         path="svc.mjs",
         line=3,
     ),
     Case(id="module-require", files={"svc.js": 'module.require("aws-sdk");\n'}, path="svc.js"),
     Case(id="dynamic-import", files={"svc.ts": 'const x = await import("@aws-sdk/client-s3");\n'}, path="svc.ts"),
-    Case(id="import-by-a-constant", files={"svc.js": 'const M = "aws-sdk";\nrequire(M);\n'}, path="svc.js", rule=DYNAMIC, line=2),
+    Case(
+        id="import-by-a-constant",
+        files={"svc.js": 'const M = "aws-sdk";\nrequire(M);\n'},
+        path="svc.js",
+        rule=DYNAMIC,
+        line=2,
+    ),
     Case(id="export-from", files={"svc.ts": 'export * from "@aws-sdk/client-s3";\n'}, path="svc.ts"),
     Case(
         id="import-on-many-lines",
         files={"svc.ts": 'import {\n  S3,\n  // x\n  S3Client\n}\nfrom\n"@aws-sdk/client-s3"\n'},
         path="svc.ts",
     ),
-    Case(id="json-import", files={"svc.mjs": 'import x from "aws-sdk/package.json" with { type: "json" };\n'}, path="svc.mjs"),
+    Case(
+        id="json-import",
+        files={"svc.mjs": 'import x from "aws-sdk/package.json" with { type: "json" };\n'},
+        path="svc.mjs",
+    ),
     Case(id="npm-url", files={"svc.ts": 'import s3 from "npm:@aws-sdk/client-s3@3";\n'}, path="svc.ts"),
     Case(id="regex-with-quote-before", files={"svc.js": 'const r = /["\'`]/; require("aws-sdk");\n'}, path="svc.js"),
     Case(
@@ -140,11 +172,23 @@ JAVASCRIPT = [
         path="package.json",
         rule="scan.manifest",
     ),
-    Case(id="component-file", files={"Svc.vue": '<script setup>\nimport "aws-sdk"\n</script>\n'}, path="Svc.vue", line=2),
+    Case(
+        id="component-file", files={"Svc.vue": '<script setup>\nimport "aws-sdk"\n</script>\n'}, path="Svc.vue", line=2
+    ),
 ]
 GO_AND_JAVA = [
-    Case(id="go-raw-string", files={"svc.go": "package svc\n\nimport `github.com/aws/aws-sdk-go/aws`\n"}, path="svc.go", line=3),
-    Case(id="go-dot-import", files={"svc.go": 'package svc\n\nimport . "github.com/aws/aws-sdk-go/aws"\n'}, path="svc.go", line=3),
+    Case(
+        id="go-raw-string",
+        files={"svc.go": "package svc\n\nimport `github.com/aws/aws-sdk-go/aws`\n"},
+        path="svc.go",
+        line=3,
+    ),
+    Case(
+        id="go-dot-import",
+        files={"svc.go": 'package svc\n\nimport . "github.com/aws/aws-sdk-go/aws"\n'},
+        path="svc.go",
+        line=3,
+    ),
     Case(
         id="go-behind-a-cgo-preamble",
         files={
@@ -173,7 +217,11 @@ GO_AND_JAVA = [
         rule=DYNAMIC,
         line=2,
     ),
-    Case(id="java-static-star", files={"Svc.java": "import static com.amazonaws.auth.X.*;\nclass Svc {}\n"}, path="Svc.java"),
+    Case(
+        id="java-static-star",
+        files={"Svc.java": "import static com.amazonaws.auth.X.*;\nclass Svc {}\n"},
+        path="Svc.java",
+    ),
     Case(id="kotlin-backticks", files={"Svc.kt": "import com.`amazonaws`.auth.X as Y\n"}, path="Svc.kt"),
 ]
 CASES = [*PYTHON, *JAVASCRIPT, *GO_AND_JAVA]

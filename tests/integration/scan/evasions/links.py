@@ -74,10 +74,19 @@ CASES = [
         path="svc.py",
         prepare=links({"adapters/s3.py": "../svc.py"}),
     ),
-    Case(id="link-out-of-the-checkout", files={}, path="svc.py", rule=UNREAD, line=None, prepare=links({"svc.py": "/etc/hostname"})),
+    Case(
+        id="link-out-of-the-checkout",
+        files={},
+        path="svc.py",
+        rule=UNREAD,
+        line=None,
+        prepare=links({"svc.py": "/etc/hostname"}),
+    ),
     Case(id="link-to-a-folder-outside", files={}, path="lib", rule=UNREAD, line=None, prepare=_outside),
     Case(id="link-to-nothing", files={}, path="svc.py", rule=UNREAD, line=None, prepare=links({"svc.py": _nowhere()})),
-    Case(id="link-loop", files={}, path="a.py", rule=UNREAD, line=None, prepare=links({"a.py": "b.py", "b.py": "a.py"})),
+    Case(
+        id="link-loop", files={}, path="a.py", rule=UNREAD, line=None, prepare=links({"a.py": "b.py", "b.py": "a.py"})
+    ),
     Case(id="link-to-an-untracked-file", files={}, path="svc.py", rule=UNREAD, line=None, prepare=_untracked_target),
     Case(id="link-into-the-git-folder", files={}, path="svc.py", rule=UNREAD, line=None, prepare=_into_git),
     Case(
@@ -87,7 +96,9 @@ CASES = [
         path="svc.py",
         prepare=links({"svc.py": "data.txt"}),
     ),
-    Case(id="pipe-in-place-of-a-file", files={"svc.py": "x = 1\n"}, path="svc.py", rule=UNREAD, line=None, prepare=_fifo),
+    Case(
+        id="pipe-in-place-of-a-file", files={"svc.py": "x = 1\n"}, path="svc.py", rule=UNREAD, line=None, prepare=_fifo
+    ),
     Case(
         id="renamed-to-code",
         before={"svc.txt": USE + "# the same\n" * 50},

@@ -65,12 +65,18 @@ CASES = [
     Case(id="common-typescript", files={"svc.cts": 'import x = require("aws-sdk");\n'}, path="svc.cts"),
     Case(id="script-without-suffix", files={"bin/svc": "#!/usr/bin/env -S python3 -u\n" + USE}, path="bin/svc", line=2),
     Case(id="script-versioned-shebang", files={"bin/svc": "#!/opt/py/bin/python3.12\n" + USE}, path="bin/svc", line=2),
-    Case(id="script-with-odd-suffix", files={"bin/svc.cgi": "#!/usr/bin/python3\n" + USE}, path="bin/svc.cgi", line=2, prepare=_executable),
+    Case(
+        id="script-with-odd-suffix",
+        files={"bin/svc.cgi": "#!/usr/bin/python3\n" + USE},
+        path="bin/svc.cgi",
+        line=2,
+        prepare=_executable,
+    ),
     Case(id="script-node", files={"bin/svc": "#!/usr/bin/env node\n" + REQUIRE}, path="bin/svc", line=2),
     Case(
         id="notebook",
         files={
-            "svc.ipynb": '{"cells": [{"cell_type": "code", "source": ["%load_ext x\\n", "from google import (\\n", "  cloud)"]}],'
+            "svc.ipynb": '{"cells": [{"cell_type": "code", "source": ["from google import (\\n", "  cloud)"]}],'
             ' "metadata": {"language_info": {"name": "python"}}, "nbformat": 4, "nbformat_minor": 5}'
         },
         path="svc.ipynb",
@@ -92,6 +98,8 @@ CASES = [
     Case(id="lfs-pointer-in-a-change", before={"svc.py": "x = 1\n"}, files={"svc.py": LFS}, path="svc.py", rule=UNREAD),
     Case(id="submodule", files={}, path="lib", rule=UNREAD, line=None, prepare=_with_submodule),
     Case(id="sparse-checkout", files={"svc.py": USE}, path="svc.py", rule=UNREAD, line=None, prepare=_sparse),
-    Case(id="skip-worktree", files={"svc.py": "x = 1\n"}, path="svc.py", rule=UNREAD, line=None, prepare=_skip_worktree),
+    Case(
+        id="skip-worktree", files={"svc.py": "x = 1\n"}, path="svc.py", rule=UNREAD, line=None, prepare=_skip_worktree
+    ),
     Case(id="assume-unchanged", files={"svc.py": "x = 1\n"}, path="svc.py", prepare=_assume_unchanged),
 ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.scan.evasions.case import Case
+from tests.integration.scan.evasions.case import Case, Prepare
 from tests.support.gitrepo import GitRepo
 
 USE = "import boto3\n"
@@ -19,7 +19,12 @@ EMPTY_BASELINE = '{"version": 1, "uses": {}}\n'
 def _loosened(name: str, policy: str | None, before: str = STRICT) -> list[Case]:
     """The use is found all the same, and so is the loosening."""
     return [
-        Case(id=f"{name}-and-a-use", before={"aegis.yml": before}, files={"aegis.yml": policy, "svc.py": USE}, path="svc.py"),
+        Case(
+            id=f"{name}-and-a-use",
+            before={"aegis.yml": before},
+            files={"aegis.yml": policy, "svc.py": USE},
+            path="svc.py",
+        ),
         Case(
             id=f"{name}-is-told",
             before={"aegis.yml": before},
@@ -37,11 +42,11 @@ def _policy_link(repo: GitRepo, _: object) -> None:
     repo.commit({"svc.py": USE})
 
 
-def _setting(key: str, value: str) -> object:
-    return lambda repo, _: repo.git("config", key, value) and None
+def _setting(key: str, value: str) -> Prepare:
+    return lambda repo, _: repo.git("config", key, value)
 
 
-def _variable(name: str, value: str) -> object:
+def _variable(name: str, value: str) -> Prepare:
     def prepare(_: GitRepo, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
@@ -154,16 +159,52 @@ CASES = [
         path="svc.py",
         prepare=_user_configuration,
     ),
-    Case(id="git-setting-case", files={"svc.py": "x = 1\n", "SVC.py": USE}, path="SVC.py", prepare=_setting("core.ignoreCase", "true")),  # type: ignore[arg-type]
+    Case(
+        id="git-setting-case",
+        files={"svc.py": "x = 1\n", "SVC.py": USE},
+        path="SVC.py",
+        prepare=_setting("core.ignoreCase", "true"),
+    ),
     Case(id="replace-refs", before={"svc.py": "x = 1\n"}, files={"svc.py": USE}, path="svc.py", prepare=_replaced),
-    Case(id="grafts", before={"svc.py": "x = 1\n"}, files={"svc.py": USE}, path=None, line=None, rule="scan.base_not_found", prepare=_grafted),
+    Case(
+        id="grafts",
+        before={"svc.py": "x = 1\n"},
+        files={"svc.py": USE},
+        path=None,
+        line=None,
+        rule="scan.base_not_found",
+        prepare=_grafted,
+    ),
     Case(id="notes", files={"svc.py": USE}, path="svc.py", prepare=_notes),
     Case(id="variables-of-another-repository", files={"svc.py": USE}, path="svc.py", prepare=_other_repository),
-    Case(id="variable-external-diff", before={"svc.py": "x = 1\n"}, files={"svc.py": USE}, path="svc.py", prepare=_variable("GIT_EXTERNAL_DIFF", "true")),  # type: ignore[arg-type]
-    Case(id="variable-pathspecs", files={"svc.py": USE}, path="svc.py", prepare=_variable("GIT_ICASE_PATHSPECS", "1")),  # type: ignore[arg-type]
-    Case(id="variable-locale", files={"svc.py": "import ｂoto3\n"}, path="svc.py", prepare=_variable("LC_ALL", "C.UTF-8")),  # type: ignore[arg-type]
+    Case(
+        id="variable-external-diff",
+        before={"svc.py": "x = 1\n"},
+        files={"svc.py": USE},
+        path="svc.py",
+        prepare=_variable("GIT_EXTERNAL_DIFF", "true"),
+    ),
+    Case(id="variable-pathspecs", files={"svc.py": USE}, path="svc.py", prepare=_variable("GIT_ICASE_PATHSPECS", "1")),
+    Case(
+        id="variable-locale",
+        files={"svc.py": "import \uff42oto3\n"},
+        path="svc.py",
+        prepare=_variable("LC_ALL", "C.UTF-8"),
+    ),
     Case(id="semgrep-settings", files={"svc.py": USE}, path="svc.py", prepare=_semgrep_settings),
-    Case(id="work-tree-before-commit", before={"svc.py": "x = 1\n"}, files={"README.md": "x\n"}, path="svc.py", prepare=_uncommitted),
+    Case(
+        id="work-tree-before-commit",
+        before={"svc.py": "x = 1\n"},
+        files={"README.md": "x\n"},
+        path="svc.py",
+        prepare=_uncommitted,
+    ),
     Case(id="intent-to-add", files={"README.md": "x\n"}, path="svc.py", prepare=_intended),
-    Case(id="staged-in-a-change", before={"README.md": "y\n"}, files={"README.md": "x\n"}, path="svc.py", prepare=_staged_only),
+    Case(
+        id="staged-in-a-change",
+        before={"README.md": "y\n"},
+        files={"README.md": "x\n"},
+        path="svc.py",
+        prepare=_staged_only,
+    ),
 ]
