@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from aegis.gates.scan.extract._code import CodeText
 from aegis.gates.scan.extract._place import one_line
-from aegis.gates.scan.model import Form, Statement, Surface
+from aegis.gates.scan.model import Form, Statement, Surface, Unreadable
 
 _SCHEME = re.compile(r"[\"'`]([A-Za-z][A-Za-z0-9+.-]{0,30})://")
 _UNSAFE = re.compile(r"[\"\\$\s]")
@@ -30,3 +30,8 @@ def schemes(code: CodeText, wanted: re.Pattern[str]) -> Iterator[Statement]:
         scheme = match[1].lower()
         if token is not None and wanted.search(scheme):
             yield Statement(*code.at(start), "scheme", "scheme", scheme, one_line(code.text[start : token.end]))
+
+
+def in_order(found: Statement | Unreadable) -> tuple[int, int]:
+    """The order in which a reader meets what was found."""
+    return found.line, found.column if isinstance(found, Statement) else 0

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from aegis.gates.scan.extract._code import CodeText, Masker
-from aegis.gates.scan.extract._code_names import schemes, statement_of
+from aegis.gates.scan.extract._code_names import in_order, schemes, statement_of
 from aegis.gates.scan.extract._command_words import HOLE, commands
 from aegis.gates.scan.model import Statement, Unreadable
 
@@ -55,7 +55,7 @@ def extract(source: str, wanted: re.Pattern[str], last_line: int | None = None) 
             found.extend(statement_of(code, offset, "go", "import", path, 'import "{}"'))
     found.extend(_commands(code, runners, wanted))
     found.extend(schemes(code, wanted))
-    return sorted(found, key=lambda one: one.line)
+    return sorted(found, key=in_order)
 
 
 def _imports(code: CodeText) -> Iterator[tuple[int, str, str | None]]:

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from aegis.gates.scan.extract import javascript_markup
 from aegis.gates.scan.extract._code import CodeText
-from aegis.gates.scan.extract._code_names import schemes, statement_of
+from aegis.gates.scan.extract._code_names import in_order, schemes, statement_of
 from aegis.gates.scan.extract.javascript_calls import argument
 from aegis.gates.scan.extract.javascript_commands import command_lines
 from aegis.gates.scan.extract.javascript_imports import Modules, loads_by_name
-from aegis.gates.scan.extract.javascript_lexer import ScriptText, mask
+from aegis.gates.scan.extract.javascript_lexer import READS_LIKE_IMPORT, ScriptText, mask
 from aegis.gates.scan.extract.javascript_specifier import package_path
 from aegis.gates.scan.model import Statement, Unreadable
 
@@ -35,7 +35,7 @@ def extract(source: str, wanted: re.Pattern[str], last_line: int | None = None) 
     found.extend(_evaluated(code, wanted))
     found.extend(command_lines(code, wanted))
     found.extend(schemes(code, wanted))
-    return sorted(found, key=lambda one: one.line)
+    return sorted(found, key=in_order)
 
 
 def has_dynamic_import(source: str) -> bool:
@@ -45,8 +45,12 @@ def has_dynamic_import(source: str) -> bool:
     return loads_by_name(_with_plain_names(mask(source, re.compile(r"(?!)"))))
 
 
-def _loaded_by_markup(markup: str, wanted: re.Pattern[str]) -> Iterator[Statement]:
+def _loaded_by_markup(markup: str, wanted: re.Pattern[str]) -> Iterator[Statement | Unreadable]:
+    """Modules loaded in the markup's expressions. What else reads like an import there may be code after all: tell."""
     code = CodeText(markup, markup, {})
+    for match in READS_LIKE_IMPORT.finditer(markup):
+        if "(" not in match[0] and wanted.search(match[1]):
+            yield Unreadable(code.at(match.start())[0], "text outside the scripts of a component reads like an import")
     for match in javascript_markup.LOADS.finditer(markup):
         name = package_path(match[2])
         if wanted.search(name):

@@ -49,7 +49,7 @@ _TAG_NAME = re.compile(r"<([A-Za-z_$][\w$.:-]*+)?")
 _SURE_TAG = re.compile(r"\s*+(?:/>|\{)|\s++(?!extends\b)[\w$][\w$:-]*+(?:\s*+=\s*+[\"'{<]|\s*+/>|\s++[\w{])")
 _IN_TAG = re.compile(r"\"[^\"]*+\"|'[^']*+'|\{|/>|>|//[^\n]*+|/\*.*?\*/", re.DOTALL)
 _IN_TEXT = re.compile(r"\{|</[^>]*+>|<")
-_READS_LIKE_IMPORT = re.compile(r"\b(?:from|import|require\s*\()\s*[\"'`]([^\"'`\n]*)")
+READS_LIKE_IMPORT = re.compile(r"\b(?:from|import|require\s*\()\s*[\"'`]([^\"'`\n]*)")
 _SAFE_END = re.compile(r"\n(?=[A-Za-z}])|;[ \t]*\n")
 
 
@@ -361,7 +361,7 @@ class _Lexer:
 
     def _text(self, end: int) -> None:
         """Take text between tags. If it reads like an import, `<name>` may have been a type assertion: tell."""
-        for found in _READS_LIKE_IMPORT.finditer(self.text, self.position, end):
+        for found in READS_LIKE_IMPORT.finditer(self.text, self.position, end):
             if self.wanted.search(found[1]):
                 why = "text between tags that reads like an import: JSX, or code after a type assertion"
                 self.unreadable.append(Unreadable(self._line(found.start()), why))

@@ -14,8 +14,8 @@ LOADS = re.compile(r"(?<![\w$.])(?:import|require)\s*\(\s*([\"'`])([^\"'`\n]+)\1
 
 
 def is_markup(source: str) -> bool:
-    """Whether the file is a component and not a script: no script starts with a tag."""
-    return _MARKUP.match(source) is not None
+    """Whether the file looks like a component: it starts with markup and has a script."""
+    return _MARKUP.match(source) is not None and bool(scripts(source))
 
 
 def scripts(source: str) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from aegis.gates.scan.extract import java_mask, kotlin_mask
 from aegis.gates.scan.extract._code import CodeText
-from aegis.gates.scan.extract._code_names import schemes
+from aegis.gates.scan.extract._code_names import in_order, schemes
 from aegis.gates.scan.extract._command_words import HOLE, commands, shell_commands
 from aegis.gates.scan.model import Statement, Unreadable
 
@@ -63,7 +63,7 @@ def _statements(code: CodeText, wanted: re.Pattern[str]) -> list[Statement | Unr
     found.extend(_class_names(code, wanted))
     found.extend(_commands(code, wanted))
     found.extend(schemes(code, wanted))
-    return sorted(found, key=lambda one: one.line)
+    return sorted(found, key=in_order)
 
 
 def _imports_and_names(code: CodeText, wanted: re.Pattern[str]) -> Iterator[Statement]:
