@@ -328,9 +328,10 @@ class _Reader:
             return self._backtick(position + 1, depth)
         if source.startswith("$((", position):
             self._cut(word, parts)
-            end = self._arithmetic_end(position + 3)
             # `$((` may also be a substitution that begins with a subshell: bash decides by how it ends.
-            return self._arithmetic(position + 3, depth) if end else self._nested(position + 2, depth)
+            if self._arithmetic_end(position + 3):
+                return self._arithmetic(position + 3, depth)
+            return self._nested(position + 2, depth)
         if source.startswith("$(", position):
             self._cut(word, parts)
             return self._nested(position + 2, depth)

@@ -41,12 +41,17 @@ def _scalar(scalar: Scalar, wanted: re.Pattern[str], lines: list[str]) -> Iterat
     """What one scalar uses, by its key."""
     keys = tuple(key for key in scalar.path if key != "[]")
     key = keys[-1] if keys else ""
-    if key in _IMAGE_KEYS or (key == "repository" and keys[-2:-1] and keys[-2].lower().endswith("image")):
-        yield from _image(scalar, wanted, key)
-    elif keys[-2:] == ("steps", "name") and "/" in scalar.value:  # a Cloud Build step's name is its image
+    if key in _IMAGE_KEYS or _is_image(keys, scalar.value):
         yield from _image(scalar, wanted, key)
     elif key in _COMMAND_KEYS or key in _SHELL_KEYS:
         yield from _command(scalar, key, wanted, lines)
+
+
+def _is_image(keys: tuple[str, ...], value: str) -> bool:
+    """Whether a key holds an image by where it stands: Helm's `image.repository`, the name of a Cloud Build step."""
+    if keys[-2:] == ("steps", "name"):
+        return "/" in value
+    return keys[-1:] == ("repository",) and len(keys) > 1 and keys[-2].lower().endswith("image")
 
 
 def _image(scalar: Scalar, wanted: re.Pattern[str], key: str) -> Iterator[Statement]:

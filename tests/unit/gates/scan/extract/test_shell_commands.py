@@ -18,7 +18,9 @@ CLOUD = re.compile(r"aws|boto3|gcloud|az\b")
 def used(source: str) -> list[tuple[int, str, str]]:
     """Line, form and name of everything that is not plain shell."""
     found = [item for item in shell.extract(source, CLOUD) if isinstance(item, Statement)]
-    return [(item.line, item.form, item.name) for item in found if item.name.split()[0] not in ("echo", "python", "cat")]
+    return [
+        (item.line, item.form, item.name) for item in found if item.name.split()[0] not in ("echo", "python", "cat")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def _is_requirement_list(path: tuple[str, ...]) -> bool:
     """Whether the strings of the array at `path` are requirements."""
     if path in (("project", "dependencies"), ("build-system", "requires")):
         return True
-    if path[:2] == ("project", "optional-dependencies") or path[:1] == ("dependency-groups",):
+    if path[:2] == ("project", "optional-dependencies") or (path[:1] == ("dependency-groups",) and len(path) == 2):
         return True
     if path[:1] != ("tool",):
         return False

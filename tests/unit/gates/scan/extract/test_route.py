@@ -1,0 +1,47 @@
+"""Which extractor reads which file."""
+
+from __future__ import annotations
+
+import pytest
+
+from aegis.gates.scan.extract import route
+
+
+@pytest.mark.parametrize(
+    ("path", "head", "targets"),
+    [
+        ("a/b.py", "", ("python",)),
+        ("bin/tool", "#!/usr/bin/env python3\n", ("python",)),
+        ("bin/tool", "#!/usr/bin/env -S A=b python3.12 -u\n", ("python",)),
+        ("bin/tool", "#!/bin/bash -e\n", ("shell",)),
+        ("bin/tool", "text", ()),
+        ("n.ipynb", "", ("notebook",)),
+        ("a.vue", "", ("javascript",)),
+        ("a.kts", "", ("jvm",)),
+        ("build.gradle.kts", "", ("manifests.jvm:gradle", "jvm")),
+        ("Makefile", "", ("recipes:makefile",)),
+        (".github/workflows/ci.yml", "", ("workflow",)),
+        ("sub/action.yaml", "", ("workflow",)),
+        (".gitlab-ci.yml", "", ("workflow",)),
+        ("k8s/deployment.yaml", "", ("kubernetes",)),
+        ("environment.yml", "", ("manifests.python:conda", "kubernetes")),
+        ("docker/Dockerfile.prod", "", ("dockerfile",)),
+        ("api.Dockerfile", "", ("dockerfile",)),
+        ("main.tf", "", ("terraform",)),
+        ("main.tf.json", "", ("terraform:tf_json",)),
+        (".terraform.lock.hcl", "", ("terraform:lock",)),
+        ("requirements-dev.txt", "", ("manifests.python:requirements",)),
+        ("requirements/base.in", "", ("manifests.python:requirements",)),
+        ("setup.py", "", ("manifests.python:setup_py", "python")),
+        ("pnpm-lock.yaml", "", ("manifests.npm:pnpm_lock",)),
+        ("README.md", "", ()),
+    ],
+)
+def test_targets(path: str, head: str, targets: tuple[str, ...]) -> None:
+    assert route._targets(path, head) == targets
+
+
+def test_every_target_is_there() -> None:
+    targets = {*route._BY_SUFFIX.values(), *route._BY_NAME.values(), *(target for _, target in route._BY_PATTERN)}
+    for target in sorted(targets | set(route._BY_INTERPRETER.values())):
+        assert callable(route._load(target)), target
