@@ -15,9 +15,11 @@ from aegis.gates.scan.model import Form, Statement
 _ID = r"[\w$\x80-\U0010ffff]++"
 _STRING = r"(?P<from>\"++|'++)"
 _START = r"(?<![\w$.#])"
+_ALONE = r"(?<![\w$.#]{})"
+"""Behind a word rather than before it, so that `re` can jump from word to word."""
 
 _IMPORT = re.compile(
-    rf"""{_START}import(?![\w$])\s*+(?:
+    rf"""import{_ALONE.format("import")}(?![\w$])\s*+(?:
         {_STRING}
         | (?P<type>(?:type|typeof)(?![\w$])\s*+(?!from\s*+["']|,))?
           (?:(?:defer|source|module)\s++(?=[\w$*{{])(?!from\s*+["']))?
@@ -28,11 +30,11 @@ _IMPORT = re.compile(
     re.VERBOSE,
 )
 _EXPORT = re.compile(
-    rf"""{_START}export\s*+(?P<type>type\s*+)?(?:\*\s*+(?:as\s*+(?:{_ID}|\"++|'++)\s*+)?|(?P<names>\{{[^{{}}]*+\}})\s*+)
+    rf"""export{_ALONE.format("export")}\s*+(?P<type>type\s*+)?(?:\*\s*+(?:as\s*+(?:{_ID}|\"++|'++)\s*+)?|(?P<names>\{{[^{{}}]*+\}})\s*+)
         from\s*+(?P<from_clause>\"++|'++)""",
     re.VERBOSE,
 )
-_DECLARED = re.compile(rf"{_START}(?:declare\s++)module\s++{_STRING}")
+_DECLARED = re.compile(rf"declare{_ALONE.format('declare')}\s++module\s++{_STRING}")
 _REFERENCE = re.compile(r"^[ \t]*///[ \t]*<reference\s+types\s*=\s*[\"']([^\"'\n]+)[\"']", re.MULTILINE)
 _TYPE_NAME = re.compile(r"[{,]\s*+(?:type\s++(?!as\s++(?!as\b)[\w$]++\s*+[,}])|\Z|\})")
 
@@ -40,7 +42,7 @@ _ALIAS = re.compile(
     r"([\w$]++)\s*+(?::[^=;\n]{0,80})?=\s*+(?:await\s++)?(?:[\w$]+\s*+\.\s*+)*(?:createRequire\s*+\(|require\s*+(?:[;,)\n]|\Z))"
 )
 _RENAMED = re.compile(r"createRequire\s++as\s++([\w$]++)")
-_IMPORT_CALL = re.compile(rf"{_START}import\s*+(?:\.\s*+(?:defer|source)\s*+)?\(")
+_IMPORT_CALL = re.compile(rf"import{_ALONE.format('import')}\s*+(?:\.\s*+(?:defer|source)\s*+)?\(")
 _RESOLVE = re.compile(
     r"(?<![\w$#])(?:require\s*+\.\s*+resolve(?:\s*+\.\s*+\w++)?|import\s*+\.\s*+meta\s*+\.\s*+resolve|System\s*+\.\s*+import"
     r"|importScripts)\s*+(?:\?\.\s*+)?\("
