@@ -15,7 +15,7 @@ _OPEN = re.compile(r"[\s(]*+")
 _PLUS = re.compile(r"\s*+\+\s*+")
 _ENDS = re.compile(r"\s*+(?:!|as\s++[\w.]++)?\s*+(?:[,)]|\Z)")
 _BRACKET = re.compile(r"[()]")
-_LONGEST_CALL = 20_000
+_LONGEST_CALL = 4_000
 """Characters in which a call's end is looked for: enough for a mock's factory, and a bound on the time."""
 
 

@@ -39,7 +39,7 @@ _REFERENCE = re.compile(r"^[ \t]*///[ \t]*<reference\s+types\s*=\s*[\"']([^\"'\n
 _TYPE_NAME = re.compile(r"[{,]\s*+(?:type\s++(?!as\s++(?!as\b)[\w$]++\s*+[,}])|\Z|\})")
 
 _ALIAS = re.compile(
-    r"([\w$]++)\s*+(?::[^=;\n]{0,80})?=\s*+(?:await\s++)?(?:[\w$]+\s*+\.\s*+)*(?:createRequire\s*+\(|require\s*+(?:[;,)\n]|\Z))"
+    r"(?<![\w$])([\w$]++)\s*+(?::[^=;\n]{0,80})?=\s*+(?:await\s++)?(?:[\w$]+\s*+\.\s*+)*(?:createRequire\s*+\(|require\s*+(?:[;,)\n]|\Z))"
 )
 _RENAMED = re.compile(r"createRequire\s++as\s++([\w$]++)")
 _IMPORT_CALL = re.compile(rf"import{_ALONE.format('import')}\s*+(?:\.\s*+(?:defer|source)\s*+)?\(")
@@ -153,7 +153,7 @@ class Modules:
         names = {"require", *(match[1] for match in _ALIAS.finditer(masked))}
         if len(makers) > 1:
             made = "|".join(map(re.escape, makers[1:]))
-            names.update(re.findall(rf"([\w$]++)\s*+=\s*+(?:{made})\s*+\(", masked))
+            names.update(re.findall(rf"(?<![\w$])([\w$]++)\s*+=\s*+(?:{made})\s*+\(", masked))
         called = "|".join(sorted(map(re.escape, names)))
         making = "|".join(map(re.escape, makers))
         return re.compile(
