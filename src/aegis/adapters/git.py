@@ -107,14 +107,16 @@ class GitRepository:
     ) -> list[Line]:
         """See the port."""
         flags = ("--no-color", "--no-column", "-a", "-P", "-n", "-z", "--no-recurse-submodules", "--no-textconv")
-        asked = [word for pattern in patterns for word in ("-e", pattern)]
         kinds = [f":(top,glob)**/*{_GLOB_SPECIAL.sub(_quoted, suffix)}" for suffix in suffixes or ()]
         named = None if paths is None and suffixes is None else [f":(top,literal){path}" for path in paths or ()]
         found: list[Line] = []
-        for batch in _batches(None if named is None else [*kinds, *named]):
-            arguments = ("grep", *flags, *asked, "--", *batch)
-            with self._stream(arguments, allowed=(0, 1), quiet=False, magic=True) as output:
-                found.extend(_grep_lines(output))
+        # One process a pattern: for several in one, git looks ahead for each of them from every hit to the file's end,
+        # which is quadratic where one is frequent and another is not there.
+        for pattern in patterns:
+            for batch in _batches(None if named is None else [*kinds, *named]):
+                arguments = ("grep", *flags, "-e", pattern, "--", *batch)
+                with self._stream(arguments, allowed=(0, 1), quiet=False, magic=True) as output:
+                    found.extend(_grep_lines(output))
         return found
 
     def entries(self, paths: Sequence[str] | None = None) -> list[Entry]:

@@ -89,8 +89,8 @@ class Repository(Protocol):
         """The lines of tracked files in the work tree that match one of some Perl-compatible patterns, byte by byte.
 
         `paths` are files or folders, taken literally; None means all, an empty sequence means none. `suffixes` (endings
-        of file names such as `.py`) mean all files of those kinds, beside `paths`. Several patterns that each begin
-        with something rare are searched for much faster than one that joins them.
+        of file names such as `.py`) mean all files of those kinds, beside `paths`. A line that matches two patterns may
+        stand twice.
         """
         ...
 

@@ -17,6 +17,8 @@ from typing import Final
 
 from aegis.core.ports.repository import Line
 from aegis.gates.scan.catalogue import Catalogue
+from aegis.gates.scan.triage import python_triage
+from aegis.gates.scan.trie import trie
 
 _COMPATIBLE: Final = (
     # Letters that Python takes for ASCII ones (NFKC, PEP 3131): the UTF-8 of every character that folds to one. Some
@@ -64,25 +66,26 @@ class Candidate:
     """None: read all of it."""
 
 
-def prefilter(catalogue: Catalogue) -> str:
-    """The pattern (PCRE, bytes) that every use's line matches.
+def prefilters(catalogue: Catalogue) -> tuple[str, str]:
+    """The patterns (PCRE, bytes), one of which every use's line matches: what says so, and what may hide it.
 
-    Each alternative starts with a character of its own: so the matcher skips to the next place where one may begin.
+    Each alternative starts with a character of its own, so that the matcher skips to the next place where one may
+    begin. The two are searched for one after the other, because together they would start with almost any character.
     """
-    return "|".join((_plain(catalogue), *_FOLDED, *_OPAQUE))
+    return _plain(catalogue), "|".join((*_FOLDED, *_OPAQUE))
 
 
+@functools.cache
 def _plain(catalogue: Catalogue) -> str:
-    roots = "|".join(re.escape(root) for root in catalogue.roots)
-    commands = "|".join(re.escape(root) for root in catalogue.command_roots)
-    named = rf"(?<![A-Za-z0-9])(?i:{roots})"
-    called = rf"(?<![\w.-])(?:{commands})(?:\.(?:exe|cmd))?(?=[\s\"'\\,`)\]]|$)"
-    return f"{named}|{called}"
+    """Roots, at the start of a word; commands, as a whole word. Case is for the catalogue to judge."""
+    commands = [root for root in catalogue.command_roots if not root.lower().startswith(catalogue.roots)]
+    called = trie(commands, end=r"(?:\.(?:exe|cmd))?(?=[\s\"'\\,`)\]]|$)")
+    return rf"(?<![A-Za-z0-9])(?i:{trie(catalogue.roots)}|{called})"
 
 
 def wanted_names(catalogue: Catalogue) -> re.Pattern[str]:
     """What an extractor looks for in a name. It may say yes too often: the catalogue has the last word."""
-    tokens = "|".join(re.escape(root) for root in (*catalogue.roots, *catalogue.command_roots))
+    tokens = trie(root.lower() for root in (*catalogue.roots, *catalogue.command_roots))
     return re.compile(rf"(?<![A-Za-z0-9])(?:{tokens})|^(?:{_schemes(catalogue)})$", re.IGNORECASE)
 
 
@@ -91,8 +94,8 @@ def _schemes(catalogue: Catalogue) -> str:
 
 
 def candidates(lines: Iterable[Line], catalogue: Catalogue) -> list[Candidate]:
-    """The files that must be read, from the lines that `prefilter` found."""
-    noise = _python_noise(catalogue)
+    """The files that must be read, from the lines that `prefilters` found."""
+    harmless = python_triage(catalogue)
     last: dict[str, int | None] = {}
     for line in lines:
         if line.truncated or _IS_OPAQUE.match(line.text):
@@ -100,24 +103,13 @@ def candidates(lines: Iterable[Line], catalogue: Catalogue) -> list[Candidate]:
         elif _ODD.search(line.text) and not _token(catalogue).search(line.text):
             if _token(catalogue).search(_unfolded(line.text)):
                 last[line.path] = None
-        elif line.path.endswith(".py") and noise.match(line.text):
+        elif line.path.endswith(".py") and not line.path.endswith("setup.py") and harmless(line.text):
             continue
         elif line.path not in last:
             last[line.path] = line.number
         elif (known := last[line.path]) is not None:
             last[line.path] = max(known, line.number)
     return [Candidate(path, number) for path, number in sorted(last.items())]
-
-
-def _python_noise(catalogue: Catalogue) -> re.Pattern[bytes]:
-    """Python lines that are no part of an import, a string or a command: comments, expressions, prose.
-
-    What looks like a comment is none where a long string ends in it, or where a bare CR ends it.
-    """
-    commands = "|".join(re.escape(root) for root in catalogue.command_roots)
-    part_of_import = r"\s*[\w.]+(?:\s+as\s+\w+)?\s*[,;)]?\s*$"
-    telling = rf".*(?:import|from|[\"'`\\])|{part_of_import}|.*(?<![\w.-])(?:{commands})\s"
-    return re.compile(rf"\s*#[^\"'\r]*\r?$|(?!{telling})".encode())
 
 
 def _unfolded(text: bytes) -> bytes:
@@ -142,7 +134,7 @@ def _escaped(match: re.Match[str]) -> str:
 
 @functools.lru_cache(maxsize=1)
 def _token(catalogue: Catalogue) -> re.Pattern[bytes]:
-    """What `prefilter` asks for in plain letters."""
+    """What `prefilters` ask for in plain letters."""
     return re.compile(_plain(catalogue).encode())
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from aegis.core.errors import CouldNotDecide
 from aegis.core.ports.engine import Engine
 from aegis.core.ports.repository import MODE_EXECUTABLE, Change, Entry, Line, Repository
-from aegis.gates.scan.candidates import Candidate, candidates, prefilter, wanted_names
+from aegis.gates.scan.candidates import Candidate, candidates, prefilters, wanted_names
 from aegis.gates.scan.catalogue import Catalogue
 from aegis.gates.scan.classify import class_of
 from aegis.gates.scan.extract.route import SUFFIXES, extractors_for, is_read
@@ -31,8 +31,8 @@ from aegis.gates.scan.whole import (
     second_opinions,
 )
 
-MANY_PATHS = 1000
-"""Paths beyond which git takes longer to compare them than to read everything."""
+MANY_PATHSPECS = 200
+"""How many git compares with every path before that takes longer than to read everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +119,15 @@ class Surveyor:
 
     def _grep(self, readable: AbstractSet[str], paths: Sequence[str] | None, others: Iterable[str]) -> list[Line]:
         """The candidate lines of the files that some extractor may read."""
-        pattern = prefilter(self.catalogue)
-        named = sorted(path for path in readable if paths is not None or not path.endswith(SUFFIXES))
-        if len(named) > MANY_PATHS:
-            lines = self.repository.grep(pattern, paths=None if paths is None else [*paths, *others])
-        elif paths is None:
-            kinds = {suffix for path in readable if (suffix := path[path.rfind(".") :]) in SUFFIXES}
-            lines = self.repository.grep(pattern, paths=named, suffixes=sorted(kinds))
+        patterns = prefilters(self.catalogue)
+        if paths is not None:
+            few = len(readable) <= MANY_PATHSPECS
+            lines = self.repository.grep(*patterns, paths=sorted(readable) if few else paths)
         else:
-            lines = self.repository.grep(pattern, paths=named)
+            names = {path.rpartition("/")[2] for path in readable}
+            kinds = {suffix if (suffix := name[name.rfind(".") :]) in SUFFIXES else name for name in names}
+            few = len(kinds) <= MANY_PATHSPECS
+            lines = self.repository.grep(*patterns, suffixes=sorted(kinds) if few else None)
         return [line for line in lines if line.path in readable]
 
     def _unreachable(
@@ -174,7 +174,7 @@ class Surveyor:
 
     def _read_base(self, base: str, paths: Sequence[str]) -> list[FileReading]:
         wanted = wanted_names(self.catalogue)
-        likely = re.compile(prefilter(self.catalogue).encode("latin-1"), re.MULTILINE)
+        likely = re.compile("|".join(prefilters(self.catalogue)).encode("latin-1"), re.MULTILINE)
         blobs = self.repository.show_many(base, paths)
         return [read_file(path, data, wanted) for path, data in sorted(blobs.items()) if likely.search(data)]
 
