@@ -23,7 +23,8 @@ _TOKEN = re.compile(
     r"|(?P<newline>\n)"
     r"|(?P<other>[^\s\"#/<{}\[\]()=:,A-Za-z_]+|[\s\S])"
 )
-_STRING_PART = re.compile(r'[^"\\$%\n]+|\\.|\$\{|%\{|[$%]')
+_NESTED = 50
+"""Strings within templates within strings that are followed; real configurations stay below 5."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,10 @@ def _tokens(source: str) -> Iterator[_Token]:
             yield _Token(kind, found[0], found.start())
 
 
-def _string_end(source: str, position: int) -> int:
+def _string_end(source: str, position: int, nested: int = 0) -> int:
     """The offset of the quote that ends a string; strings inside `${ … }` do not end it."""
+    if nested > _NESTED:
+        return len(source)
     depth: list[int] = []
     while position < len(source):
         char = source[position]
@@ -66,7 +69,7 @@ def _string_end(source: str, position: int) -> int:
             depth.append(0)
             position += 2
         elif depth and char == '"':
-            position = _string_end(source, position + 1) + 1
+            position = _string_end(source, position + 1, nested + 1) + 1
         elif depth and char in "{}":
             depth[-1] += 1 if char == "{" else -1
             if depth[-1] < 0:
@@ -92,6 +95,8 @@ def extract(source: str, wanted: re.Pattern[str], last_line: int | None = None) 
     entries = Entries(source, wanted, "terraform")
     blocks: list[tuple[str, ...]] = []
     tokens = list(_tokens(source))
+    if tokens and tokens[-1].kind == "string" and tokens[-1].offset + len(tokens[-1].text) >= len(source):
+        entries.unreadable(tokens[-1].offset, "a string that is never closed")
     line: list[_Token] = []
     for index, token in enumerate(tokens):
         if token.kind == "newline" or (token.text == "," and token.kind == "sign"):

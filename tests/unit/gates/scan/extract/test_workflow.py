@@ -112,3 +112,8 @@ def test_terraform(source: str, expected: list[int]) -> None:
 def test_reads_any_text(extract: Extractor, source: str) -> None:
     for item in extract(source, re.compile(""), None):
         assert item.line >= 1
+
+
+def test_terraform_strings_that_never_close_are_told() -> None:
+    found = terraform.extract('x = "aws' + '${"' * 5_000, CLOUD)
+    assert any(isinstance(item, Unreadable) for item in found)
