@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from aegis.gates.scan.candidates import LFS_POINTER
-from aegis.gates.scan.extract.decode import decode
-from aegis.gates.scan.extract.route import extractors_for
+from aegis.gates.scan.extract.decode import decode, decode_any
+from aegis.gates.scan.extract.route import extractors_for, is_python
 from aegis.gates.scan.model import Statement, Unreadable
 
 _UNMARKED_UTF_16 = re.compile(r"\0(?:[!-~]\0){4}")
@@ -26,12 +26,14 @@ class FileReading:
 
 def read_file(path: str, data: bytes, wanted: re.Pattern[str], last_line: int | None = None) -> FileReading:
     """Extract every statement whose name `wanted` finds, down to `last_line`."""
-    extractors = extractors_for(path, data[:200].decode("latin-1"))
+    head = data[:200].decode("latin-1")
+    extractors = extractors_for(path, head)
     if not extractors:
         return FileReading(path)
     if data.startswith(LFS_POINTER):
         return FileReading(path, unreadable=(Unreadable(1, "a Git LFS pointer: the content is not in this checkout"),))
-    source = decode(data)
+    # PEP 263 is Python's own: elsewhere a comment about an encoding is only a comment.
+    source = decode(data) if is_python(path, head) else decode_any(data)
     if isinstance(source, Unreadable):
         return FileReading(path, unreadable=(source,))
     if _UNMARKED_UTF_16.search(source):

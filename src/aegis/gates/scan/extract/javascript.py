@@ -11,7 +11,7 @@ from aegis.gates.scan.extract._code import CodeText
 from aegis.gates.scan.extract._code_names import in_order, schemes, statement_of
 from aegis.gates.scan.extract.javascript_calls import argument
 from aegis.gates.scan.extract.javascript_commands import command_lines
-from aegis.gates.scan.extract.javascript_imports import Modules, loads_by_name
+from aegis.gates.scan.extract.javascript_imports import Modules
 from aegis.gates.scan.extract.javascript_lexer import READS_LIKE_IMPORT, ScriptText, mask
 from aegis.gates.scan.extract.javascript_specifier import package_path
 from aegis.gates.scan.model import Statement, Unreadable
@@ -36,13 +36,6 @@ def extract(source: str, wanted: re.Pattern[str], last_line: int | None = None) 
     found.extend(command_lines(code, wanted))
     found.extend(schemes(code, wanted))
     return sorted(found, key=in_order)
-
-
-def has_dynamic_import(source: str) -> bool:
-    """Whether a module is loaded by a name that only constant propagation can tell."""
-    if javascript_markup.is_markup(source):
-        source, _ = javascript_markup.split(source)
-    return loads_by_name(_with_plain_names(mask(source, re.compile(r"(?!)"))))
 
 
 def _loaded_by_markup(markup: str, wanted: re.Pattern[str]) -> Iterator[Statement | Unreadable]:

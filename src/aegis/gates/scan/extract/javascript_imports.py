@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from aegis.gates.scan.extract._code_names import statement_of
-from aegis.gates.scan.extract.javascript_calls import LITERAL, Argument, argument, end_of_call, literals
+from aegis.gates.scan.extract.javascript_calls import Argument, argument, end_of_call, literals
 from aegis.gates.scan.extract.javascript_lexer import ScriptText
 from aegis.gates.scan.extract.javascript_specifier import package_path
 from aegis.gates.scan.model import Form, Statement
@@ -185,13 +185,3 @@ def _all_types(names: str | None) -> bool:
 def _is_type(words: list[str]) -> bool:
     """Whether `type A`, `type A as B`; `type` and `type as A` import a value that is called type."""
     return len(words) > 1 and words[0] in {"type", "typeof"} and not (words[1] == "as" and len(words) == 3)
-
-
-def loads_by_name(code: ScriptText) -> bool:
-    """Whether a `require` or an `import()` has an argument that is no plain literal."""
-    for pattern in (_IMPORT_CALL, Modules(code, LITERAL)._require()):
-        for match in pattern.finditer(code.masked):
-            found = argument(code, match.end())
-            if (found is None and not code.masked.startswith(")", match.end())) or (found and not found.is_literal):
-                return True
-    return False

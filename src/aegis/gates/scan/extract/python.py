@@ -16,10 +16,6 @@ from aegis.gates.scan.extract.python_imports import Import, imports
 from aegis.gates.scan.extract.python_mask import Masked, mask
 from aegis.gates.scan.model import Statement, Unreadable
 
-_DYNAMIC_CALL = re.compile(
-    r"(?<!\w)(?:import_module|__import__|find_spec|find_loader|resolve_name|run_module|spec_from_file_location"
-    r"|exec_module|load_module|importorskip|import_string)(?!\w)"
-)
 _DOCSTRING_AFTER = re.compile(r"(?:\A|\n)[ \t]*+(?:async[ \t]+)?(?:def|class)[ \t][^\n]*:[ \t]*+\n\s*+\Z")
 """What stands before a docstring, if the definition has one line: a shortcut past most of a file's prose."""
 _LONG = 60
@@ -37,11 +33,6 @@ def extract(source: str, wanted: re.Pattern[str], last_line: int | None = None) 
 def extract_nested(code: str, wanted: re.Pattern[str], depth: int) -> list[Found]:
     """Do the same for code that stands inside `depth` strings."""
     return _extract(mask(code), wanted, depth)
-
-
-def has_dynamic_import(source: str) -> bool:
-    """Whether a file holds any call that loads a module by name, literal or not."""
-    return _DYNAMIC_CALL.search(source) is not None
 
 
 def _extract(masked: Masked, wanted: re.Pattern[str], depth: int) -> list[Found]:

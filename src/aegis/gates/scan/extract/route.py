@@ -63,7 +63,8 @@ _BY_SUFFIX: dict[str, str] = {
         (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", ".vue", ".svelte", ".astro"), "javascript"
     ),
     ".go": "go",
-    **dict.fromkeys((".java", ".kt", ".kts"), "jvm"),
+    ".java": "jvm:java",
+    **dict.fromkeys((".kt", ".kts"), "jvm:kotlin"),
     **dict.fromkeys((".sh", ".bash", ".zsh", ".ksh", ".bats", ".envrc"), "shell"),
     **dict.fromkeys((".dockerfile", ".containerfile"), "dockerfile"),
     **dict.fromkeys((".yml", ".yaml"), "kubernetes"),
@@ -159,6 +160,11 @@ def extractors_for(path: str, head: str) -> tuple[Extractor, ...]:
     `path` is relative to the repository, with forward slashes; of `head` only the first line matters.
     """
     return tuple(_load(target) for target in _targets(path, head))
+
+
+def is_python(path: str, head: str) -> bool:
+    """Whether Python itself would read the file, and so follow what it declares about its encoding."""
+    return "python" in _targets(path, head)
 
 
 def _targets(path: str, head: str) -> tuple[str, ...]:

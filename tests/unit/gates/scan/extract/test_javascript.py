@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegis.gates.scan.extract.javascript import extract, has_dynamic_import
+from aegis.gates.scan.extract.javascript import extract
 from aegis.gates.scan.extract.javascript_specifier import package_path
 from aegis.gates.scan.model import Statement, Unreadable
 
@@ -135,14 +135,6 @@ def test_package_path(specifier: str, name: str) -> None:
     assert package_path(specifier) == name
 
 
-@pytest.mark.parametrize(
-    ("source", "expected"),
-    [("require(x)", True), ("import(`a${x}`)", True), ('require("a")', False), ("// require(x)", False)],
-)
-def test_has_dynamic_import(source: str, expected: bool) -> None:
-    assert has_dynamic_import(source) is expected
-
-
 def test_last_line_lets_the_rest_go_but_not_a_statement_that_has_begun() -> None:
     source = 'import a from "aws-sdk";\nspawn("aws", [\n"s3"]);\n' + 'require("aws-sdk");\n' * 50
     assert named(source)[:2] == [(1, "import", "aws-sdk"), (2, "command", "aws s3")]
@@ -177,7 +169,6 @@ _PIECES = st.lists(st.sampled_from(_TOKENS), max_size=40).map("".join)
 @given(st.one_of(st.text(), _PIECES), st.one_of(st.none(), st.integers(1, 5)))
 def test_total(source: str, last_line: int | None) -> None:
     extract(source, ANY, last_line)
-    has_dynamic_import(source)
 
 
 @given(st.lists(st.sampled_from([" ", "\n", "/* it's */", "// `x\n", "\t"]), min_size=24, max_size=24))

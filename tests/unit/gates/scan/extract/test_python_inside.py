@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from aegis.gates.scan.extract.python import extract, has_dynamic_import
+from aegis.gates.scan.extract.python import extract
 from aegis.gates.scan.model import Statement, Unreadable
 
 SDK = re.compile(r"boto3|botocore|google|azure|oci|aws|gcloud|^s3$|^gs$|\baz\b")
@@ -280,18 +280,3 @@ def test_the_line_is_the_strings() -> None:
 )
 def test_schemes(source: str, expected: list[str]) -> None:
     assert [name for surface, form, name in found(source) if (surface, form) == ("scheme", "scheme")] == expected
-
-
-@pytest.mark.parametrize(
-    ("source", "expected"),
-    [
-        ("importlib.import_module(M)", True),
-        ("__import__(x)", True),
-        ("from importlib import import_module", True),
-        ("import importlib.metadata", False),
-        ("import boto3", False),
-        ("x__import__y", False),
-    ],
-)
-def test_has_dynamic_import(source: str, expected: bool) -> None:
-    assert has_dynamic_import(source) is expected
