@@ -41,6 +41,7 @@ def main(arguments: list[str]) -> int:
 def _dispatch(arguments: list[str]) -> int:
     cache = surroundings.cache_folder(os.environ)
     if arguments == ["venv"]:
+        tier0.check_python()
         print(developer_environment(ROOT, cache))
         return 0
     if len(arguments) == 2 and arguments[0] == "run" and arguments[1] in LOCK_OF:

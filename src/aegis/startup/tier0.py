@@ -45,7 +45,7 @@ class Facts:
 
 def check(gate: str, environ: Mapping[str, str]) -> Facts:
     """Everything that can be known without an install; raises `StartupProblem` on the first thing that is wrong."""
-    _check_python()
+    check_python()
     for name in INPUTS[gate]:
         _check_input(name, read_input(name, environ))
     facts = _facts(environ)
@@ -64,12 +64,13 @@ def read_input(name: str, environ: Mapping[str, str]) -> str:
     return environ.get(f"AEGIS_INPUT_{name.upper().replace('-', '_')}", "")
 
 
-def _check_python() -> None:
+def check_python() -> None:
+    """Raise `StartupProblem` if this interpreter is too old for what is installed."""
     if sys.version_info[:2] < MINIMUM_PYTHON:
         raise _wrong(
             f"`python3` is Python {sys.version_info[0]}.{sys.version_info[1]}.",
             expected="Python 3.11 or newer",
-            remedy="Put `actions/setup-python` with a newer version before this step.",
+            remedy="Put `actions/setup-python` before this step; on a laptop, `make PYTHON=python3.12 venv`.",
         )
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from aegis.startup import main as startup
+
 ROOT = Path(__file__).resolve().parents[3]
 STARTUP = ROOT / "src" / "aegis" / "startup"
 SOURCES = sorted(STARTUP.glob("*.py"))
@@ -108,3 +110,15 @@ def test_a_signal_while_the_environment_is_built_is_told(tmp_path: Path) -> None
         _, said = process.communicate(timeout=30)
     assert process.returncode == 3
     assert "[core.interrupted]" in said
+
+
+def test_the_developers_environment_needs_a_new_python_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 10, 12, "final", 0))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    monkeypatch.delenv("GITHUB_OUTPUT", raising=False)
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    assert startup.main(["venv"]) == 2
+    assert "Python 3.10" in capsys.readouterr().err
