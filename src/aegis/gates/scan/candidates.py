@@ -54,6 +54,7 @@ _IS_OPAQUE: Final = re.compile(
     + _OPAQUE[2].encode()
     + rb"|.*\b(?:import|from|require|import_module|__import__|forName)\b[^\"'`]*[\"'`][^\"'`]*\\\r?$"
 )
+_WORD_START: Final = r"(?<!(?<!\\)[A-Za-z0-9])"
 LFS_POINTER: Final = b"version https://git-lfs.github.com/spec/"
 
 
@@ -77,16 +78,19 @@ def prefilters(catalogue: Catalogue) -> tuple[str, str]:
 
 @functools.cache
 def _plain(catalogue: Catalogue) -> str:
-    """Roots, at the start of a word; commands, as a whole word. Case is for the catalogue to judge."""
+    """Roots, at the start of a word or behind an escape like that of a line feed; commands, as a whole word.
+
+    Case is for the catalogue to judge.
+    """
     commands = [root for root in catalogue.command_roots if not root.lower().startswith(catalogue.roots)]
     called = trie(commands, end=r"(?:\.(?:exe|cmd))?(?=[\s\"'\\,`)\]]|$)")
-    return rf"(?<![A-Za-z0-9])(?i:{trie(catalogue.roots)}|{called})"
+    return rf"{_WORD_START}(?i:{trie(catalogue.roots)}|{called})"
 
 
 def wanted_names(catalogue: Catalogue) -> re.Pattern[str]:
     """What an extractor looks for in a name. It may say yes too often: the catalogue has the last word."""
     tokens = trie(root.lower() for root in (*catalogue.roots, *catalogue.command_roots))
-    return re.compile(rf"(?<![A-Za-z0-9])(?:{tokens})|^(?:{_schemes(catalogue)})$", re.IGNORECASE)
+    return re.compile(rf"{_WORD_START}(?:{tokens})|^(?:{_schemes(catalogue)})$", re.IGNORECASE)
 
 
 def _schemes(catalogue: Catalogue) -> str:

@@ -25,7 +25,7 @@ def _harmless(catalogue: Catalogue) -> list[str]:
     schemes = trie({entry.literal for entry in catalogue.entries("scheme")}, end="://")
     started = rf"(?:{packages}|{commands}|{schemes})"
     # A string that begins like a name of the catalogue, or holds it as a word of a command or of code.
-    telling_string = rf"[\"'`](?:[\w.+-]*[/:])?{started}|[\s;|&(/=]{commands}\s"
+    telling_string = rf"[\"'`](?:[\w.+-]*[/:])?{started}|(?:[\s;|&(/=]|\\[nrt]){commands}\s"
     code_in_string = r"import|install|\bexec\b|\beval\b|[\"'`].*\\$|\\$"
     part_of_import = r"\s*[\w.]+(?:\s+as\s+\w+)?\s*[,;)]?\s*(?:#.*)?$"
     return [

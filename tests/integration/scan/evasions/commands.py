@@ -56,6 +56,20 @@ CASES = [
         line=3,
     ),
     Case(
+        id="subprocess-behind-an-escape",
+        files={"svc.py": 'import os\nos.system("true\\naws sts get-caller-identity")\n'},
+        path="svc.py",
+        rule="scan.cli",
+        line=2,
+    ),
+    Case(
+        id="exec-behind-an-escape",
+        files={"svc.js": 'const { execSync } = require("child_process");\nexecSync("true\\naws sts help");\n'},
+        path="svc.js",
+        rule="scan.cli",
+        line=2,
+    ),
+    Case(
         id="subprocess-inner-python",
         files={"svc.py": 'import subprocess\nsubprocess.run([x, "-c", "import boto3"])\n'},
         path="svc.py",

@@ -134,7 +134,8 @@ JAVASCRIPT = [
     Case(
         id="create-require",
         files={
-            "svc.mjs": 'import { createRequire as make } from "node:module";\nconst load = make(import.meta.url);\nload("aws-sdk");\n'
+            "svc.mjs": 'import { createRequire as make } from "module";\nconst load = make(import.meta.url);\n'
+            'load("aws-sdk");\n'
         },
         path="svc.mjs",
         line=3,

@@ -1,0 +1,74 @@
+"""Ways to hide a use that a static look at what git tracks can't see, each with the reason.
+
+They pass; `test_evasion.py` proves that too, so that a limit that is none any more leaves this list. What stands
+against them is review, `--second-opinion` where it helps, and an identity at run time that has no rights to spare.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.integration.scan.evasions.case import Files
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """A repository that passes although it uses an SDK."""
+
+    id: str
+    files: Files
+    reason: str
+
+
+LIMITS = [
+    Limit(
+        id="name-joined-at-run-time",
+        files={"svc.py": 'import importlib\nimportlib.import_module("".join(["bo", "to", "3"]))\n'},
+        reason="what a call returns is not known without running it, and no token of an SDK stands in the file",
+    ),
+    Limit(
+        id="name-joined-over-several-lines",
+        files={"svc.py": 'import importlib\nA = "bo"\nB = "to3"\nimportlib.import_module(A + B)\n'},
+        reason="the lines are searched one by one, and none of them holds a token or joins two strings",
+    ),
+    Limit(
+        id="name-from-base-64",
+        files={"svc.py": 'import base64\n__import__(base64.b64decode("Ym90bzM=").decode())\n'},
+        reason="decoding is computing; every encoding that somebody thinks of would need its own decoder",
+    ),
+    Limit(
+        id="name-from-surroundings",
+        files={"svc.py": 'import os\n__import__(os.environ["STORE"])\n'},
+        reason="the name is not in the repository",
+    ),
+    Limit(
+        id="code-from-elsewhere",
+        files={"svc.sh": "curl -s https://example.org/x | sh\n"},
+        reason="the code is not in the repository",
+    ),
+    Limit(
+        id="code-in-a-file-of-no-known-kind",
+        files={"data.txt": "import boto3\n", "svc.py": 'exec(open("data.txt").read())\n'},
+        reason="a text is code only for the program that reads it so; documentation is full of import statements",
+    ),
+    Limit(
+        id="script-with-an-odd-ending-that-is-not-executable",
+        files={"svc.cgi": "#!/usr/bin/python3\nimport boto3\n"},
+        reason="its first line is read only if it has no ending, a known one, or the permission to be run",
+    ),
+    Limit(
+        id="notebook-that-splits-a-name-over-items",
+        files={"svc.ipynb": '{"cells": [{"cell_type": "code", "source": ["import bo",\n"to3"]}], "nbformat": 4}'},
+        reason="Jupyter writes one line an item; the lines are searched one by one",
+    ),
+    Limit(
+        id="command-that-the-shell-puts-together",
+        files={"svc.sh": "A=a\n${A}ws sts get-caller-identity\n"},
+        reason="a shell has endless ways to build a word",
+    ),
+    Limit(
+        id="web-request-without-an-sdk",
+        files={"svc.py": 'import urllib.request as u\nu.urlopen("https://sts.example.org/")\n'},
+        reason="the gate is about SDKs; what a service may reach is for the network and its identity to decide",
+    ),
+]

@@ -1,0 +1,137 @@
+"""Whose policy judges a change, and what a change may do to it."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from aegis.cli.options import ScanOptions
+from aegis.cli.scan import answer
+from aegis.core.verdict import Verdict
+from tests.support.gitrepo import GitRepo
+from tests.support.scanning import scan
+
+USE = "import boto3\n"
+STRICT = "version: 1\nscan:\n  strict: true\n"
+ALLOW = STRICT + '  allow: [{path: "adapters/**", provider: aws, reason: "the object store"}]\n'
+Run = Callable[..., Verdict]
+SOON = (datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=60)).isoformat()
+
+
+def test_the_base_commits_policy_is_in_force(repo: GitRepo) -> None:
+    base = repo.commit({"aegis.yml": STRICT})
+    repo.commit({"aegis.yml": ALLOW, "adapters/s3.py": USE})
+    result = scan(repo.root, "--base", base)
+    assert result.code == 1
+    assert ("scan.runtime", "adapters/s3.py", 1) in result.findings
+    assert result.verdict["policy"]["origin"] == f"{base}:aegis.yml"
+    assert "allow" not in result.verdict["policy"]["effective"] or not result.verdict["policy"]["effective"]["allow"]
+
+
+def test_a_change_of_the_policy_alone_is_told_and_passes(repo: GitRepo) -> None:
+    base = repo.commit({"aegis.yml": STRICT, "svc.py": "x = 1\n"})
+    repo.commit({"aegis.yml": ALLOW})
+    result = scan(repo.root, "--base", base)
+    assert result.code == 0
+    assert any("loosens the policy and does nothing else" in notice for notice in result.notices)
+
+
+def test_a_loosening_beside_anything_else_fails(repo: GitRepo) -> None:
+    base = repo.commit({"aegis.yml": STRICT, "README.md": "x\n"})
+    repo.commit({"aegis.yml": ALLOW, "README.md": "y\n"})
+    result = scan(repo.root, "--base", base)
+    assert (result.code, result.findings) == (1, [("core.policy_loosened", "aegis.yml", 1)])
+    assert "adapters/**" in result.messages[0]
+
+
+def test_a_renamed_policy_is_no_change_of_the_policy_alone(repo: GitRepo) -> None:
+    base = repo.commit({"aegis.yml": STRICT})
+    repo.git("mv", "aegis.yml", "notes.yml")
+    repo.commit()
+    assert scan(repo.root, "--base", base).findings == [("core.policy_loosened", "aegis.yml", 1)]
+
+
+def test_a_tightening_passes(repo: GitRepo) -> None:
+    base = repo.commit({"aegis.yml": ALLOW, "svc.py": "x = 1\n"})
+    repo.commit({"aegis.yml": STRICT, "svc.py": "x = 2\n"})
+    assert scan(repo.root, "--base", base).code == 0
+
+
+def test_the_first_policy_is_the_heads_own_and_says_so(repo: GitRepo) -> None:
+    base = repo.commit({"adapters/s3.py": "x = 1\n"})
+    repo.commit({"aegis.yml": ALLOW, "adapters/s3.py": USE})
+    result = scan(repo.root, "--base", base)
+    assert (result.code, result.verdict["bootstrap"]) == (0, True)
+
+
+def test_the_first_baseline_can_go_green(repo: GitRepo) -> None:
+    base = repo.commit({"svc.py": USE})
+    repo.commit({"aegis.yml": STRICT + "  baseline: known.json\n", "known.json": '{"version": 1, "uses": {}}'})
+    assert scan(repo.root, "--base", base).code == 0
+
+
+def test_a_policy_that_the_change_breaks_is_an_error_now(repo: GitRepo) -> None:
+    base = repo.commit({"aegis.yml": STRICT})
+    repo.commit({"aegis.yml": "version: 1\nscan:\n  strikt: true\n"})
+    result = scan(repo.root, "--base", base)
+    assert (result.code, result.verdict["reason"]) == (2, "core.policy_invalid")
+
+
+def test_a_suppression_of_the_change_does_not_count(repo: GitRepo) -> None:
+    base = repo.commit({"aegis.yml": STRICT})
+    entry = f"{{rule: scan.runtime, path: svc.py, owner: me, reason: me, expires: {SOON}}}"
+    repo.commit({"aegis.yml": STRICT + f"  suppressions: [{entry}]\n", "svc.py": USE})
+    assert {rule for rule, _, _ in scan(repo.root, "--base", base).findings} == {"scan.runtime", "core.policy_loosened"}
+
+
+class TestExtends:
+    """`extends` takes the organisation's policy from its server, which is a folder here."""
+
+    @pytest.fixture
+    def organisation(self, tmp_path: Path) -> GitRepo:
+        return GitRepo.init(tmp_path / "server" / "org" / "policy")
+
+    @pytest.fixture
+    def run(self, repo: GitRepo, tmp_path: Path) -> Run:
+        def run(policy: str, **files: str) -> Verdict:
+            repo.commit({"aegis.yml": policy, **{name.replace("_", "/") + ".py": text for name, text in files.items()}})
+            environ = {"GITHUB_SERVER_URL": f"file://{tmp_path / 'server'}"}
+            return answer(ScanOptions(path=str(repo.root)), environ)[0]
+
+        return run
+
+    def extending(self, commit: str, rest: str = "") -> str:
+        return f"version: 1\nextends: {{repository: org/policy, commit: {commit}}}\n{rest}"
+
+    def test_its_rules_hold(self, organisation: GitRepo, run: Run) -> None:
+        commit = organisation.commit({"aegis.yml": ALLOW})
+        verdict = run(self.extending(commit), adapters_s3=USE, svc=USE)
+        assert [finding.path for finding in verdict.findings] == ["svc.py"]
+        assert f"org/policy@{commit}:aegis.yml" in verdict.policy.origin
+
+    def test_it_may_be_tightened(self, organisation: GitRepo, run: Run) -> None:
+        commit = organisation.commit({"aegis.yml": "version: 1\nscan:\n  strict: false\n"})
+        verdict = run(self.extending(commit, "scan:\n  strict: true\n"), tests_x=USE)
+        assert [finding.rule for finding in verdict.findings] == ["scan.test"]
+
+    def test_it_may_not_be_loosened(self, organisation: GitRepo, run: Run) -> None:
+        commit = organisation.commit({"aegis.yml": STRICT})
+        verdict = run(self.extending(commit, "scan:\n  strict: false\n"))
+        assert (verdict.decision, verdict.reason) == ("misconfigured", "core.policy_loosened")
+
+    def test_a_commit_that_is_not_there(self, organisation: GitRepo, run: Run) -> None:
+        organisation.commit({"aegis.yml": STRICT})
+        verdict = run(self.extending("f" * 40))
+        assert (verdict.decision, verdict.reason) == ("could-not-decide", "core.extends_unresolved")
+
+    def test_a_repository_that_is_not_there(self, run: Run) -> None:
+        verdict = run(self.extending("f" * 40))
+        assert (verdict.decision, verdict.reason) == ("could-not-decide", "core.extends_unresolved")
+
+    def test_a_chain_is_refused(self, organisation: GitRepo, run: Run) -> None:
+        commit = organisation.commit({"aegis.yml": self.extending("e" * 40)})
+        verdict = run(self.extending(commit))
+        assert (verdict.decision, verdict.reason) == ("misconfigured", "core.policy_invalid")
