@@ -7,11 +7,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
 from aegis.core import schemas  # noqa: E402 - the source tree must be found first
-from aegis.gates.scan.catalogue import compile as catalogue  # noqa: E402
+from aegis.gates.scan.catalogue import generate as catalogue  # noqa: E402
 from aegis.report import reasons  # noqa: E402
 from scripts import generate_action_docs, render_templates  # noqa: E402
 
@@ -21,11 +23,10 @@ def generated() -> Iterator[tuple[Path, str]]:
     for name in schemas.SCHEMAS:
         yield ROOT / "docs" / "schemas" / name, schemas.rendered(name)
     yield ROOT / "docs" / "reasons.md", reasons.render()
-    providers = catalogue.read_providers()
-    yield ROOT / "docs" / "schemas" / "catalogue.schema.json", catalogue.schema()
-    yield ROOT / "docs" / "catalogue.md", catalogue.document(providers)
-    yield catalogue.INDEX, catalogue.dump(catalogue.compile_index(providers))
-    yield from generate_action_docs.rendered()
+    yield from catalogue.generated(ROOT).items()
+    for readme, action in generate_action_docs.tables().items():
+        described = yaml.safe_load(action.read_text("utf-8"))
+        yield readme, generate_action_docs.with_tables(readme.read_text("utf-8"), described)
     yield from render_templates.rendered()
 
 

@@ -63,7 +63,16 @@ def policy_in_force(repository: Repository, base: str | None, fetch: FetchPolicy
 
 
 def _read_head(repository: Repository, path: str) -> bytes | None:
-    return repository.read(path) if repository.entries([path]) else None
+    if repository.entries([path]):
+        return repository.read(path)
+    if (repository.root / path).exists():
+        raise UsageError(
+            "core.policy_missing",
+            f"{path!r} is there, and git does not track it",
+            expected="a policy file that git tracks: what another step left behind is nobody's policy",
+            remedy=f"`git add {path}`, or delete it",
+        )
+    return None
 
 
 def _load(data: bytes, file: str, origin: str, fetch: FetchPolicy) -> InForce:

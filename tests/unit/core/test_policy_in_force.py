@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from aegis.core.errors import UsageError
@@ -101,3 +103,11 @@ def test_extends_does_not_chain() -> None:
 def test_a_wrong_organisation_policy_is_named() -> None:
     with pytest.raises(UsageError, match=f"org/policies@{COMMIT}:aegis.yml:1:10"):
         policy_in_force(MemoryRepository({"aegis.yml": EXTENDING}), None, lambda _: b"version: 9\n")
+
+
+def test_a_policy_that_git_does_not_track_is_none(tmp_path: Path) -> None:
+    repository = MemoryRepository({})
+    repository.root = tmp_path
+    (tmp_path / "aegis.yml").write_bytes(LOOSE)
+    with pytest.raises(UsageError, match="git does not track it"):
+        policy_in_force(repository, None, never)
