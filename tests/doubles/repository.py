@@ -20,7 +20,9 @@ class MemoryRepository:
     def head(self) -> str | None:
         return "f" * 40
 
-    def grep(self, pattern: str, paths: Sequence[str] | None = None) -> list[Line]:
+    def grep(
+        self, *patterns: str, paths: Sequence[str] | None = None, suffixes: Sequence[str] | None = None
+    ) -> list[Line]:
         raise AssertionError("nothing greps here")
 
     def entries(self, paths: Sequence[str] | None = None) -> list[Entry]:

@@ -43,7 +43,7 @@ def test_a_deleted_policy_stays_in_force_and_is_told() -> None:
 
 def test_an_invalid_head_is_an_error_before_it_is_merged() -> None:
     repository = MemoryRepository({"aegis.yml": b"version: 3\n"}, {"b": {"aegis.yml": STRICT}})
-    with pytest.raises(UsageError, match="aegis.yml:1:10"):
+    with pytest.raises(UsageError, match=r"aegis\.yml:1:10"):
         policy_in_force(repository, "b", never)
 
 

@@ -71,7 +71,7 @@ def test_observe_ends() -> None:
 
 
 @pytest.mark.parametrize(("error", "code"), [(UsageError, 2), (CouldNotDecide, 3)])
-def test_an_error_is_a_verdict(error: type[UsageError] | type[CouldNotDecide], code: int) -> None:
+def test_an_error_is_a_verdict(error: type[UsageError | CouldNotDecide], code: int) -> None:
     answer = refuse(RUN, error("core.crashed", "problem", expected="e", remedy="r"), NOW)
     assert (answer.result, exit_code(answer)) == ("error", code)
     assert "problem" in answer.findings[0].message
@@ -97,7 +97,7 @@ def test_several_gates_are_as_bad_as_the_worst() -> None:
 
 def test_a_crash_tells_its_place_and_not_its_text() -> None:
     try:
-        raise ValueError("secret")  # noqa: TRY301
+        raise ValueError("secret")
     except ValueError as error:
         told = crashed(error)
     assert "ValueError at test_verdict.py:" in told.problem
