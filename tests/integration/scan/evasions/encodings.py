@@ -134,7 +134,7 @@ CASES = [
         },
         path="svc.py",
         rule="scan.dynamic",
-        line=2,
+        line=3,
     ),
     Case(
         id="invisible-character",

@@ -20,6 +20,9 @@ _DOCSTRING_AFTER = re.compile(r"(?:\A|\n)[ \t]*+(?:async[ \t]+)?(?:def|class)[ \
 """What stands before a docstring, if the definition has one line: a shortcut past most of a file's prose."""
 _LONG = 60
 _NEAR = 200
+_JOINT = 4
+"""Characters between two strings that are one: what is further away is seldom a name in two parts."""
+_ESCAPE = re.compile(r"\\[xuUN0-7]")
 _SCHEME = re.compile(r"[\"']+([A-Za-z][A-Za-z0-9+.-]*)://")
 
 Found = Statement | Unreadable
@@ -57,6 +60,7 @@ def _strings_with(masked: Masked, wanted: re.Pattern[str]) -> list[int]:
     text, search = masked.text, wanted.search
     known: dict[str, bool] = {}
     hits = []
+    joined, before = "", -_JOINT
     for index, (start, quote, end) in enumerate(masked.strings):
         if end - quote > _LONG and _is_docstring(masked.code, start, end):
             continue
@@ -64,10 +68,21 @@ def _strings_with(masked: Masked, wanted: re.Pattern[str]) -> list[int]:
         hit = known.get(body)
         if hit is None:
             scheme = _SCHEME.match(body) if "://" in body else None
-            hit = known[body] = bool(search(body) or (scheme and search(scheme[1].lower())))
-        if hit:
+            hit = bool(search(body) or (scheme and search(scheme[1].lower())))
+            hit = known[body] = hit or bool(_ESCAPE.search(body) and search(_value(masked, index)))
+        # A name may be written as two strings: `"bo" "to3"`, `"bo" + "to3"`.
+        follows = start - before <= _JOINT and not masked.code[before:start].strip(" +")
+        joined = joined + body.strip("\"'") if follows else body.strip("\"'")
+        before = end
+        if hit or (follows and search(joined)):
             hits.append(index)
     return hits
+
+
+def _value(masked: Masked, index: int) -> str:
+    from aegis.gates.scan.extract.python_strings import token_value
+
+    return token_value(masked.text, masked.strings[index])
 
 
 def _is_docstring(code: str, start: int, end: int) -> bool:

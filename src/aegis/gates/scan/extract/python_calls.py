@@ -32,6 +32,9 @@ _MODULES_ARGUMENT = re.compile(r"^\s*(?:sys\s*\.\s*)?modules\s*,\s*$")
 _ASSIGNED_LOADER = re.compile(
     rf"(?<!{NAME_CHAR})(\w+)[ \t]*=[ \t]*(?:importlib[ \t]*\.[ \t]*)?(?:import_module|__import__)[ \t]*(?=[\n;,)]|\Z)"
 )
+_LOADER_BY_NAME = re.compile(r"[\"'](?:import_module|__import__)[\"']\s*[)\]]\s*\(\s*\Z")
+"""`getattr(importlib, "import_module")(`, `__builtins__["__import__"](`"""
+_REACH = 80
 _PACKAGE_ARGUMENT = re.compile(r'^\s*(?:name\s*=\s*)?"+\s*,\s*(?:package\s*=\s*)?$')
 
 
@@ -56,7 +59,10 @@ def module_names(context: Context, loaders: frozenset[str]) -> Iterator[tuple[Fo
     if context.opener != "(":
         return
     base, _, last = context.callee.rpartition(".")
-    if last in loaders or _LAZY.fullmatch(last) or context.callee in _LAZY_LOAD:
+    start = context.one.start
+    if context.is_first and _LOADER_BY_NAME.search(context.masked.text, max(0, start - _REACH), start):
+        yield from _dynamic(context.one.prefix)
+    elif last in loaders or _LAZY.fullmatch(last) or context.callee in _LAZY_LOAD:
         yield from _loaded(context)
     elif base in _MODULES and last in _MODULES_METHODS and context.is_first:
         yield from _dynamic(context.one.prefix)
