@@ -59,6 +59,9 @@ _WRAPPERS: dict[str, tuple[str, int]] = {
 }
 _WRAPPER_OPTIONS = {name: (frozenset(options.split()), own) for name, (options, own) in _WRAPPERS.items()}
 
+_LOOK_UP = r"(?:which|command[ \t]+-v|type[ \t]+-[pP])[ \t]+([\w.-]+)[ \t]*"
+_LOOKED_UP = re.compile(rf"(?m)(?<![^\s;&|({{])(?:\$\({_LOOK_UP}\)|`{_LOOK_UP}`)(?=[ \t]+[\w-])")
+"""`$(which aws) s3 ls`: a command that is found first and called at once."""
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(?:\[[^\]]*\])?\+?=")
 _KEYWORD_COMMANDS = frozenset(("for", "select", "case", "function", "[", "[[", "test", ":"))
 
@@ -89,6 +92,7 @@ def extract(source: str, wanted: re.Pattern[str], last_line: int | None = None) 
 
 def _read(source: str, wanted: re.Pattern[str], depth: int) -> list[Statement | Unreadable]:
     """The same without an order, `depth` texts deep."""
+    source = _LOOKED_UP.sub(_as_command, source)
     walk = _Walk(source, Places(source), wanted, depth)
     script = lexer.read(source)
     for command in script.commands:
@@ -97,6 +101,12 @@ def _read(source: str, wanted: re.Pattern[str], depth: int) -> list[Statement | 
         if wanted.search(source, offset):
             walk.found.append(Unreadable(walk.places.line(offset), why))
     return walk.found
+
+
+def _as_command(match: re.Match[str]) -> str:
+    """The command that is looked up, in the same number of characters."""
+    name = match[1] or match[2]
+    return name + " " * (len(match[0]) - len(name))
 
 
 def _sorted(found: list[Statement | Unreadable]) -> list[Statement | Unreadable]:
