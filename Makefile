@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python -I
 PYTEST := $(VENV)/bin/python -m pytest
 
-.PHONY: help venv demo test test-e2e lint format docs lock bench tools
+.PHONY: help venv demo test test-e2e lint format docs lock bench
 
 help: ## print the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -20,8 +20,8 @@ demo: venv ## run the example repository's workflow under act: one red run, one 
 test: lint ## lint, unit, property and integration tests: needs PyPI and npm only
 	$(PYTEST) -n 2 --dist loadgroup tests/unit tests/integration
 
-test-e2e: venv tools ## what needs Go, a JDK or a whole workflow: act scenarios and foreign parsers
-	$(PYTEST) -n 2 --dist loadgroup tests/e2e
+test-e2e: venv ## what needs Go, a JDK or a whole workflow: act scenarios and foreign parsers
+	go="$$($(RUN) scripts/e2e_tools.py)" && PATH="$$go:$$PATH" $(PYTEST) -n 2 --dist loadgroup tests/e2e
 
 lint: venv ## format, style, types, layers, workflows, generated files
 	$(VENV)/bin/ruff format --check .
@@ -47,6 +47,3 @@ lock: venv ## compile the locks anew from pyproject.toml
 bench: venv ## print ratios beside semgrep, ruff and pip, each on the same work in turn
 	$(RUN) benchmarks/startup.py
 	$(RUN) benchmarks/scan.py
-
-tools: ## what the e2e tests need beside PyPI: Go, and javac and Maven from Debian where they are missing
-	@$(PYTHON) -I scripts/e2e_tools.py

@@ -20,8 +20,8 @@ sys.path.append(str(ROOT / "src"))
 from aegis.startup import process, surroundings  # noqa: E402 - the checkout is not installed yet when this runs
 from aegis.startup.uv import find_uv, locked_version  # noqa: E402
 
-ALONE = ("semgrep", "uv")
-"""Locks of exactly one package: of semgrep only the binary in its wheel is run, and uv needs nothing."""
+ALONE = ("go", "semgrep", "uv")
+"""Locks of exactly one package: of semgrep only the binary in its wheel is run, and the others need nothing."""
 
 
 def requirements(project: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -30,6 +30,7 @@ def requirements(project: Mapping[str, Any]) -> dict[str, list[str]]:
     wanted = {name: base + extra for name, extra in project["project"]["optional-dependencies"].items()}
     wanted["semgrep"] = list(project["project"]["optional-dependencies"]["semgrep"])
     wanted["dev"] = base + list(project["dependency-groups"]["dev"])
+    wanted["go"] = list(project["dependency-groups"]["go"])
     return wanted
 
 

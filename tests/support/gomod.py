@@ -35,6 +35,18 @@ def tool(folder: Path) -> Path:
     return kept(f"go/{folder.name}-{version}-{stamp}", lambda scratch: _built(folder, scratch / "program"))
 
 
+def program(folder: Path, version: str) -> Path:
+    """The program of other people that a folder pins by go.mod and go.sum, built by the folder's own `build`."""
+
+    def built(scratch: Path) -> Path:
+        target = scratch / folder.name
+        environment = {**os.environ, "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"}
+        subprocess.run(["./build", str(target)], cwd=folder, env=environment, check=True, timeout=600)
+        return target
+
+    return kept(f"go/{folder.name}-{version}", built)
+
+
 def _built(folder: Path, program: Path) -> Path:
     environment = {**os.environ, "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local"}
     subprocess.run(["go", "build", "-o", str(program), "."], cwd=folder, env=environment, check=True, timeout=300)

