@@ -22,7 +22,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--policy", metavar="FILE", help="policy file in the repository (default: aegis.yml)")
     parser.add_argument("--output", metavar="DIR", type=Path, help="write the verdicts to DIR")
     parser.add_argument("--github", action="store_true", help="take inputs, event and reports as a GitHub action does")
-    parser.set_defaults(run=run, strict=False, second_opinion=False)
+    parser.set_defaults(run=run, strict=False, second_opinion=False, write_baseline=False)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from aegis.adapters import github_context
 from aegis.cli.options import ScanOptions
 from aegis.cli.surroundings import read_event, read_input
-from aegis.core.errors import AegisError
+from aegis.core.errors import AegisError, CouldNotDecide
 from aegis.core.ports.code_scanning import Analysis
 from aegis.core.verdict import Verdict, exit_code
 from aegis.report import annotations as workflow
@@ -26,14 +26,29 @@ def rendered(verdict: Verdict, form: str) -> bytes:
         case "markdown":
             return markdown.render(verdict).encode()
         case _:
-            return text.render(verdict).encode("utf-8", "replace")
+            return text.render(verdict).encode()
 
 
 def to_terminal(verdict: Verdict, form: str) -> None:
     """Print it."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(rendered(verdict, form))
-    sys.stdout.flush()
+    _print(rendered(verdict, form))
+
+
+def _print(content: bytes) -> None:
+    """Write to standard output in UTF-8, whatever the locale says. Raises BrokenPipeError where nobody reads."""
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise CouldNotDecide(
+            "core.output_unwritable",
+            f"cannot write to standard output: {error.strerror}",
+            expected="an output that takes the report",
+            remedy="make room for it, or use `--output DIR`",
+        ) from error
 
 
 def to_folder(verdict: Verdict, folder: Path, root: Path | None = None) -> Mapping[str, Path]:
@@ -50,8 +65,7 @@ def to_github(verdict: Verdict, options: ScanOptions, environ: Mapping[str, str]
     files: Mapping[str, Path] = {}
     if options.output is not None:
         files = to_folder(verdict, options.output, workspace)
-    sys.stdout.write("\n".join([text.render(verdict).rstrip(), *workflow.render(verdict), ""]))
-    sys.stdout.flush()
+    _print("\n".join([text.render(verdict).rstrip(), *workflow.render(verdict), ""]).encode())
     if file := environ.get("GITHUB_STEP_SUMMARY"):
         outputs.append(Path(file), markdown.render(verdict))
     if files and (file := environ.get("GITHUB_OUTPUT")):
@@ -68,7 +82,7 @@ def _upload(verdict: Verdict, environ: Mapping[str, str]) -> None:
     except AegisError as error:
         problem = f"{error.problem}; {error.remedy}"
     if problem:
-        sys.stdout.write(workflow.command("warning", f"Code scanning: {problem}", title="Aegis: upload") + "\n")
+        _print(workflow.command("warning", f"Code scanning: {problem}", title="Aegis: upload").encode() + b"\n")
 
 
 def _try_upload(verdict: Verdict, environ: Mapping[str, str]) -> str | None:

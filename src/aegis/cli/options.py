@@ -21,6 +21,7 @@ class ScanOptions:
     output: Path | None = None
     upload: bool = False
     second_opinion: bool = False
+    write_baseline: bool = False
     github: bool = False
     named_only: bool = False
     """Run only if the policy names the gate."""
@@ -36,6 +37,7 @@ class ScanOptions:
             policy=arguments.policy,
             output=arguments.output,
             second_opinion=arguments.second_opinion,
+            write_baseline=arguments.write_baseline,
         )
 
     @classmethod

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aegis.cli import deliver, explain
+from aegis.cli.interruption import Stopped
 from aegis.cli.options import ScanOptions
 from aegis.cli.progress import progress_bar
-from aegis.core.errors import AegisError, UsageError, crashed
+from aegis.core.errors import AegisError, crashed
 from aegis.core.verdict import Verdict, exit_code
 
 if TYPE_CHECKING:
@@ -38,11 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--base", metavar="REV", help="report only what is new since the merge base with REV")
     parser.add_argument("--policy", metavar="FILE", help="policy file in the repository (default: aegis.yml)")
     parser.add_argument("--output", metavar="DIR", type=Path, help="write the verdict in all its forms to DIR")
-    parser.add_argument("--format", choices=FORMATS, default="text", help="what to print (default: text)")
-    parser.add_argument("--migration", action="store_true", help="print uses by provider and service")
-    parser.add_argument("--write-baseline", action="store_true", help="write the file that scan.baseline names")
     parser.add_argument("--second-opinion", action="store_true", help="let a second engine read whole files too")
-    parser.add_argument("--explain", metavar="RULE", help="explain a reason code and exit")
+    printed = parser.add_mutually_exclusive_group()
+    printed.add_argument("--format", choices=FORMATS, default="text", help="what to print (default: text)")
+    printed.add_argument("--migration", action="store_true", help="print uses by provider and service")
+    printed.add_argument("--write-baseline", action="store_true", help="write the file that scan.baseline names")
+    printed.add_argument("--explain", metavar="RULE", help="explain a reason code and exit")
     parser.add_argument("--github", action="store_true", help="take inputs, event and reports as a GitHub action does")
 
 
@@ -57,10 +59,12 @@ def run(arguments: argparse.Namespace) -> int:
     options = ScanOptions.from_arguments(arguments)
     with progress_bar("scan") as progress:
         verdict, judged = answer(replace(options, progress=progress), {})
-    if judged is not None and arguments.write_baseline:
-        return _write_baseline(judged, verdict, options)
     if options.output is not None:
         deliver.to_folder(verdict, options.output)
+    if judged is not None and options.write_baseline:
+        from aegis.cli import baseline_file
+
+        return baseline_file.write(judged.not_allowed, verdict.policy.effective.get("baseline"), options)
     if judged is not None and arguments.migration:
         from aegis.gates.scan import migration
 
@@ -79,23 +83,7 @@ def answer(options: ScanOptions, environ: Mapping[str, str]) -> tuple[Verdict, J
         return scan.judge()
     except AegisError as error:
         return scan.refuse(error), None
-    except Exception as error:  # noqa: BLE001 - whatever it is, the answer is no, and it is given as a verdict
+    except Stopped as stopped:
+        return scan.refuse(stopped.reason), None
+    except Exception as error:  # whatever it is, the answer is no, and it is given as a verdict
         return scan.refuse(crashed(error)), None
-
-
-def _write_baseline(judged: Judged, verdict: Verdict, options: ScanOptions) -> int:
-    from aegis.gates.scan import baseline
-
-    name = verdict.policy.effective.get("baseline")
-    if not isinstance(name, str):
-        raise UsageError(
-            "scan.baseline_invalid",
-            "the policy names no baseline",
-            expected="`scan.baseline: PATH` in the policy file",
-            remedy="add the key, then run this again",
-        )
-    target = Path(options.path) / name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(baseline.render(judged.not_allowed))
-    sys.stdout.write(f"{target}: {len(judged.not_allowed)} uses\n")
-    return 0

@@ -58,7 +58,8 @@ class ScanRun:
         in_force = policy_in_force(repository, base.policy, fetch, self.options.policy)
         policy = self._applied(in_force)
         request = Request(
-            policy=policy,
+            # What a baseline has to hold does not depend on the one that is there, and the first one is not there yet.
+            policy=structs.replace(policy, baseline=None) if self.options.write_baseline else policy,
             in_force=in_force,
             policy_file=self.options.policy or DEFAULT_FILE,
             base=base,
