@@ -6,6 +6,7 @@ Simulated: see `SIMULATED`.
 
 from __future__ import annotations
 
+import html
 import shutil
 import sys
 import tempfile
@@ -61,7 +62,8 @@ def show(change: Change, run: Run, seconds: float) -> bool:
     print(f"\n=== {change.title}: {'green' if run.green else 'red'} after {seconds:.0f} s ===")
     for note in run.annotations:
         print(f"  {note.level} {note.file}{f':{note.line}' if note.line else ''} {note.message.splitlines()[0]}")
-    print(textwrap.indent(run.summary, "  | "))
+    # A summary is Markdown with every special character as an entity; people read it as GitHub shows it.
+    print(textwrap.indent(html.unescape(run.summary), "  | "))
     on_line = any(note.file == SERVICE for note in run.errors())
     return run.green is change.green and on_line is not change.green
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -60,9 +61,24 @@ def locate_semgrep() -> Path:
                 remedy="correct the variable, or unset it to have the pinned version installed",
             )
         return Path(found)
+    if not (ROOT / "locks" / "semgrep.txt").is_file():
+        return _installed_semgrep()
     try:
         return semgrep_core(ROOT, cache_folder(os.environ))
     except StartupProblem as problem:
         raise CouldNotDecide(
             "scan.engine_missing", problem.problem, expected=problem.expected, remedy=problem.remedy
         ) from problem
+
+
+def _installed_semgrep() -> Path:
+    """The binary of the semgrep that stands beside an installed Aegis, which has no locks to install one from."""
+    found = importlib.util.find_spec("semgrep")
+    if found is not None and found.origin is not None:
+        return Path(found.origin).parent / "bin" / "semgrep-core"
+    raise CouldNotDecide(
+        "scan.engine_missing",
+        "semgrep is not installed beside Aegis",
+        expected="the extra `semgrep`, or the path of a semgrep-core binary in AEGIS_SEMGREP_CORE",
+        remedy="pip install 'aegis-gates[semgrep]'",
+    )
