@@ -8,9 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Surface = Literal[
-    "python", "npm", "go", "java", "pypi", "maven", "command", "image", "action", "terraform", "scheme"
-]
+Surface = Literal["python", "npm", "go", "java", "pypi", "maven", "command", "image", "action", "terraform", "scheme"]
 """The namespace a name belongs to.
 
 python     a dotted module, `google.cloud.storage`
@@ -54,9 +52,7 @@ action     a workflow's `uses:`
 scheme     a URL literal; counts only beside a wrapper import in the same file
 """
 
-Class = Literal[
-    "runtime", "type-only", "test", "dynamic", "embedded", "cli", "manifest", "image", "ci", "wrapper"
-]
+Class = Literal["runtime", "type-only", "test", "dynamic", "embedded", "cli", "manifest", "image", "ci", "wrapper"]
 """What policy decides on."""
 
 CLASSES: tuple[Class, ...] = get_args(Class)
