@@ -19,13 +19,19 @@ class AegisError(Exception):
 
     exit_code: ClassVar[int] = 3
 
-    def __init__(self, code: str, problem: str, *, expected: str, remedy: str) -> None:
-        """Say what was wrong (with the value), what was expected, and what to do next."""
+    def __init__(
+        self, code: str, problem: str, *, expected: str, remedy: str, place: tuple[str, int, int] | None = None
+    ) -> None:
+        """Say what was wrong (with the value), what was expected, and what to do next.
+
+        `place`: path, line and column (from 1) of what was wrong in a file of the repository.
+        """
         super().__init__(problem)
         self.code = code
         self.problem = problem
         self.expected = expected
         self.remedy = remedy
+        self.place = place
 
     def __str__(self) -> str:
         """One paragraph for people."""

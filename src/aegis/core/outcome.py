@@ -70,6 +70,9 @@ def refuse(run: Run, error: AegisError, finished: datetime.datetime) -> Verdict:
         remedy=error.remedy,
         fingerprint=fingerprint_of(error.code, error.problem),
         cause="your-change" if misconfigured else "could-not-decide",
+        path=error.place[0] if error.place else None,
+        line=error.place[1] if error.place else None,
+        column=error.place[2] if error.place else None,
     )
     return _verdict(
         run,

@@ -16,11 +16,12 @@ MAX_EXCEPTION_DAYS = 180
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
 """A reason or a name that a person wrote."""
 Path = Annotated[str, Meta(min_length=1, max_length=4096)]
-Fingerprint = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-CommitSha = Annotated[str, Meta(pattern="^[0-9a-f]{40}([0-9a-f]{24})?$")]
+# `$` alone would let a line feed at the end through.
+Fingerprint = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+CommitSha = Annotated[str, Meta(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$(?!\n)")]
 ScanClass = Literal["runtime", "type-only", "test", "dynamic", "embedded", "cli", "manifest", "image", "ci", "wrapper"]
 GateName = Literal["scan"]
-Mode = Annotated[str, Meta(pattern="^(enforce|observe until [0-9]{4}-[0-9]{2}-[0-9]{2})$")]
+Mode = Annotated[str, Meta(pattern=r"^(enforce|observe until [0-9]{4}-[0-9]{2}-[0-9]{2})$(?!\n)")]
 
 
 class _Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -82,7 +83,7 @@ class ScanPolicy(_Section, frozen=True):
 class Extends(_Section, frozen=True):
     """An organisation's policy, which this file may only tighten."""
 
-    repository: Annotated[str, Meta(pattern="^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$")]
+    repository: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$(?!\n)")]
     commit: CommitSha
     path: Path = "aegis.yml"
 

@@ -76,7 +76,8 @@ def _convert(value: Any, file: str, document: _Document) -> Policy:
 
 def _invalid(file: str, mark: tuple[int, int] | None, problem: str, expected: str, remedy: str) -> UsageError:
     place = f"{file}:{mark[0]}:{mark[1]}" if mark else file
-    return UsageError("core.policy_invalid", f"{place}: {problem}", expected=expected, remedy=remedy)
+    at = (file, *mark) if mark else None
+    return UsageError("core.policy_invalid", f"{place}: {problem}", expected=expected, remedy=remedy, place=at)
 
 
 def _compose(data: bytes, file: str, document: _Document) -> Any:

@@ -10,6 +10,7 @@ from aegis.core.errors import CouldNotDecide, UsageError, crashed
 from aegis.core.merge import merged
 from aegis.core.outcome import Outcome, Run, conclude, fingerprint_of, refuse
 from aegis.core.policy import Policy, ScanPolicy
+from aegis.core.policy_file import parse_policy
 from aegis.core.policy_in_force import InForce
 from aegis.core.tool import running_tool
 from aegis.core.verdict import AppliedWaiver, Cause, Finding, Source, Verdict, exit_code, worst_exit
@@ -75,6 +76,13 @@ def test_an_error_is_a_verdict(error: type[UsageError | CouldNotDecide], code: i
     answer = refuse(RUN, error("core.crashed", "problem", expected="e", remedy="r"), NOW)
     assert (answer.result, exit_code(answer)) == ("error", code)
     assert "problem" in answer.findings[0].message
+
+
+def test_a_wrong_policy_is_annotated_in_its_place() -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_policy(b"version: 1\nscn: {}\n", file="aegis.yml")
+    (found,) = refuse(RUN, caught.value, NOW).findings
+    assert (found.path, found.line, found.column) == ("aegis.yml", 2, 1)
 
 
 def test_the_worst_exit_counts() -> None:
