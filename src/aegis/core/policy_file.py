@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import hashlib
 import re
@@ -69,9 +70,21 @@ def merged_policy(under: LoadedPolicy, over: LoadedPolicy, *, file: str) -> Poli
 
 def _convert(value: Any, file: str, document: _Document) -> Policy:
     try:
-        return msgspec.convert(value, Policy)
+        policy = msgspec.convert(value, Policy)
     except msgspec.ValidationError as error:
         raise _explain(str(error), file, document) from error
+    end = policy.mode.rpartition(" ")[2]
+    if policy.mode != "enforce" and not _is_day(end):
+        raise _invalid(file, document.marks.get(("mode",)), f"{end!r} is no day", "YYYY-MM-DD", "name the day it ends")
+    return policy
+
+
+def _is_day(text: str) -> bool:
+    try:
+        datetime.date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _invalid(file: str, mark: tuple[int, int] | None, problem: str, expected: str, remedy: str) -> UsageError:

@@ -63,6 +63,8 @@ scan:
         ("version: 2\n", "1:10", "Invalid enum value 2"),
         ("scan: {}\n", "1:1", "required field `version`"),
         ("version: 1\nmode: observe\n", "2:7", "name the day it ends"),
+        ("version: 1\nmode: |\n  enforce\n", "2:7", "name the day it ends"),
+        ("version: 1\nmode: observe until 2027-02-30\n", "2:7", "'2027-02-30' is no day"),
         ("version: 1\nscan:\n  strict: 'yes'\n", "3:11", "Expected `bool`"),
         ("version: 1\nscan:\n  allowed-classes: [tests]\n", "3:21", "Invalid enum value 'tests'"),
         ("version: 1\nscan:\n  allow: [{path: '', provider: aws, reason: r}]\n", "3:18", "length >= 1"),
