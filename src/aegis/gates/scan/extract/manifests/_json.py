@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from aegis.gates.scan.extract.manifests._entry import Entries
+
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 
 
@@ -59,3 +61,14 @@ def _text(raw: str) -> str:
         return str(json.loads(raw, strict=False))
     except ValueError:
         return raw[1:-1]
+
+
+def valid_json(entries: Entries) -> bool:
+    """Whether the text is JSON; says so if it is not and could hide something."""
+    try:
+        json.loads(entries.source.lstrip("\ufeff"), strict=False)
+    except (ValueError, RecursionError) as error:
+        if entries.wanted.search(entries.source):
+            entries.unreadable(0, f"not valid JSON: {error}")
+        return False
+    return True

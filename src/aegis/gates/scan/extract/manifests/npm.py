@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 
 from aegis.gates.scan.extract.manifests import _json
@@ -21,7 +20,7 @@ _SELECTOR = re.compile(r"(?:@[^/@\s]+/)?[^/@\s*>]+")
 def package_json(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
     """package.json: every dependency section, overrides and resolutions, and `npm:` aliases."""
     entries = Entries(source, wanted, "npm")
-    if not _valid_json(entries):
+    if not _json.valid_json(entries):
         return entries.result()
     for item in _json.items(source):
         section = _section(item.path)
@@ -69,7 +68,7 @@ def package_lock(source: str, wanted: re.Pattern[str], last_line: int | None = N
     entries = Entries(source, wanted, "npm")
     if not wanted.search(source):
         return []
-    if not _valid_json(entries):
+    if not _json.valid_json(entries):
         return entries.result()
     for item in _json.items(source):
         path = item.path
@@ -144,14 +143,3 @@ def pnpm_workspace(source: str, wanted: re.Pattern[str], last_line: int | None =
             entries.add(offset + key.start(1), alias[1] if alias else key[1], line)
         offset += len(line)
     return entries.result()
-
-
-def _valid_json(entries: Entries) -> bool:
-    """Whether the text is JSON as npm reads it; says so if it is not and could hide something."""
-    try:
-        json.loads(entries.source.lstrip("\ufeff"), strict=False)
-    except (ValueError, RecursionError) as error:
-        if entries.wanted.search(entries.source):
-            entries.unreadable(0, f"not valid JSON: {error}")
-        return False
-    return True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import configparser
-import json
 import re
 import tomllib
 
@@ -157,7 +156,7 @@ def toml_lock(source: str, wanted: re.Pattern[str], last_line: int | None = None
 def pipfile_lock(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
     """Pipfile.lock; what the project asked for itself has `index` or `markers` no more than others do: all indirect."""
     entries = Entries(source, wanted, "pypi")
-    if _valid_json(entries):
+    if _json.valid_json(entries):
         for item in _json.items(source):
             if item.value is None and len(item.path) == 2 and item.path[0] != "_meta":
                 entries.add(item.offset, item.path[1], item.path[1], direct=False)
@@ -167,7 +166,7 @@ def pipfile_lock(source: str, wanted: re.Pattern[str], last_line: int | None = N
 def home_assistant(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
     """`requirements` of an integration's manifest.json. Other manifests of that name have no such list."""
     entries = Entries(source, wanted, "pypi")
-    if _valid_json(entries):
+    if _json.valid_json(entries):
         for item in _json.items(source):
             if item.value is not None and item.path == ("requirements",):
                 name = requirement_name(item.value)
@@ -291,16 +290,5 @@ def _valid_toml(entries: Entries) -> bool:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         if entries.wanted.search(entries.source):
             entries.unreadable(0, f"not valid TOML: {error}")
-        return False
-    return True
-
-
-def _valid_json(entries: Entries) -> bool:
-    """Whether the text is JSON; says so if it is not and could hide something."""
-    try:
-        json.loads(entries.source.lstrip("\ufeff"), strict=False)
-    except (ValueError, RecursionError) as error:
-        if entries.wanted.search(entries.source):
-            entries.unreadable(0, f"not valid JSON: {error}")
         return False
     return True
