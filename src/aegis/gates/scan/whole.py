@@ -29,8 +29,13 @@ _BY_NAME: Final[Mapping[Surface, Sequence[re.Pattern[str]]]] = {
     # A call whose first argument does not begin with a plain string: what the extractors leave to the engine. Each
     # pattern begins with a word, so that `re` finds the next candidate quickly.
     "python": (
-        re.compile(r"import_module\s*+(?:\(\s*+(?![\"'\s)]|[rRuU]?[\"'])|\([^()]*[\"']\s*+[+%]|as\b|$)", re.MULTILINE),
-        re.compile(r"__import__\s*+(?:\(\s*+(?![\"'\s)]|[rRuU]?[\"'])|\([^()]*[\"']\s*+[+%]|$)", re.MULTILINE),
+        re.compile(
+            r"import_module(?:\s*+(?:\(\s*+(?![\"'\s)]|[rRuU]?[\"'])|\([^()]*[\"']\s*+[+%]|as\b)|[ \t]*+$)",
+            re.MULTILINE,
+        ),
+        re.compile(
+            r"__import__(?:\s*+(?:\(\s*+(?![\"'\s)]|[rRuU]?[\"'])|\([^()]*[\"']\s*+[+%])|[ \t]*+$)", re.MULTILINE
+        ),
         re.compile(r"(?:find_spec|resolve_name|run_module)\s*+\(\s*+(?![\"'\s)]|[rRuU]?[\"'])"),
     ),
     "npm": (
