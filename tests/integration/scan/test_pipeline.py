@@ -317,3 +317,12 @@ def test_as_a_process(repo: GitRepo, tmp_path: Path) -> None:
     assert "svc.py:1:1: scan.runtime" in done.stdout
     assert "Traceback" not in done.stderr
     assert json.loads((tmp_path / "out" / "verdict.json").read_bytes())["result"] == "fail"
+
+
+def test_the_second_opinion_reads_what_the_triage_passed_over(repo: GitRepo, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo.commit({"a.py": "import os\nimport boto3\n"})
+    monkeypatch.setattr("aegis.gates.scan.candidates.python_triage", lambda catalogue: lambda text: True)
+    assert scan(repo.root, "--strict").code == 0
+    result = scan(repo.root, "--strict", "--second-opinion")
+    assert result.code == 1
+    assert [place for _, *place in result.findings] == [["a.py", 2]]

@@ -93,7 +93,12 @@ class Surveyor:
         wanted = wanted_names(self.catalogue)
         readings: list[FileReading] = []
         readable = {e.path for e in entries if e.path in regular and self._may_be_read(e)} | links.keys()
-        found = candidates(self._grep(readable, paths, links.keys()), self.catalogue)
+        lines = self._grep(readable, paths, links.keys())
+        found = candidates(lines, self.catalogue)
+        if self.second_opinion:
+            # Also what the look at single lines passed over.
+            known = {candidate.path for candidate in found}
+            found += [Candidate(path, None) for path in sorted({line.path for line in lines} - known)]
         # git searches its index, and not the work tree, for a file that it was told to assume unchanged.
         found += [Candidate(e.path, None) for e in entries if e.assumed and e.path in readable]
         for number, candidate in enumerate(found):
