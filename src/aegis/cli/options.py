@@ -16,6 +16,8 @@ class ScanOptions:
 
     path: str = "."
     strict: bool = False
+    lenient: bool = False
+    """Not strict was asked for by name, which is more than strictness not being asked for."""
     base: str | None = None
     policy: str | None = None
     output: Path | None = None
@@ -48,6 +50,7 @@ class ScanOptions:
         return cls(
             path=str(Path(workspace) / (read_input("path", environ) or ".")),
             strict=read_input("strict", environ) != "false",
+            lenient=read_input("strict", environ) == "false",
             base=read_input("base", environ) or None,
             policy=read_input("policy", environ) or None,
             output=Path(workspace) / output if output else None,

@@ -93,6 +93,13 @@ class ScanRun:
             )
         if written is None:
             return ScanPolicy(strict=self.options.strict)
+        if written.strict and self.options.lenient:
+            raise UsageError(
+                "core.policy_loosened",
+                f"the input `strict` is false, and the policy ({in_force.origin}) is strict",
+                expected="an input that only tightens the policy",
+                remedy="leave the input out, or set `scan.strict: false` in the policy in a reviewed change",
+            )
         return written if written.strict or not self.options.strict else structs.replace(written, strict=True)
 
     def _run(self) -> outcome.Run:

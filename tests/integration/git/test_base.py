@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from aegis.adapters.git import open_repository
-from aegis.core.errors import CouldNotDecide
+from aegis.core.errors import CouldNotDecide, UsageError
 from aegis.gates.scan.base import Base, request, resolve_base
 from tests.support.gitrepo import GitRepo
 
@@ -326,6 +326,14 @@ def test_a_named_base_does_not_choose_the_policy_of_a_pull_request(pull: PullReq
 def test_a_named_commit_is_fetched_into_a_shallow_clone(pull: PullRequest, tmp_path: Path) -> None:
     clone = checkout(pull.origin, tmp_path / "clone", "refs/pull/1/head")
     assert resolve(clone, explicit=pull.tip).commit == pull.fork_point
+
+
+@pytest.mark.parametrize("newer", ["merge", "head"])
+def test_a_named_base_cannot_leave_a_part_of_the_change_out(pull: PullRequest, tmp_path: Path, newer: str) -> None:
+    clone = checkout(pull.origin, tmp_path / "clone", "refs/pull/1/merge", None)
+    with pytest.raises(UsageError, match="newer than the event's own base") as caught:
+        resolve(clone, "pull_request", pull.payload, pull.merge, explicit=getattr(pull, newer))
+    assert caught.value.code == "core.policy_loosened"
 
 
 @pytest.mark.parametrize("explicit", ["nowhere", "", "--all", "f" * 40])

@@ -28,7 +28,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from aegis.core.errors import CouldNotDecide
+from aegis.core.errors import CouldNotDecide, UsageError
 from aegis.core.ports.repository import Repository
 
 PULL_REQUEST_EVENTS = frozenset(
@@ -97,7 +97,8 @@ def request(event: str | None, payload: object, environment: Mapping[str, str]) 
 def resolve_base(repository: Repository, asked: Request, explicit: str | None = None) -> Base:
     """Find the base in the clone; fetch what a shallow one lacks.
 
-    `explicit` is the user's `--base`. On a pull request it moves only the comparison: the policy stays the target's.
+    `explicit` is the user's `--base`. Where the event has a base of its own it may only move the comparison back, and
+    the policy stays the target's.
     """
     if explicit is not None:
         return _explicit(repository, asked, explicit)
@@ -147,7 +148,15 @@ def _explicit(repository: Repository, asked: Request, explicit: str) -> Base:
     commit = _common(repository, target)
     policy: str | None = target
     if asked.kind in ("pull-request", "merge-group", "push"):
-        policy = resolve_base(repository, asked).policy
+        own = resolve_base(repository, asked)
+        policy = own.policy
+        if own.commit is not None and not repository.is_ancestor(commit, own.commit):
+            raise UsageError(
+                "core.policy_loosened",
+                f"--base {explicit} leads to {commit}, which is newer than the event's own base {own.commit}",
+                expected="a base at or before the event's own, so that nothing of the change is left out",
+                remedy="leave `base` out: the event tells it",
+            )
     return Base("change", commit, policy, f"--base {explicit}: compared with the merge base {commit} of HEAD and it")
 
 
