@@ -10,7 +10,7 @@ import pytest
 
 from aegis.cli.options import ScanOptions
 from aegis.cli.scan import answer
-from aegis.core.verdict import Verdict
+from aegis.core.verdict import Verdict, exit_code
 from tests.support.gitrepo import GitRepo
 from tests.support.scanning import scan
 
@@ -135,3 +135,11 @@ class TestExtends:
         commit = organisation.commit({"aegis.yml": self.extending("e" * 40)})
         verdict = run(self.extending(commit))
         assert (verdict.decision, verdict.reason) == ("misconfigured", "core.policy_invalid")
+
+
+@pytest.mark.parametrize(("policy", "code"), [("scan: {}", 2), ("scan: {strict: false}", 0), (None, 0)])
+def test_an_input_cannot_be_more_lenient_than_the_policy(repo: GitRepo, policy: str | None, code: int) -> None:
+    repo.commit({"a.py": "x = 1\n", "aegis.yml": f"version: 1\n{policy}\n" if policy else None})
+    verdict, _ = answer(ScanOptions(path=str(repo.root), lenient=True), {})
+    assert exit_code(verdict) == code
+    assert (verdict.reason == "core.policy_loosened") is (code == 2)
