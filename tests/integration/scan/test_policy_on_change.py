@@ -139,7 +139,7 @@ class TestExtends:
 
 @pytest.mark.parametrize(("policy", "code"), [("scan: {}", 2), ("scan: {strict: false}", 0), (None, 0)])
 def test_an_input_cannot_be_more_lenient_than_the_policy(repo: GitRepo, policy: str | None, code: int) -> None:
-    repo.commit({"a.py": "x = 1\n", "aegis.yml": f"version: 1\n{policy}\n" if policy else None})
+    repo.commit({"a.py": "x = 1\n", **({"aegis.yml": f"version: 1\n{policy}\n"} if policy else {})})
     verdict, _ = answer(ScanOptions(path=str(repo.root), lenient=True), {})
     assert exit_code(verdict) == code
     assert (verdict.reason == "core.policy_loosened") is (code == 2)
