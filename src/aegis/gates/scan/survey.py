@@ -11,6 +11,7 @@ import stat
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from aegis.core.errors import CouldNotDecide
 from aegis.core.ports.engine import Engine
@@ -19,17 +20,14 @@ from aegis.gates.scan.candidates import Candidate, candidates, prefilters, wante
 from aegis.gates.scan.catalogue import Catalogue
 from aegis.gates.scan.classify import class_of
 from aegis.gates.scan.extract.route import SUFFIXES, extractors_for, is_read
-from aegis.gates.scan.match import Answer, Matched, match
 from aegis.gates.scan.model import Entry as CatalogueEntry
 from aegis.gates.scan.model import Statement, Use
-from aegis.gates.scan.read import FileReading, read_file
-from aegis.gates.scan.whole import (
-    MAX_WHOLE,
-    Disagreement,
-    WholeReader,
-    dynamic_statements,
-    second_opinions,
-)
+
+if TYPE_CHECKING:
+    # Most changes have no candidate: they do not pay for what reads files and asks the engine.
+    from aegis.gates.scan.match import Answer, Matched
+    from aegis.gates.scan.read import FileReading
+    from aegis.gates.scan.whole import Disagreement
 
 MANY_PATHSPECS = 200
 """How many git compares with every path before that takes longer than to read everything."""
@@ -72,12 +70,16 @@ class Surveyor:
     def tree(self, paths: Sequence[str] | None = None) -> Survey:
         """Survey what git tracks in the work tree, or what of it lies under `paths`."""
         now, missing, coverage = self._read_tree(paths)
+        if not now:
+            return Survey(not_analysed=tuple(missing), coverage=coverage)
         answer = self._ask(now, [])
         return self._survey("now", now, answer, missing, coverage)
 
     def change(self, base: str, changes: Sequence[Change]) -> tuple[Survey, Survey]:
         """Survey the changed files as they were at `base`, and as they are now."""
         now, missing, coverage = self._read_tree([c.path for c in changes if not c.deleted])
+        if not now:
+            return Survey(), Survey(not_analysed=tuple(missing), coverage=coverage)
         # Where nothing is used now, the old side has nothing to explain.
         old = self._read_base(base, [c.old_path for c in changes if c.old_path]) if any(_names(now)) else []
         answer = self._ask(now, old)
@@ -85,22 +87,37 @@ class Surveyor:
 
     def _read_tree(self, paths: Sequence[str] | None) -> tuple[list[FileReading], list[NotAnalysed], dict[str, int]]:
         entries = self.repository.entries(paths)
-        regular = {e.path for e in entries if not (e.symlink or e.submodule or e.absent)}
-        targets = {e.path: target for e in entries if e.symlink and (target := self._target(e.path))}
+        odd = [e for e in entries if e.absent or e.symlink or e.submodule]
+        regular = {e.path for e in entries}.difference(e.path for e in odd)
+        targets = {e.path: target for e in odd if e.symlink and (target := self._target(e.path))}
         tracked = regular | self._tracked(set(targets.values()) - regular)
-        missing = list(self._unreachable(entries, regular, targets, tracked))
+        readable = {e.path for e in entries if self._may_be_read(e)} & regular
+        missing = list(self._unreachable(odd, readable, targets, tracked))
         links = _of_another_kind(targets, tracked)
-        wanted = wanted_names(self.catalogue)
-        readings: list[FileReading] = []
-        readable = {e.path for e in entries if e.path in regular and self._may_be_read(e)} | links.keys()
+        readable |= links.keys()
         lines = self._grep(readable, paths, links.keys())
-        found = candidates(lines, self.catalogue)
+        found = candidates(lines, self.catalogue) if lines else []
         if self.second_opinion:
             # Also what the look at single lines passed over.
             known = {candidate.path for candidate in found}
             found += [Candidate(path, None) for path in sorted({line.path for line in lines} - known)]
         # git searches its index, and not the work tree, for a file that it was told to assume unchanged.
         found += [Candidate(e.path, None) for e in entries if e.assumed and e.path in readable]
+        names = {one.path: (*[one.path][: one.path in regular], *links.get(one.path, ())) for one in found}
+        readings = list(self._readings(found, names, missing)) if found else []
+        read = sum(1 for reading in readings if reading.source is not None)
+        coverage = {"tracked": len(entries), "candidates": len(found), "read": read}
+        coverage["links"] = sum(1 for e in odd if e.symlink)
+        coverage["submodules"] = sum(1 for e in odd if e.submodule)
+        return readings, missing, coverage
+
+    def _readings(
+        self, found: Sequence[Candidate], names: Mapping[str, Iterable[str]], missing: list[NotAnalysed]
+    ) -> Iterable[FileReading]:
+        """What the candidates say under each of their names; those that cannot be read go to `missing`."""
+        from aegis.gates.scan.read import read_file
+
+        wanted = wanted_names(self.catalogue)
         for number, candidate in enumerate(found):
             if self.progress:
                 self.progress(number, len(found))
@@ -109,14 +126,8 @@ class Surveyor:
             except CouldNotDecide as error:
                 missing.append(NotAnalysed(candidate.path, None, error.problem))
                 continue
-            own_name = (candidate.path,) if candidate.path in regular else ()
-            for name in (*own_name, *links.get(candidate.path, ())):
-                readings.append(read_file(name, data, wanted, candidate.last_line))
-        read = sum(1 for reading in readings if reading.source is not None)
-        coverage = {"tracked": len(entries), "candidates": len(found), "read": read}
-        coverage["links"] = sum(1 for e in entries if e.symlink)
-        coverage["submodules"] = sum(1 for e in entries if e.submodule)
-        return readings, missing, coverage
+            for name in names[candidate.path]:
+                yield read_file(name, data, wanted, candidate.last_line)
 
     @staticmethod
     def _may_be_read(entry: Entry) -> bool:
@@ -136,17 +147,18 @@ class Surveyor:
         return [line for line in lines if line.path in readable]
 
     def _unreachable(
-        self, entries: Iterable[Entry], regular: AbstractSet[str], targets: Mapping[str, str], tracked: AbstractSet[str]
+        self, odd: Iterable[Entry], readable: Iterable[str], targets: Mapping[str, str], tracked: AbstractSet[str]
     ) -> Iterable[NotAnalysed]:
-        for entry in entries:
+        for entry in odd:
             if entry.submodule:
                 yield NotAnalysed(entry.path, None, "a submodule: another repository's files, which need a scan there")
             elif entry.absent and is_read(entry.path):
                 yield NotAnalysed(entry.path, None, "left out of this checkout (sparse checkout or skip-worktree)")
             elif entry.symlink and (why := self._link_problem(entry.path, targets.get(entry.path), tracked)):
                 yield NotAnalysed(entry.path, None, why)
-            elif entry.path in regular and self._may_be_read(entry) and self._is_something_else(entry.path):
-                yield NotAnalysed(entry.path, None, "git tracks a file, but what stands there is none")
+        for path in readable:
+            if self._is_something_else(path):
+                yield NotAnalysed(path, None, "git tracks a file, but what stands there is none")
 
     def _is_something_else(self, path: str) -> bool:
         """Whether a pipe, a folder or the like stands where git tracks a file: git passes over it in silence."""
@@ -178,6 +190,8 @@ class Surveyor:
         return f"a symbolic link to {target}, which git does not track" if is_read(path) else None
 
     def _read_base(self, base: str, paths: Sequence[str]) -> list[FileReading]:
+        from aegis.gates.scan.read import read_file
+
         wanted = wanted_names(self.catalogue)
         likely = re.compile("|".join(prefilters(self.catalogue)).encode("latin-1"), re.MULTILINE)
         blobs = self.repository.show_many(base, paths)
@@ -185,6 +199,9 @@ class Surveyor:
 
     def _ask(self, now: Sequence[FileReading], old: Sequence[FileReading]) -> Answer:
         statements = (s for reading in (*now, *old) for s in reading.statements)
+        from aegis.gates.scan.match import match
+        from aegis.gates.scan.whole import WholeReader
+
         reader = WholeReader(self.catalogue)
         files = reader.choose(now, side="now", every=self.second_opinion) + reader.choose(old, side="old", every=False)
         return match(statements, self.catalogue, self.engine, files)
@@ -197,6 +214,8 @@ class Surveyor:
         missing: Sequence[NotAnalysed],
         coverage: Mapping[str, int],
     ) -> Survey:
+        from aegis.gates.scan.whole import Disagreement, dynamic_statements, second_opinions
+
         uses: list[Use] = []
         disagreements: list[Disagreement] = []
         not_analysed = list(missing)
@@ -213,16 +232,35 @@ class Surveyor:
                 not_analysed.append(NotAnalysed(reading.path, None, f"it imports by name, and {why}"))
         for path, statement, entry in dynamic_statements(answer, readings, side=side, catalogue=self.catalogue):
             uses.append(self._use(path, statement, entry))
+        not_analysed += self._unexplained(readings, uses)
         if self.second_opinion:
             disagreements += second_opinions(answer, readings, side=side, catalogue=self.catalogue)
         return Survey(tuple(uses), tuple(disagreements), tuple(not_analysed), coverage)
 
     def _unread_as_a_whole(self, reading: FileReading, problem: str | None) -> str | None:
         """Why nobody knows what a file imports by name; None where it does not, or was read for it."""
+        from aegis.gates.scan.whole import MAX_WHOLE, WholeReader
+
         reader = WholeReader(self.catalogue)
         if problem is not None:
             return f"semgrep could not read it: {problem}" if reader.imports_by_name(reading) else None
         return f"it has more than {MAX_WHOLE} characters" if reader.too_large(reading) else None
+
+    def _unexplained(self, readings: Iterable[FileReading], uses: Iterable[Use]) -> Iterable[NotAnalysed]:
+        from aegis.gates.scan.whole import WholeReader
+
+        from aegis.gates.scan.whole import WholeReader
+
+        known: dict[str, set[str]] = {}
+        for use in uses:
+            known.setdefault(use.path, set()).add(use.entry.provider)
+        reader = WholeReader(self.catalogue)
+        for reading in readings:
+            if place := reader.unexplained(reading, known.get(reading.path, ())):
+                line, name = place
+                yield NotAnalysed(
+                    reading.path, line, f"it imports by a name known at run time only, and holds {name!r}"
+                )
 
     def _use(self, path: str, statement: Statement, entry: CatalogueEntry) -> Use:
         return Use(path, statement, entry, class_of(statement, entry, in_test=self.is_test(path)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
@@ -34,7 +34,8 @@ _BY_NAME: Final[Mapping[Surface, Sequence[re.Pattern[str]]]] = {
             re.MULTILINE,
         ),
         re.compile(
-            r"__import__(?:\s*+(?:\(\s*+(?![\"'\s)]|[rRuU]?[\"'])|\([^()]*[\"']\s*+[+%])|[ \t]*+$)", re.MULTILINE
+            r"__import__(?:\s*+(?:\(\s*+(?![\"'\s)]|[rRuU]?[\"'])|\([^()]*[\"']\s*+[+%])|[ \t]*+(?:$|[,)\]]))",
+            re.MULTILINE,
         ),
         re.compile(r"(?:find_spec|resolve_name|run_module)\s*+\(\s*+(?![\"'\s)]|[rRuU]?[\"'])"),
     ),
@@ -89,6 +90,24 @@ class WholeReader:
             return False
         calls = any(pattern.search(source) for pattern in _BY_NAME.get(surface, ()))
         return calls and _beginnings(self.catalogue, surface).search(source) is not None
+
+    def unexplained(self, reading: FileReading, providers: Collection[str]) -> tuple[int, str] | None:
+        """Line and value of a string that is an SDK's name, in a file that imports by a name that nobody worked out.
+
+        Such as `import_module(PLACES[kind])`. `providers`: those that the file is known to use.
+        """
+        surface, source = surface_of(reading.path), reading.source
+        if surface is None or source is None or not self.imports_by_name(reading):
+            return None
+        for match in _beginnings(self.catalogue, surface).finditer(source):
+            name = _REST.match(source, match.start() + 1)
+            entry = self.catalogue.match(surface, name[1]) if name and name[2] == source[match.start()] else None
+            if name and entry and entry.kind == "sdk" and entry.provider not in providers:
+                return source.count("\n", 0, match.start()) + 1, name[1]
+        return None
+
+
+_REST: Final = re.compile(r"([\w.@/-]+)(.)")
 
 
 @functools.cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.integration.scan.evasions.case import Case
+from tests.integration.scan.evasions.case import UNREAD, Case
 
 DYNAMIC = "scan.dynamic"
 EMBEDDED = "scan.embedded"
@@ -95,6 +95,34 @@ PYTHON = [
         files={"svc.py": '__builtins__["__import__"]("boto3")\n'},
         path="svc.py",
         rule=DYNAMIC,
+    ),
+    Case(
+        id="by-an-entry-of-a-table",
+        files={"svc.py": 'import importlib\nP = {"x": "boto3"}\nimportlib.import_module(P["x"])\n'},
+        path="svc.py",
+        rule=UNREAD,
+        line=2,
+    ),
+    Case(
+        id="by-a-default-argument",
+        files={"svc.py": 'def f(m="boto3"):\n    return __import__(m)\n'},
+        path="svc.py",
+        rule=UNREAD,
+    ),
+    Case(
+        id="by-a-loop",
+        files={"svc.py": 'for m in ("os", "boto3"):\n    __import__(m)\n'},
+        path="svc.py",
+        rule=UNREAD,
+    ),
+    Case(id="by-a-format", files={"svc.py": '__import__("%s" % "boto3")\n'}, path="svc.py", rule=UNREAD),
+    Case(id="by-a-map", files={"svc.py": 'list(map(__import__, ["boto3"]))\n'}, path="svc.py", rule=UNREAD),
+    Case(id="by-an-assignment", files={"svc.py": '(m := __import__)("boto3")\n'}, path="svc.py", rule=UNREAD),
+    Case(
+        id="require-by-an-entry-of-a-table",
+        files={"svc.js": 'const m = {a: "aws-sdk"};\nrequire(m.a);\n'},
+        path="svc.js",
+        rule=UNREAD,
     ),
     Case(
         id="in-a-mock-of-tests-folder",

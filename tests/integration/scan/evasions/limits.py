@@ -67,6 +67,21 @@ LIMITS = [
         reason="a shell has endless ways to build a word",
     ),
     Limit(
+        id="name-formatted-or-reversed",
+        files={"svc.py": '__import__("{}3".format("boto"))\n__import__("3otob"[::-1])\n'},
+        reason="what a method or a slice returns is not known without running it",
+    ),
+    Limit(
+        id="alias-of-the-shell",
+        files={"svc.sh": "alias a=aws\na sts get-caller-identity\n"},
+        reason="a shell has endless ways to build a word",
+    ),
+    Limit(
+        id="languages-without-an-extractor",
+        files={"svc.rb": 'require "aws-sdk-s3"\n', "svc.scala": "import com.amazonaws.auth.X\n"},
+        reason="Ruby, Scala, Groovy, C#, PHP and Rust are not read",
+    ),
+    Limit(
         id="web-request-without-an-sdk",
         files={"svc.py": 'import urllib.request as u\nu.urlopen("https://sts.example.org/")\n'},
         reason="the gate is about SDKs; what a service may reach is for the network and its identity to decide",

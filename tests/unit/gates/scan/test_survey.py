@@ -103,9 +103,10 @@ def test_what_only_the_engine_works_out(repo: GitRepo) -> None:
 def test_a_file_by_name_that_the_engine_could_not_read(repo: GitRepo) -> None:
     repo.commit({"a.py": 'import importlib\nN = "boto3"\nimportlib.import_module(N)\n', "b.py": USE})
     engine = ScriptedEngine(CATALOGUE, problems={"now:a.py": "cannot parse"})
-    (place,) = surveyor(repo, engine).tree().not_analysed
-    assert place.path == "a.py"
-    assert "cannot parse" in place.why
+    unread, unexplained = surveyor(repo, engine).tree().not_analysed
+    assert (unread.path, unexplained.path, unexplained.line) == ("a.py", "a.py", 2)
+    assert "cannot parse" in unread.why
+    assert "'boto3'" in unexplained.why
 
 
 def test_a_change_is_surveyed_on_both_sides_in_one_run(repo: GitRepo) -> None:
