@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aegis.cli import deliver, explain
+from aegis.cli import deliver
 from aegis.cli.interruption import Stopped
 from aegis.cli.options import ScanOptions
 from aegis.cli.progress import progress_bar
@@ -25,7 +25,9 @@ FORMATS = ("text", "json", "sarif", "markdown")
 
 def add_command(commands: Any) -> None:
     """Add the command and its arguments."""
-    parser: argparse.ArgumentParser = commands.add_parser("scan", help="no direct cloud SDK in runtime code")
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "scan", help="no direct cloud SDK in runtime code", allow_abbrev=False
+    )
     add_arguments(parser)
     parser.set_defaults(run=run)
 
@@ -51,6 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     if arguments.explain is not None:
+        from aegis.cli import explain
+
         return explain.run(arguments.explain)
     if arguments.github:
         options = ScanOptions.from_inputs(os.environ)

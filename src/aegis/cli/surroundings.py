@@ -5,15 +5,12 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from aegis.core.errors import CouldNotDecide
-from aegis.startup.environment import semgrep_core
-from aegis.startup.problem import StartupProblem
 from aegis.startup.surroundings import cache_folder
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -51,6 +48,12 @@ def read_input(name: str, environ: Mapping[str, str]) -> str:
 
 def locate_semgrep() -> Path:
     """The pinned semgrep-core: the one that was named, else one installed by hash into the user's cache."""
+    # Most changes need no engine: what finds and installs it is imported here.
+    import shutil
+
+    from aegis.startup.environment import semgrep_core
+    from aegis.startup.problem import StartupProblem
+
     if named := os.environ.get("AEGIS_SEMGREP_CORE"):
         found = shutil.which(named)
         if found is None:

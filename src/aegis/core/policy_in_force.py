@@ -10,14 +10,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
 from aegis.core.errors import UsageError
 from aegis.core.loosening import loosenings
 from aegis.core.policy import Extends, Policy
-from aegis.core.policy_file import LoadedPolicy, merged_policy, parse_policy
 from aegis.core.ports.repository import Repository
+
+if TYPE_CHECKING:
+    # It takes the YAML parser along, which only a repository with a policy file needs.
+    from aegis.core.policy_file import LoadedPolicy
 
 DEFAULT_FILE = "aegis.yml"
 
@@ -76,6 +80,8 @@ def _read_head(repository: Repository, path: str) -> bytes | None:
 
 
 def _load(data: bytes, file: str, origin: str, fetch: FetchPolicy) -> InForce:
+    from aegis.core.policy_file import parse_policy
+
     loaded = parse_policy(data, file=file, origin=origin)
     if loaded.policy.extends is None:
         return InForce(loaded.policy, origin, loaded.sha256)
@@ -83,6 +89,8 @@ def _load(data: bytes, file: str, origin: str, fetch: FetchPolicy) -> InForce:
 
 
 def _extended(loaded: LoadedPolicy, file: str, extends: Extends, fetch: FetchPolicy) -> InForce:
+    from aegis.core.policy_file import merged_policy, parse_policy
+
     where = f"{extends.repository}@{extends.commit}:{extends.path}"
     theirs = parse_policy(fetch(extends), file=where)
     if theirs.policy.extends is not None:

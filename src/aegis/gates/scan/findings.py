@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from aegis.core.codes import CODES
 from aegis.core.outcome import fingerprint_of
 from aegis.core.verdict import Finding
-from aegis.gates.scan.baseline import Stale
 from aegis.gates.scan.fingerprint import rule_of
 from aegis.gates.scan.model import Class, Use
 from aegis.gates.scan.survey import NotAnalysed
-from aegis.gates.scan.whole import Disagreement
+
+if TYPE_CHECKING:
+    from aegis.gates.scan.baseline import Stale
+    from aegis.gates.scan.whole import Disagreement
 
 _WHERE: dict[Class, str] = {
     "runtime": "in runtime code",

@@ -9,6 +9,7 @@ import datetime
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from aegis.core.errors import UsageError
 from aegis.core.globs import matches_any
@@ -19,7 +20,6 @@ from aegis.core.ports.engine import Engine
 from aegis.core.ports.repository import Change, Repository
 from aegis.core.verdict import Evidence, Finding
 from aegis.core.waivers import apply_waivers
-from aegis.gates.scan import baseline as baselines
 from aegis.gates.scan import findings as make
 from aegis.gates.scan.allow import apply_allow, check_allow
 from aegis.gates.scan.base import Base
@@ -31,6 +31,9 @@ from aegis.gates.scan.migration import usage
 from aegis.gates.scan.model import CLASSES, Class, Use
 from aegis.gates.scan.suppress import apply_suppressions
 from aegis.gates.scan.survey import Survey, Surveyor
+
+if TYPE_CHECKING:
+    from aegis.gates.scan.baseline import Stale
 
 CODE_CLASSES: frozenset[Class] = frozenset({"runtime", "dynamic", "embedded"})
 """What fails without `--strict`: code that calls an SDK while the service runs."""
@@ -145,7 +148,7 @@ def _not_allowed(uses: Iterable[Use], policy: ScanPolicy) -> tuple[list[Use], tu
 
 def _new(
     request: Request, repository: Repository, not_allowed: list[Use], before: Survey, changes: list[Change] | None
-) -> tuple[list[Use], int, tuple[baselines.Stale, ...]]:
+) -> tuple[list[Use], int, tuple[Stale, ...]]:
     """What was not there before, how much was, and what the baseline counts too many."""
     if changes is not None:
         old, _ = _not_allowed(before.uses, request.policy)
@@ -161,6 +164,8 @@ def _new(
             expected="a file written by `aegis scan --write-baseline`",
             remedy="write and add it, or delete the key",
         )
+    from aegis.gates.scan import baseline as baselines
+
     compared = baselines.compare(not_allowed, baselines.parse(repository.read(file), file=file))
     return list(compared.new), len(compared.matched), compared.stale if request.whole else ()
 
@@ -206,6 +211,8 @@ def _baseline_growth(request: Request, repository: Repository) -> list[str]:
     old = repository.show(base, file)
     if old is None:
         return []
+    from aegis.gates.scan import baseline as baselines
+
     grown = baselines.growth(
         baselines.parse(old, file=f"{base}:{file}"), baselines.parse(repository.read(file), file=file)
     )

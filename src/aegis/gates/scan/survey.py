@@ -249,8 +249,6 @@ class Surveyor:
     def _unexplained(self, readings: Iterable[FileReading], uses: Iterable[Use]) -> Iterable[NotAnalysed]:
         from aegis.gates.scan.whole import WholeReader
 
-        from aegis.gates.scan.whole import WholeReader
-
         known: dict[str, set[str]] = {}
         for use in uses:
             known.setdefault(use.path, set()).add(use.entry.provider)
