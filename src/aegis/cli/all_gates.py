@@ -16,7 +16,9 @@ from aegis.core.verdict import exit_code
 
 def add_command(commands: Any) -> None:
     """Add the command and its arguments."""
-    parser: argparse.ArgumentParser = commands.add_parser("all", help="every gate that aegis.yml names")
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "all", help="every gate that aegis.yml names", allow_abbrev=False
+    )
     parser.add_argument("path", nargs="?", default=".", help="a folder of a git repository (default: this one)")
     parser.add_argument("--base", metavar="REV", help="judge what is new since the merge base with REV")
     parser.add_argument("--policy", metavar="FILE", help="policy file in the repository (default: aegis.yml)")

@@ -47,7 +47,9 @@ def _told(error: AegisError) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="aegis", description="Gates that cannot be green by accident.")
+    parser = argparse.ArgumentParser(
+        prog="aegis", description="Gates that cannot be green by accident.", allow_abbrev=False
+    )
     parser.add_argument("--version", action="version", version=f"aegis {aegis.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     scan.add_command(commands)

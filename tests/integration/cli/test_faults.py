@@ -1,0 +1,121 @@
+"""Wrong arguments: each is told with its value and what was expected, and none is a pass."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cli.command import AEGIS, Done, aegis, environment, verdict
+from tests.support.gitrepo import GitRepo
+
+CLEAN = "import json\n"
+
+
+@pytest.fixture
+def clean(repo: GitRepo) -> GitRepo:
+    repo.commit({"a.py": CLEAN, "sub/b.py": CLEAN})
+    return repo
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--stric"], ["unrecognized arguments", "--stric"]),
+        (["--no-such-option"], ["unrecognized arguments", "--no-such-option"]),
+        (["--format", "xml"], ["'xml'", "text", "json", "sarif", "markdown"]),
+        (["--format"], ["--format", "expected one argument"]),
+        (["--format", "json", "--migration"], ["--migration", "not allowed with"]),
+        (["--write-baseline", "--migration"], ["--migration", "not allowed with"]),
+        ([".", "sub"], ["unrecognized arguments", "sub"]),
+        (["missing"], ["scan.no_repository", "'missing'", "expected: a folder"]),
+        (["a.py"], ["scan.no_repository", "'a.py'", "expected: a folder"]),
+        (["--policy", "missing.yml"], ["core.policy_missing", "'missing.yml'", "expected: "]),
+        (["--policy", "a.py"], ["core.policy_invalid", "a.py", "expected: "]),
+        (["--explain", "scan.runtme"], ["'scan.runtme'", "did you mean scan.runtime?"]),
+    ],
+    ids=lambda value: " ".join(value),
+)
+def test_a_wrong_argument_is_told(arguments: list[str], words: list[str], clean: GitRepo) -> None:
+    aegis("scan", *arguments, cwd=clean.root).refused(2, *words)
+
+
+@pytest.mark.parametrize("policy", ["../aegis.yml", "/etc/passwd", "", "sub"])
+def test_a_policy_outside_the_repository_is_not_read(policy: str, clean: GitRepo) -> None:
+    (clean.root.parent / "aegis.yml").write_text("version: 1\nmode: observe until 2999-01-01\n")
+    done = aegis("scan", "--policy", policy, cwd=clean.root)
+    done.refused(done.code, "expected: ")
+    assert done.code in (2, 3)
+    assert "OBSERVED" not in done.out
+
+
+@pytest.mark.parametrize("base", ["", "-", "--all", "--output=x", "missing", "HEAD:a.py", "a\nb", "HEAD^{tree}"])
+def test_a_base_that_is_no_commit_is_no_answer(base: str, clean: GitRepo, tmp_path: Path) -> None:
+    done = aegis("scan", f"--base={base}", "--output", tmp_path / "out", cwd=clean.root)
+    done.refused(3, "scan.base_not_found", repr(base), "expected: a commit, branch or tag")
+    assert verdict(tmp_path / "out")["result"] == "error"
+    assert not (clean.root / "x").exists()
+
+
+def test_no_repository_at_all(tmp_path: Path) -> None:
+    aegis("scan", cwd=tmp_path, GIT_CEILING_DIRECTORIES=str(tmp_path.parent)).refused(2, "scan.no_repository")
+
+
+def test_no_command_is_a_wrong_command(tmp_path: Path) -> None:
+    aegis(cwd=tmp_path).refused(2, "usage: ", "COMMAND")
+    aegis("scn", cwd=tmp_path).refused(2, "'scn'", "scan")
+
+
+class TestOutput:
+    def test_a_file(self, clean: GitRepo, tmp_path: Path) -> None:
+        (tmp_path / "out").write_text("x")
+        aegis("scan", "--output", tmp_path / "out", cwd=clean.root).refused(3, "core.output_unwritable", "out")
+        assert (tmp_path / "out").read_text() == "x"
+
+    def test_a_symbolic_link(self, clean: GitRepo, tmp_path: Path) -> None:
+        (tmp_path / "real").mkdir()
+        (tmp_path / "out").symlink_to(tmp_path / "real")
+        done = aegis("scan", "--output", tmp_path / "out", cwd=clean.root)
+        done.refused(3, "core.output_unwritable", "symbolic link")
+        assert list((tmp_path / "real").iterdir()) == []
+
+    def test_a_place_that_cannot_be_written(self, clean: GitRepo) -> None:
+        aegis("scan", "--output", "/proc/reports", cwd=clean.root).refused(3, "core.output_unwritable", "/proc/reports")
+
+    def test_an_empty_name_is_the_folder_one_stands_in(self, clean: GitRepo) -> None:
+        assert aegis("scan", "--output", "", cwd=clean.root).code == 0
+        assert verdict(clean.root)["result"] == "pass"
+
+
+class TestStandardOutput:
+    def test_nobody_reads_it(self, clean: GitRepo, tmp_path: Path) -> None:
+        script = '"$@" | true; exit "${PIPESTATUS[0]}"'
+        done = _bash(script, clean.root, "scan", "--format", "json")
+        assert (done.code, done.err) == (3, "")
+
+    @pytest.mark.parametrize("arguments", [["scan"], ["scan", "--migration"], ["scan", "--explain", "scan.runtime"]])
+    def test_the_disk_is_full(self, arguments: list[str], clean: GitRepo) -> None:
+        done = _bash('"$@" >/dev/full', clean.root, *arguments)
+        done.refused(3)
+        assert "Exception ignored" not in done.err
+
+    def test_a_locale_without_unicode_changes_nothing(self, repo: GitRepo) -> None:
+        repo.commit({"caf\u00e9.py": "import boto3\n"})
+        done = aegis("scan", cwd=repo.root, LC_ALL="C", PYTHONCOERCECLOCALE="0")
+        assert done.code == 1, done.out
+        assert "boto3" in done.out
+
+
+def _bash(script: str, cwd: Path, *arguments: str) -> Done:
+    """Run the command as `"$@"` of a script."""
+    done = subprocess.run(
+        ["bash", "-c", script, "bash", *AEGIS, *arguments],
+        cwd=cwd,
+        env=environment(cwd),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from aegis.cli.progress import LONG, progress_bar
+
+
+class Terminal(io.StringIO):
+    """A standard error that somebody watches."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_nobody_watches(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rich.progress", None)  # importing it would fail
+    with progress_bar("scan") as told:
+        assert told is None
+    assert capsys.readouterr().err == ""
+
+
+def test_rich_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no dependency of a gate."""
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setitem(sys.modules, "rich.progress", None)
+    with progress_bar("scan") as told:
+        assert told is None
+
+
+@pytest.mark.parametrize(("total", "shown"), [(LONG, True), (LONG - 1, False)])
+def test_a_bar_for_long_work_only(total: int, shown: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with progress_bar("scan") as told:
+        assert told is not None
+        told(total // 2, total)
+    assert ("scan" in terminal.getvalue()) == shown
