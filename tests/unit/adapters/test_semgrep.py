@@ -25,7 +25,7 @@ Program = Callable[[str], Path]
 
 ANSWER = (
     f"VERSION = {VERSION!r}"
-    + """
+    """
 import json, sys
 arguments = sys.argv[1:]
 targets = json.load(open(arguments[arguments.index("-targets") + 1]))[1]
