@@ -45,9 +45,19 @@ def title(code: str) -> str:
 
 
 def remedies(verdict: Verdict) -> list[tuple[str, str]]:
-    """What to do: each rule's remedy once, in the order of the findings; without findings, that of the reason."""
-    found = dict.fromkeys((finding.rule, finding.remedy) for finding in verdict.findings)
+    """What to do, once for each rule in the order of the findings; without findings, the reason's remedy.
+
+    Remedies of one rule differ only in the places that they name, so the first stands for all; each finding has its own
+    in `verdict.json` and SARIF.
+    """
+    found: dict[str, dict[str, None]] = {}
+    for finding in verdict.findings:
+        found.setdefault(finding.rule, {}).setdefault(finding.remedy)
     known = CODES.get(verdict.reason)
     if not found and verdict.result != "pass" and known is not None:
         return [(known.id, known.remedy)]
-    return list(found)
+    return [(rule, _first(list(texts))) for rule, texts in found.items()]
+
+
+def _first(texts: list[str]) -> str:
+    return texts[0] if len(texts) == 1 else f"{texts[0]} (and {len(texts) - 1} more like it)"

@@ -70,3 +70,9 @@ def test_no_value_acts_in_a_log(value: str) -> None:
     )
     assert [line for line in shown.splitlines() if runner_commands.parse(line)] == []
     assert shown.replace("\n", "").isprintable()
+
+
+def test_remedies_of_one_rule_are_told_once() -> None:
+    findings = [finding(remedy=f"allow {name}") for name in ("a", "b", "c")]
+    told = [line for line in text.render(failing(*findings)).splitlines() if line.startswith("next:")]
+    assert told == ["next: scan.runtime: allow a (and 2 more like it)"]

@@ -116,7 +116,7 @@ def judge(request: Request, repository: Repository, engine: Engine) -> Judged:
         *filter(None, [catalogue.age_notice(request.today)]),
     ]
     outcome = Outcome(
-        findings=(*waived.remaining, *suppressed.problems, *waived.problems),
+        findings=(*sorted(waived.remaining, key=_place), *suppressed.problems, *waived.problems),
         waivers=waived.applied,
         notices=tuple(notices),
         evidence=_evidence(request, catalogue, engine, now, known, len(suppressed.suppressed)),
@@ -240,3 +240,8 @@ def _evidence(
         Evidence(name="engine", value={"name": "semgrep", "version": engine.version}),
         Evidence(name="catalogue", value={"as_of": catalogue.as_of.isoformat(), "providers": catalogue.providers}),
     )
+
+
+def _place(finding: Finding) -> tuple[str, int, int]:
+    """Readers follow a file from its top."""
+    return finding.path or "", finding.line or 0, finding.column or 0
