@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import signal
 from types import FrameType
-from typing import NoReturn
 
 from aegis.core.errors import CouldNotDecide
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(BaseException):
@@ -26,13 +23,13 @@ class Stopped(BaseException):
 
 
 def stop_on_signals() -> None:
-    """From now on, the first signal to stop raises `Stopped`."""
-    for number in _SIGNALS:
-        signal.signal(number, _stop)
+    """From now on, the first signal to stop raises `Stopped`; a second one must not cut its verdict off."""
+    told: list[int] = []
 
+    def stop(number: int, frame: FrameType | None) -> None:
+        if not told:
+            told.append(number)
+            raise Stopped(number)
 
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    # A second signal must not cut the verdict off that the first one asked for.
-    for each in _SIGNALS:
-        signal.signal(each, signal.SIG_IGN)
-    raise Stopped(number)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)

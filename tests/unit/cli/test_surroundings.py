@@ -8,6 +8,7 @@ import pytest
 from aegis.cli import surroundings
 from aegis.core.codes import CODES
 from aegis.core.errors import CouldNotDecide
+from aegis.startup import environment
 from aegis.startup.problem import StartupProblem
 
 
@@ -48,7 +49,7 @@ class TestSemgrep:
         elif kind == "not executable":
             program.write_text("#!/bin/sh\n")
         monkeypatch.setenv("AEGIS_SEMGREP_CORE", str(program))
-        monkeypatch.setattr(surroundings, "semgrep_core", lambda *_: pytest.fail("another one was looked for"))
+        monkeypatch.setattr(environment, "semgrep_core", lambda *_: pytest.fail("another one was looked for"))
         with pytest.raises(CouldNotDecide) as caught:
             surroundings.locate_semgrep()
         assert caught.value.code == "scan.engine_missing"
@@ -61,7 +62,7 @@ class TestSemgrep:
             raise problem
 
         monkeypatch.delenv("AEGIS_SEMGREP_CORE", raising=False)
-        monkeypatch.setattr(surroundings, "semgrep_core", fail)
+        monkeypatch.setattr(environment, "semgrep_core", fail)
         with pytest.raises(CouldNotDecide) as caught:
             surroundings.locate_semgrep()
         said = caught.value
