@@ -43,7 +43,7 @@ def _run(verdict: Verdict) -> dict[str, Any]:
         "tool": {"driver": _driver(verdict, rules)},
         # The last slash ends the category; without it all gates would share the category `aegis`, and each would close
         # the alerts of the others (§3.17.3, and GitHub's "SARIF support for code scanning").
-        "automationDetails": {"id": f"aegis/{verdict.gate}/"},
+        "automationDetails": {"id": f"aegis/{verdict.gate}{'-observe' if verdict.observe else ''}/"},
         "columnKind": "unicodeCodePoints",
         "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": "The root of the repository."}}},
         "invocations": [_invocation(verdict, left_out)],

@@ -112,3 +112,8 @@ def test_no_message_holds_an_embedded_link() -> None:
     (result,) = run(failing(finding(message="[a](https://evil.example)\n\x1b[1m")))["results"]
     assert "](" not in result["message"]["text"]
     assert result["message"]["text"].isprintable()
+
+
+def test_what_is_only_observed_has_a_category_of_its_own() -> None:
+    observed = json.loads(sarif.render(failing(observe=True)))
+    assert observed["runs"][0]["automationDetails"] == {"id": "aegis/scan-observe/"}
