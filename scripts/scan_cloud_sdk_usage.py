@@ -9,7 +9,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
-from aegis.cli.main import main  # noqa: E402 - the source tree must be found first
+try:
+    from aegis.cli.main import main
+except ModuleNotFoundError as missing:
+    sys.stderr.write(
+        f"{missing.name} is not installed for {sys.executable}\n"
+        f"  expected: the environment that `make venv` makes in {ROOT}\n"
+        f"  next: run `make venv` there, then {ROOT / '.venv/bin/python'} {' '.join(sys.argv)}\n"
+    )
+    sys.exit(3)
 
 if __name__ == "__main__":
     sys.exit(main(["scan", *sys.argv[1:]]))

@@ -116,10 +116,12 @@ class ScanRun:
         """The command that gives the same answer on a laptop."""
         options = self.options
         workspace = self.environ.get("GITHUB_WORKSPACE") or "."
-        words = ["aegis", "scan", os.path.relpath(options.path, workspace) if options.github else options.path]
+        path = os.path.relpath(options.path, workspace) if options.github else options.path
+        words = ["aegis", "all" if options.named_only else "scan", f"./{path}" if path.startswith("-") else path]
         words += ["--strict"] if options.strict else []
-        words += ["--base", self.base] if self.base else []
-        words += ["--policy", options.policy] if options.policy else []
+        words += ["--second-opinion"] if options.second_opinion else []
+        words += [f"--base={self.base}"] if self.base else []
+        words += [f"--policy={options.policy}"] if options.policy else []
         checkout = f"git checkout {self.source.commit} && " if self.source.commit else ""
         return checkout + shlex.join(words)
 
