@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -56,8 +57,19 @@ class TestCommands:
 
     def test_each_is_a_kind_that_is_run_or_looked_up(self) -> None:
         for place, command in pages.commands():
-            program, argument, *_ = shlex.split(command)
-            assert program == "aegis" or (program == "make" and argument in TARGETS), f"{place}: {command}"
+            program, argument, *rest = shlex.split(command)
+            if program == "pip":
+                self._is_ours(rest[0])
+            else:
+                assert program == "aegis" or (program == "make" and argument in TARGETS), f"{place}: {command}"
+
+    def _is_ours(self, requirement: str) -> None:
+        """An installation of this project, with extras that it has."""
+        project = tomllib.loads((pages.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        named = re.fullmatch(r"([\w-]+)\[([\w,]+)\] @ git\+https://github\.com/org/aegis@v\d+", requirement)
+        assert named
+        assert named[1] == project["name"]
+        assert set(named[2].split(",")) <= set(project["optional-dependencies"])
 
     @pytest.mark.parametrize("page", pages.pages())
     def test_each_make_target_named_in_a_sentence_is_there(self, page: str) -> None:
