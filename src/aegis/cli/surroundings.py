@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aegis
 from aegis.core.errors import CouldNotDecide
 from aegis.startup.surroundings import cache_folder
 
@@ -76,9 +76,10 @@ def locate_semgrep() -> Path:
 
 def _installed_semgrep() -> Path:
     """The binary of the semgrep that stands beside an installed Aegis, which has no locks to install one from."""
-    found = importlib.util.find_spec("semgrep")
-    if found is not None and found.origin is not None:
-        return Path(found.origin).parent / "bin" / "semgrep-core"
+    # By its place: a search along Python's path could end in the repository that is scanned.
+    program = Path(aegis.__file__).resolve().parents[1] / "semgrep" / "bin" / "semgrep-core"
+    if program.is_file():
+        return program
     raise CouldNotDecide(
         "scan.engine_missing",
         "semgrep is not installed beside Aegis",

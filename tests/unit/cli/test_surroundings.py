@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import aegis
 from aegis.cli import surroundings
 from aegis.core.codes import CODES
 from aegis.core.errors import CouldNotDecide
@@ -69,6 +70,24 @@ class TestSemgrep:
         assert (said.code, said.problem) == ("scan.engine_missing", "uv said no")
         assert (said.expected, said.remedy) == (problem.expected, problem.remedy)
         assert said.code in CODES
+
+    def test_an_installed_aegis_takes_the_one_beside_it_and_no_other(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        packages, repository = tmp_path / "site-packages", tmp_path / "repository"
+        for place in (packages, repository):
+            (place / "semgrep" / "bin").mkdir(parents=True)
+            (place / "semgrep" / "__init__.py").touch()
+        (repository / "semgrep" / "bin" / "semgrep-core").touch()
+        monkeypatch.delenv("AEGIS_SEMGREP_CORE", raising=False)
+        monkeypatch.setattr(surroundings, "ROOT", tmp_path)  # an installation has no locks
+        monkeypatch.setattr(aegis, "__file__", str(packages / "aegis" / "__init__.py"))
+        monkeypatch.syspath_prepend(repository)  # as `python -m aegis` does with the folder one stands in
+        with pytest.raises(CouldNotDecide, match="not installed beside Aegis"):
+            surroundings.locate_semgrep()
+        beside = packages / "semgrep" / "bin" / "semgrep-core"
+        beside.touch()
+        assert surroundings.locate_semgrep() == beside
 
 
 def test_an_input_that_was_left_out_is_empty() -> None:
