@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 
 from aegis.gates.scan.extract import _shell_lexer as lexer
+from aegis.gates.scan.extract._carriers import ASSIGNMENT, carried_commands, past_options
 from aegis.gates.scan.extract._installs import declared
 from aegis.gates.scan.extract._place import Places, one_line
 from aegis.gates.scan.extract._shell_lexer import Command, Word
@@ -55,6 +56,15 @@ _WRAPPERS: dict[str, tuple[str, int]] = {
     "winpty": ("", 0),
     "noglob": ("", 0),
     "busybox": ("", 0),
+    "fakeroot": ("-l -s -i -b", 0),
+    "ltrace": ("-a -e -l -n -o -p -s -u -x", 0),
+    "nsenter": ("-t --target -S -G", 0),
+    "proxychains": ("-f", 0),
+    "proxychains4": ("-f", 0),
+    "strace": ("-a -b -e -E -I -o -O -p -P -s -S -u -X", 0),
+    "systemd-run": ("-E -H -M -p -t -u --description --host --machine --property --setenv --unit", 0),
+    "taskset": ("", 1),
+    "unshare": ("-S -G -R -w", 0),
     "chpst": ("-u -U -b -d -n -l -L -m -o -p -f -c", 0),
 }
 _WRAPPER_OPTIONS = {name: (frozenset(options.split()), own) for name, (options, own) in _WRAPPERS.items()}
@@ -62,7 +72,6 @@ _WRAPPER_OPTIONS = {name: (frozenset(options.split()), own) for name, (options, 
 _LOOK_UP = r"(?:which|command[ \t]+-v|type[ \t]+-[pP])[ \t]+([\w.-]+)[ \t]*"
 _LOOKED_UP = re.compile(rf"(?m)(?<![^\s;&|({{])(?:\$\({_LOOK_UP}\)|`{_LOOK_UP}`)(?=[ \t]+[\w-])")
 """`$(which aws) s3 ls`: a command that is found first and called at once."""
-_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(?:\[[^\]]*\])?\+?=")
 _KEYWORD_COMMANDS = frozenset(("for", "select", "case", "function", "[", "[[", "test", ":"))
 
 
@@ -114,8 +123,8 @@ def _sorted(found: list[Statement | Unreadable]) -> list[Statement | Unreadable]
     return sorted(dict.fromkeys(found), key=lambda item: (item.line, item.column if isinstance(item, Statement) else 0))
 
 
-def _command(walk: _Walk, command: Command) -> None:
-    """What one simple command uses."""
+def _command(walk: _Walk, command: Command, carriers: int = 0) -> None:
+    """What one simple command uses, which stands among the words of so many others."""
     words = _unwrapped(walk, command.words)
     if not words:
         _fed(walk, command, "")
@@ -123,6 +132,7 @@ def _command(walk: _Walk, command: Command) -> None:
     program = _program(words[0])
     if program:
         _named(walk, command, words, program)
+        _carried(walk, program, words, command.end, carriers)
     _fed(walk, command, program)
 
 
@@ -131,7 +141,7 @@ def _unwrapped(walk: _Walk, words: list[Word]) -> list[Word]:
     index = 0
     while index < len(words):
         word = words[index]
-        if word.spread or (_ASSIGNMENT.match(word.text) and not word.body >= 0):
+        if word.spread or (ASSIGNMENT.match(word.text) and not word.body >= 0):
             index += 1
             continue
         wrapper = _WRAPPER_OPTIONS.get(_program(word))
@@ -140,24 +150,8 @@ def _unwrapped(walk: _Walk, words: list[Word]) -> list[Word]:
         options, own = wrapper
         if _program(word) == "command" and index + 1 < len(words) and words[index + 1].text in ("-v", "-V", "-pv"):
             return []
-        index = _past_options(words, index + 1, options, own)
+        index = past_options(words, index + 1, options, own)
     return words[index:]
-
-
-def _past_options(words: list[Word], index: int, options: frozenset[str], own: int) -> int:
-    """The index after a wrapper's options, their values, assignments, and the words that are its own."""
-    while index < len(words):
-        text = words[index].text
-        if text == "--":
-            index += 1
-            break
-        if text.startswith("-") and len(text) > 1:
-            index += 2 if text in options else 1
-        elif _ASSIGNMENT.match(text):
-            index += 1
-        else:
-            break
-    return index + own
 
 
 def _program(word: Word) -> str:
@@ -191,6 +185,17 @@ def _named(walk: _Walk, command: Command, words: list[Word], program: str) -> No
     walk.add(words[0].offset, "command", "command", name, text)
 
 
+def _carried(walk: _Walk, program: str, words: list[Word], end: int, carriers: int) -> None:
+    """The commands that this one starts elsewhere."""
+    for carried, until in carried_commands(program, words, end):
+        if carriers >= _EMBEDDING_DEPTH:
+            walk.found.append(Unreadable(walk.places.line(carried[0].offset), "commands nested too deeply"))
+        elif any(character.isspace() for character in carried[0].text):
+            _embedded_shell(walk, carried[0])
+        else:
+            _command(walk, Command(carried, end=until), carriers + 1)
+
+
 def _name(words: list[Word], program: str) -> str:
     """The words of the command up to the first expansion."""
     names = [program]
@@ -202,12 +207,12 @@ def _name(words: list[Word], program: str) -> str:
 
 
 def _inner_shell(program: str, words: list[Word]) -> Word | None:
-    """The word that is shell text itself: of `bash -c`, `eval`, `trap`, `alias`, `su -c`, `ssh host`."""
-    if program in _SHELLS or program == "su":
+    """The word that is shell text itself: of `bash -c`, `eval`, `trap`, `su -c`, `script -c`."""
+    if program in _SHELLS or program in ("su", "script"):
         for index, word in enumerate(words[1:], 1):
             if re.fullmatch(r"-[a-z]*c", word.text) or word.text == "--command":
                 return words[index + 1] if index + 1 < len(words) else None
-            if not word.text.startswith(("-", "+")) and program != "su":
+            if not word.text.startswith(("-", "+")) and program in _SHELLS:
                 return None
     if program in ("eval", "trap") and len(words) > 1 and (program == "trap" or words[1].quoted):
         return words[1]
