@@ -31,13 +31,8 @@ _KEPT = (
     "NO_PROXY",
     "no_proxy",
 )
-_SETTINGS = (
-    "-c",
-    "core.hooksPath=/dev/null",
-    # git repeats the token's header wherever a redirect leads.
-    "-c",
-    "http.followRedirects=false",
-)
+_SAME_SERVER = ("-c", "http.followRedirects=false")
+"""git repeats the token's header wherever a redirect leads."""
 
 
 class PolicyRepository:
@@ -56,7 +51,7 @@ class PolicyRepository:
         url = f"{self._server.rstrip('/')}/{extends.repository}"
         hashes = "sha256" if len(extends.commit) == 64 else "sha1"
         with tempfile.TemporaryDirectory(prefix="aegis-policy-") as folder:
-            self._git(extends, folder, "init", "--quiet", "--bare", "--template=", f"--object-format={hashes}")
+            self._git(extends, folder, "init", "--quiet", "--bare", f"--object-format={hashes}")
             self._git(extends, folder, "fetch", "--quiet", "--depth=1", "--no-tags", url, extends.commit)
             return self._git(extends, folder, "cat-file", "blob", f"{extends.commit}:{extends.path}")
 
@@ -64,7 +59,7 @@ class PolicyRepository:
         try:
             # A session of its own, so that the program that talks to the server ends with git.
             process = subprocess.Popen(
-                ["git", "-C", folder, *_SETTINGS, *arguments],
+                ["git", "-C", folder, *_SAME_SERVER, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -92,21 +92,6 @@ class TestOverARealRepository:
             parse_policy(text.encode(), file="aegis.yml")
         assert caught.value.code == "core.policy_invalid"
 
-    def test_no_hook_of_the_user_s_templates_runs(
-        self, organisation: GitRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        ran = tmp_path / "ran"
-        hook = tmp_path / "hooks" / "reference-transaction"
-        hook.parent.mkdir()
-        hook.write_text(f"#!/bin/sh\ntouch '{ran}'\n")
-        hook.chmod(0o755)
-        config = tmp_path / "home" / ".gitconfig"
-        config.write_text(f"[init]\n\ttemplateDir = {tmp_path}\n[core]\n\thooksPath = {hook.parent}\n")
-        monkeypatch.delenv("GIT_CONFIG_GLOBAL")
-        pinned = organisation.commit({"aegis.yml": POLICY})
-        served(organisation).fetch(wanted(pinned))
-        assert not ran.exists()
-
 
 class TestServer:
     @pytest.mark.parametrize(
