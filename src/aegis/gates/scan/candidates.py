@@ -47,7 +47,7 @@ _OPAQUE: Final = (
     r"\\(?<=[\w@./-].)\r?$",  # a string that goes on in the next line may go on within a token
 )
 """Where a line may say nothing about the others of its file, so that all of it must be read."""
-_IS_OPAQUE: Final = re.compile(
+_IS_OPAQUE: Final = (
     rb"[^\r\n]*#.*"
     + _OPAQUE[0].encode()
     + rb"|(?:\xEF\xBB\xBF)?(?:\xFF\xFE|\xFE\xFF)|"
@@ -78,13 +78,14 @@ def prefilters(catalogue: Catalogue) -> tuple[str, str]:
 
 @functools.cache
 def _plain(catalogue: Catalogue) -> str:
-    """Roots, at the start of a word or behind an escape like that of a line feed; commands, as a whole word.
+    """Roots, at the start of a word or behind an escape like that of a line feed; commands as a whole word; schemes.
 
     Case is for the catalogue to judge.
     """
     commands = [root for root in catalogue.command_roots if not root.lower().startswith(catalogue.roots)]
     called = trie(commands, end=r"(?:\.(?:exe|cmd))?(?=[\s\"'\\,`)\]]|$)")
-    return rf"{_WORD_START}(?i:{trie(catalogue.roots)}|{called})"
+    schemes = trie((entry.literal for entry in catalogue.entries("scheme")), end="://")
+    return rf"{_WORD_START}(?i:{trie(catalogue.roots)}|{called}|{schemes})"
 
 
 def wanted_names(catalogue: Catalogue) -> re.Pattern[str]:
@@ -99,21 +100,39 @@ def _schemes(catalogue: Catalogue) -> str:
 
 def candidates(lines: Iterable[Line], catalogue: Catalogue) -> list[Candidate]:
     """The files that must be read, from the lines that `prefilters` found."""
-    harmless = python_triage(catalogue)
+    harmless, token, opaque = python_triage(catalogue), _token(catalogue), _compiled(_IS_OPAQUE)
     last: dict[str, int | None] = {}
     for line in lines:
-        if line.truncated or _IS_OPAQUE.match(line.text):
-            last[line.path] = None
-        elif _ODD.search(line.text) and not _token(catalogue).search(line.text):
-            if _token(catalogue).search(_unfolded(line.text)):
-                last[line.path] = None
-        elif line.path.endswith(".py") and not line.path.endswith("setup.py") and harmless(line.text):
+        known = last.get(line.path, 0)
+        if known is None:
             continue
-        elif line.path not in last:
-            last[line.path] = line.number
-        elif (known := last[line.path]) is not None:
+        odd = _is_odd(line.text)
+        if line.truncated or opaque.match(line.text):
+            last[line.path] = None
+        elif odd and not token.search(line.text):
+            if token.search(_unfolded(line.text)):
+                last[line.path] = None
+        elif not (_is_module(line.path) and harmless(line.text) and not (odd and not harmless(_unfolded(line.text)))):
             last[line.path] = max(known, line.number)
     return [Candidate(path, number) for path, number in sorted(last.items())]
+
+
+def _is_module(path: str) -> bool:
+    """Whether only Python reads the file: `setup.py` is a manifest, too."""
+    return path.endswith(".py") and not path.endswith("setup.py")
+
+
+def _is_odd(text: bytes) -> bool:
+    """Whether the line may say more than its bytes show."""
+    return _compiled(_ODD).search(text) is not None or (
+        not text.isascii() and _compiled(_COMPATIBLE.encode()).search(text) is not None
+    )
+
+
+@functools.cache
+def _compiled(pattern: bytes) -> re.Pattern[bytes]:
+    """Compiled when the first line comes: most changes have none."""
+    return re.compile(pattern)
 
 
 def _unfolded(text: bytes) -> bytes:
@@ -142,7 +161,7 @@ def _token(catalogue: Catalogue) -> re.Pattern[bytes]:
     return re.compile(_plain(catalogue).encode())
 
 
-_ODD: Final = re.compile("|".join((*_FOLDED, *_OPAQUE)).encode())
+_ODD: Final = "|".join((*_FOLDED[1:], *_OPAQUE)).encode()
 _ESCAPE: Final = re.compile(
     r"\\(?:(?:x|U|u+\{?)(?P<hex>(?<=x)[0-9A-Fa-f]{2}|(?<=u)[0-9A-Fa-f]{4}|(?<=\{)[0-9A-Fa-f]+(?=\})|(?<=U)[0-9A-Fa-f]{8})\}?"
     r"|N\{(?P<name>[^}]+)\}|(?P<octal>[0-7]{2,3}))"
