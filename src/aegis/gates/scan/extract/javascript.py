@@ -14,12 +14,18 @@ from aegis.gates.scan.extract.javascript_commands import command_lines
 from aegis.gates.scan.extract.javascript_imports import Modules
 from aegis.gates.scan.extract.javascript_lexer import READS_LIKE_IMPORT, ScriptText, mask
 from aegis.gates.scan.extract.javascript_specifier import package_path
+from aegis.gates.scan.extract.javascript_words import alone, find_all, patterns
 from aegis.gates.scan.model import Statement, Unreadable
 
 _ESCAPED_WORD = re.compile(r"(?:[\w$]|\\u[0-9A-Fa-f]{4}|\\u\{[0-9A-Fa-f]{1,6}\})+")
 _ESCAPE = re.compile(r"\\u\{?([0-9A-Fa-f]+)\}?")
 _LAST_CHARACTER = 0x10FFFF
-_EVALUATED = re.compile(r"(?<![\w$])(?:eval|Function|runIn(?:This|New)?Context|evalScript)\s*+\(")
+_IN_NAME = r"\w$"
+_EVALUATED = patterns(
+    rf"{alone('eval', _IN_NAME)}(?:Script)?\s*+\(",
+    rf"{alone('Function', _IN_NAME)}\s*+\(",
+    rf"{alone('runIn', _IN_NAME)}(?:This|New)?Context\s*+\(",
+)
 
 
 def extract(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
@@ -52,7 +58,7 @@ def _loaded_by_markup(markup: str, wanted: re.Pattern[str]) -> Iterator[Statemen
 
 def _evaluated(code: ScriptText, wanted: re.Pattern[str]) -> Iterator[Statement | Unreadable]:
     """Code in a string that is run: `eval("require('aws-sdk')")`."""
-    for match in _EVALUATED.finditer(code.masked):
+    for match in find_all(_EVALUATED, code.masked):
         script = argument(code, match.end())
         if script is None or not wanted.search(script.value):
             continue

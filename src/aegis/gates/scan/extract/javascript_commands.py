@@ -8,34 +8,59 @@ from collections.abc import Iterator
 from aegis.gates.scan.extract._command_words import HOLE, commands, shell_commands
 from aegis.gates.scan.extract.javascript_calls import LITERAL, argument, template
 from aegis.gates.scan.extract.javascript_lexer import ScriptText
+from aegis.gates.scan.extract.javascript_words import alone, find_all, patterns
 from aegis.gates.scan.model import Statement
 
-_LINE = re.compile(
-    r"(?<![\w$.#])(?:(?:child_?[pP]rocess\w*|cp|proc|shell|shelljs|sh|util|utils|\$)\s*+\.\s*+)?"
-    r"(?P<name>exec(?:Sync|Async|P|Promise|Command\w*|aCommand(?:Sync)?)?|run(?:Command|Cmd|Shell|Sync)?\w{0,12}|sh|shell)\s*+\("
+_EXEC = r"(?:Sync|Async|P|Promise|Command\w*|aCommand(?:Sync)?)?"
+_RUN = r"(?:Command|Cmd|Shell|Sync)?\w{0,12}"
+_OF_MODULE = rf"\s*+\.\s*+(?P<name>exec{_EXEC}|run{_RUN}|sh|shell)\s*+\("
+_LINE = patterns(
+    rf"(?P<name>{alone('exec')}{_EXEC})\s*+\(",
+    rf"(?P<name>{alone('run')}{_RUN})\s*+\(",
+    rf"(?P<name>{alone('sh')}(?:ell)?)\s*+\(",
+    rf"{alone('sh')}(?:ell(?:js)?)?{_OF_MODULE}",
+    rf"{alone('child')}_?[pP]rocess\w*{_OF_MODULE}",
+    rf"{alone('cp')}{_OF_MODULE}",
+    rf"{alone('proc')}{_OF_MODULE}",
+    rf"{alone('util')}s?{_OF_MODULE}",
+    rf"{alone('$')}{_OF_MODULE}",
 )
 _SURE_LINE = re.compile(r"exec(?:Sync|Async|P|Promise|aCommand(?:Sync)?)?")
-_WORDS = re.compile(
-    r"(?<![\w$#])(?:spawn|execFile|execa|crossSpawn|xspawn|nanoexec|exeq)(?:Sync|Async|Node|P|Promise)?\s*+\(\s*+(?:\[\s*+)?(?=[\"'`])"
-    r"|(?<![\w$.#])(?:Bun\s*+\.\s*+spawn(?:Sync)?|Deno\s*+\.\s*+Command|Deno\s*+\.\s*+run)\s*+\(\s*+(?:\{\s*+cmd\s*+:\s*+)?(?:\[\s*+)?(?=[\"'`])"
+_NOT_IN_NAME = r"\w$#"
+_FIRST_WORD = r"(?:Sync|Async|Node|P|Promise)?\s*+\(\s*+(?:\[\s*+)?(?=[\"'`])"
+_FIRST_OF_OPTIONS = r"\s*+\(\s*+(?:\{\s*+cmd\s*+:\s*+)?(?:\[\s*+)?(?=[\"'`])"
+_WORDS = patterns(
+    *(
+        alone(word, _NOT_IN_NAME) + _FIRST_WORD
+        for word in ("spawn", "execFile", "execa", "crossSpawn", "xspawn", "nanoexec", "exeq")
+    ),
+    rf"{alone('Bun')}\s*+\.\s*+spawn(?:Sync)?{_FIRST_OF_OPTIONS}",
+    rf"{alone('Deno')}\s*+\.\s*+(?:Command|run){_FIRST_OF_OPTIONS}",
 )
-_TAGGED = re.compile(r"(?<![\w.])(?:\$|\$sync|sh|execa|execaSync|Bun\s*+\.\s*+\$)(?:\s*+\([^()]*+\))?\s*+(?=`)")
+_TAGS = r"(?:\s*+\([^()]*+\))?\s*+(?=`)"
+_BEHIND_NAME = r"\w."
+_TAGGED = patterns(
+    rf"{alone('$', _BEHIND_NAME)}(?:sync)?{_TAGS}",
+    rf"{alone('sh', _BEHIND_NAME)}{_TAGS}",
+    rf"{alone('execa', _BEHIND_NAME)}(?:Sync)?{_TAGS}",
+    rf"{alone('Bun', _BEHIND_NAME)}\s*+\.\s*+\${_TAGS}",
+)
 _NEXT = re.compile(r"\s*+,\s*+(?:\{\s*+args\s*+:\s*+)?(?:\[\s*+)?")
 _SIMPLE = re.compile(r"[\w$.]++(?=\s*+[,)\]])")
 
 
 def command_lines(code: ScriptText, wanted: re.Pattern[str]) -> Iterator[Statement]:
     """Every command of a command line that a script surely or very likely starts."""
-    for match in _LINE.finditer(code.masked):
+    for match in find_all(_LINE, code.masked):
         found = argument(code, match.end())
         if found is None:
             continue
         line = template(code, found.offset) if code.masked[found.offset] == "`" else found.value
         if _SURE_LINE.fullmatch(match["name"]) or " " in line.strip():
             yield from shell_commands(code, match.start(), line, wanted)
-    for match in _TAGGED.finditer(code.masked):
+    for match in find_all(_TAGGED, code.masked):
         yield from shell_commands(code, match.start(), template(code, match.end()), wanted)
-    for match in _WORDS.finditer(code.masked):
+    for match in find_all(_WORDS, code.masked):
         words = _words(code, match.end())
         if len(words) == 1:
             yield from shell_commands(code, match.start(), words[0], wanted)

@@ -10,16 +10,16 @@ from aegis.gates.scan.extract._code_names import statement_of
 from aegis.gates.scan.extract.javascript_calls import Argument, argument, end_of_call, literals
 from aegis.gates.scan.extract.javascript_lexer import ScriptText
 from aegis.gates.scan.extract.javascript_specifier import package_path
+from aegis.gates.scan.extract.javascript_words import alone, find_all, patterns, search_any
 from aegis.gates.scan.model import Form, Statement
 
 _ID = r"[\w$\x80-\U0010ffff]++"
 _STRING = r"(?P<from>\"++|'++)"
-_START = r"(?<![\w$.#])"
-_ALONE = r"(?<![\w$.#]{})"
-"""Behind a word rather than before it, so that `re` can jump from word to word."""
+_NOT_IN_NAME = r"\w$#"
+_BEHIND_NAME = r"\w$."
 
 _IMPORT = re.compile(
-    rf"""import{_ALONE.format("import")}(?![\w$])\s*+(?:
+    rf"""{alone("import")}(?![\w$])\s*+(?:
         {_STRING}
         | (?P<type>(?:type|typeof)(?![\w$])\s*+(?!from\s*+["']|,))?
           (?:(?:defer|source|module)\s++(?=[\w$*{{])(?!from\s*+["']))?
@@ -30,34 +30,60 @@ _IMPORT = re.compile(
     re.VERBOSE,
 )
 _EXPORT = re.compile(
-    rf"""export{_ALONE.format("export")}\s*+(?P<type>type\s*+)?(?:\*\s*+(?:as\s*+(?:{_ID}|\"++|'++)\s*+)?|(?P<names>\{{[^{{}}]*+\}})\s*+)
+    rf"""{alone("export")}\s*+(?P<type>type\s*+)?(?:\*\s*+(?:as\s*+(?:{_ID}|\"++|'++)\s*+)?|(?P<names>\{{[^{{}}]*+\}})\s*+)
         from\s*+(?P<from_clause>\"++|'++)""",
     re.VERBOSE,
 )
-_DECLARED = re.compile(rf"declare{_ALONE.format('declare')}\s++module\s++{_STRING}")
+_DECLARED = re.compile(rf"{alone('declare')}\s++module\s++{_STRING}")
 _REFERENCE = re.compile(r"^[ \t]*///[ \t]*<reference\s+types\s*=\s*[\"']([^\"'\n]+)[\"']", re.MULTILINE)
 _TYPE_NAME = re.compile(r"[{,]\s*+(?:type\s++(?!as\s++(?!as\b)[\w$]++\s*+[,}])|\Z|\})")
 
-_ALIAS = re.compile(
-    r"(?<![\w$])([\w$]++)\s*+(?::[^=;\n]{0,80})?=\s*+(?:await\s++)?(?:[\w$]+\s*+\.\s*+)*(?:createRequire\s*+\(|require\s*+(?:[;,)\n]|\Z))"
-)
+_ASSIGNED = re.compile(r"=\s*+(?:await\s++)?(?:[\w$]+\s*+\.\s*+)*(?:createRequire\s*+\(|require\s*+(?:[;,)\n]|\Z))")
+_NAME_ASSIGNED = re.compile(r"(?<![\w$])([\w$]++)\s*+(?::[^=;\n]{0,80})?=")
+_MADE = re.compile(r"(?<![\w$])([\w$]++)\s*+=\s*+([\w$]++)\s*+\(")
 _RENAMED = re.compile(r"createRequire\s++as\s++([\w$]++)")
-_IMPORT_CALL = re.compile(rf"import{_ALONE.format('import')}\s*+(?:\.\s*+(?:defer|source)\s*+)?\(")
-_RESOLVE = re.compile(
-    r"(?<![\w$#])(?:require\s*+\.\s*+resolve(?:\s*+\.\s*+\w++)?|import\s*+\.\s*+meta\s*+\.\s*+resolve|System\s*+\.\s*+import"
-    r"|importScripts)\s*+(?:\?\.\s*+)?\("
+_HANDED_ON = patterns(r"createRequire\s*+\(", r"require\s*+(?:[;,)\n]|\Z)")
+"""How every match of `_ASSIGNED` ends; most files have none of it."""
+_CALL = r"\s*+(?:\?\.\s*+)?\("
+_CALLED = r"(?:\s*+\))?+(?:\s*+\.\s*+call\s*+\([^,()]*+,|\s*+(?:<[^;(){}]{0,200}>\s*+)?(?:\?\.\s*+)?\()"
+_MADE_AND_CALLED = r"\s*+\([^()]*+(?:\([^()]*+\)[^()]*+)*+\)\s*+\("
+_ANY_NAME = re.compile(r"(?<![\w$#])[\w$]++(?=\s*+[(.<?)])")
+_CALL_OF_NAME = re.compile(rf"[\w$]++{_CALLED}")
+_CALL_OF_MADE = re.compile(rf"[\w$]++{_MADE_AND_CALLED}")
+_MANY_NAMES = 20
+_IMPORT_CALL = patterns(rf"{alone('import')}\s*+(?:\.\s*+(?:defer|source)\s*+)?\(")
+_RESOLVE = patterns(
+    rf"{alone('require', _NOT_IN_NAME)}\s*+\.\s*+resolve(?:\s*+\.\s*+\w++)?{_CALL}",
+    rf"{alone('import', _NOT_IN_NAME)}\s*+\.\s*+meta\s*+\.\s*+resolve{_CALL}",
+    rf"{alone('System', _NOT_IN_NAME)}\s*+\.\s*+import{_CALL}",
+    rf"{alone('importScripts', _NOT_IN_NAME)}{_CALL}",
 )
-_LIST = re.compile(
-    rf"{_START}(?:define|require|requirejs|System\s*+\.\s*+register)\s*+\(\s*+(?:(?:\"++|'++)\s*+,\s*+)?\[([^\[\]]*+)\]"
+_ARRAY = r"\s*+\(\s*+(?:(?:\"++|'++)\s*+,\s*+)?\[([^\[\]]*+)\]"
+_LIST = patterns(
+    rf"{alone('define')}{_ARRAY}",
+    rf"{alone('require')}(?:js)?{_ARRAY}",
+    rf"{alone('System')}\s*+\.\s*+register{_ARRAY}",
 )
+_MOCKS_SOMETHING = patterns(
+    r"mock(?:Module|Require|\s*+\.\s*+module)?\s*+[<(]",
+    r"Mock(?:FromModule)?\s*+[<(]",
+    r"Actual\s*+[<(]",
+    r"registerSubstitute\s*+[<(]",
+    r"replaceEsm\s*+[<(]",
+    r"td\s*+\.\s*+replace\s*+[<(]",
+)
+"""What every match of `_MOCK` has; most files have none of it, and `_MOCK` is slow."""
 _MOCK = re.compile(
     r"(?:\.\s*+(?:mock|doMock|unmock|dontMock|deepUnmock|mockModule|unstable_mockModule|unstable_unmockModule|setMock"
     r"|requireActual|requireMock|importActual|importMock|createMockFromModule|genMockFromModule|registerMock"
     r"|registerSubstitute|replaceEsm)|(?<![\w$.])(?:mock\s*+\.\s*+module|td\s*+\.\s*+replace|mockRequire))"
     r"\s*+(?:<[^;{}]{0,300}?>\s*+)?\("
 )
-_MOCK_TABLE = re.compile(
-    r"(?<![\w$.])(?:proxyquire|esmock|rewiremock|quibble)(?:\s*+\.\s*+\w++(?:\s*+\(\s*+\))?)*+\s*+\("
+_MOCK_TABLE = patterns(
+    *(
+        rf"{alone(word, _BEHIND_NAME)}(?:\s*+\.\s*+\w++(?:\s*+\(\s*+\))?)*+\s*+\("
+        for word in ("proxyquire", "esmock", "rewiremock", "quibble")
+    )
 )
 _OF_PROMISE = frozenset(("then", "catch", "finally"))
 _MEMBER = re.compile(r"\s*+\.\s*+([\w$]++)")
@@ -84,10 +110,10 @@ class Modules:
         yield from self._clauses(_EXPORT)
         yield from self._types()
         yield from self._mocks()
-        yield from self._calls(_RESOLVE, lambda _: "dynamic")
-        yield from self._calls(_IMPORT_CALL, self._form_of_import_call)
-        yield from self._calls(self._require(), lambda one: "import" if one.is_literal else "dynamic")
-        for match in _LIST.finditer(self.code.masked):
+        yield from self._calls(find_all(_RESOLVE, self.code.masked), lambda _: "dynamic")
+        yield from self._calls(find_all(_IMPORT_CALL, self.code.masked), self._form_of_import_call)
+        yield from self._calls(self._required(), lambda one: "import" if one.is_literal else "dynamic")
+        for match in find_all(_LIST, self.code.masked):
             for offset, value in literals(self.code, *match.span(1)):
                 yield from self._one(match.start(), offset, value, "import")
 
@@ -111,18 +137,20 @@ class Modules:
         for match in _DECLARED.finditer(self.code.masked):
             value = self.code.value(match.start("from"))
             yield from self._one(match.start(), match.start("from"), value or "", "type-only")
+        if "<reference" not in self.code.text:
+            return
         for match in _REFERENCE.finditer(self.code.text, 0, len(self.code.masked)):
             offset = self.code.text.index("/", match.start())
             if self.code.masked[offset] == " ":
                 yield from self._one(offset, offset, match[1], "type-only")
 
     def _mocks(self) -> Iterator[Statement]:
-        for match in _MOCK.finditer(self.code.masked):
-            inner = _IMPORT_CALL.match(self.code.masked, match.end())
+        for match in _MOCK.finditer(self.code.masked) if search_any(_MOCKS_SOMETHING, self.code.masked) else ():
+            inner = _IMPORT_CALL[0].match(self.code.masked, match.end())
             found = argument(self.code, inner.end() if inner else match.end())
             if found:
                 yield from self._one(self._start_of(match), found.offset, found.value, "mock")
-        for match in _MOCK_TABLE.finditer(self.code.masked):
+        for match in find_all(_MOCK_TABLE, self.code.masked):
             for offset, value in literals(self.code, match.end(), end_of_call(self.code, match.end())):
                 yield from self._one(offset, offset, value, "mock")
 
@@ -131,8 +159,8 @@ class Modules:
         before = re.search(r"[\w$]+\s*\Z", self.code.masked[max(0, match.start() - 40) : match.start()])
         return match.start() - len(before[0]) if before and match[0].startswith(".") else match.start()
 
-    def _calls(self, pattern: re.Pattern[str], form_of: Callable[[Argument], Form]) -> Iterator[Statement]:
-        for match in pattern.finditer(self.code.masked):
+    def _calls(self, calls: Iterator[re.Match[str]], form_of: Callable[[Argument], Form]) -> Iterator[Statement]:
+        for match in calls:
             found = argument(self.code, match.end())
             if found is None or not (found.whole or found.value):
                 yield from self._any_literal(match)
@@ -146,20 +174,37 @@ class Modules:
         for offset, value in literals(self.code, match.end(), end_of_call(self.code, match.end())):
             yield from self._one(match.start(), offset, value, "dynamic")
 
-    def _require(self) -> re.Pattern[str]:
+    def _required(self) -> Iterator[re.Match[str]]:
         """Calls of `require`, of what it is also called here, and of what `createRequire` returns."""
         masked = self.code.masked
-        makers = ["createRequire", *(match[1] for match in _RENAMED.finditer(masked))]
-        names = {"require", *(match[1] for match in _ALIAS.finditer(masked))}
+        makers = {"createRequire", *(match[1] for match in _RENAMED.finditer(masked))}
+        names = {"require"}
+        if search_any(_HANDED_ON, masked):
+            names.update(self._aliases())
         if len(makers) > 1:
-            made = "|".join(map(re.escape, makers[1:]))
-            names.update(re.findall(rf"(?<![\w$])([\w$]++)\s*+=\s*+(?:{made})\s*+\(", masked))
-        called = "|".join(sorted(map(re.escape, names)))
-        making = "|".join(map(re.escape, makers))
-        return re.compile(
-            rf"(?<![\w$#])(?:(?:{called})(?![\w$])(?:\s*+\))?+(?:\s*+\.\s*+call\s*+\([^,()]*+,|\s*+(?:<[^;(){{}}]{{0,200}}>\s*+)?(?:\?\.\s*+)?\()"
-            rf"|(?:{making})\s*+\([^()]*+(?:\([^()]*+\)[^()]*+)*+\)\s*+\()"
-        )
+            names.update(match[1] for match in _MADE.finditer(masked) if match[2] in makers)
+        if len(names) + len(makers) > _MANY_NAMES:
+            return self._required_by_many(names, makers)
+        calls = (rf"{alone(name, _NOT_IN_NAME)}(?![\w$]){_CALLED}" for name in sorted(names))
+        made = (rf"{alone(name, _NOT_IN_NAME)}{_MADE_AND_CALLED}" for name in sorted(makers))
+        return find_all(patterns(*calls, *made), masked)
+
+    def _aliases(self) -> Iterator[str]:
+        """Names to which `require` is assigned, or what `createRequire` returns."""
+        masked = self.code.masked
+        for assigned in _ASSIGNED.finditer(masked):
+            since = masked.rfind("=", 0, assigned.start()) + 1
+            if named := _NAME_ASSIGNED.search(masked, since, assigned.start() + 1):
+                yield named[1]
+
+    def _required_by_many(self, names: set[str], makers: set[str]) -> Iterator[re.Match[str]]:
+        """Calls of so many names that a pattern for each would take a time that is quadratic."""
+        for match in _ANY_NAME.finditer(self.code.masked):
+            called = _CALL_OF_NAME.match(self.code.masked, match.start()) if match[0] in names else None
+            if called is None and match[0] in makers:
+                called = _CALL_OF_MADE.match(self.code.masked, match.start())
+            if called is not None:
+                yield called
 
     def _form_of_import_call(self, found: Argument) -> Form:
         masked = self.code.masked

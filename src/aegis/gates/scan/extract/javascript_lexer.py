@@ -99,7 +99,7 @@ class _Lexer:
         self.frames: list[_Expression | _Element] = []
         self.last_closing_tag: dict[str, int] = {}
         self.brackets: list[int] = []
-        self.closed_at: dict[int, int] = {}
+        self.last_opening: int | None = None
         self.bracket_piece = 0
 
     def run(self) -> ScriptText:
@@ -253,23 +253,17 @@ class _Lexer:
 
     def _opening(self) -> int | None:
         """Where the bracket was opened that closes last before the current place."""
-        while self.bracket_piece < len(self.pieces):
-            start = self.starts[self.bracket_piece]
-            for bracket in _BRACKET.finditer(self.pieces[self.bracket_piece]):
-                if bracket[0] in "({":
-                    self.brackets.append(start + bracket.start())
-                elif self.brackets:
-                    self.closed_at[start + bracket.start()] = self.brackets.pop()
-            self.bracket_piece += 1
-        before = self.position - 1
-        index = len(self.pieces) - 1
-        while index >= 0:
-            stripped = self.pieces[index].rstrip()
-            if stripped:
-                before = self.starts[index] + len(stripped) - 1
-                break
-            index -= 1
-        return self.closed_at.get(before)
+        brackets, opening = self.brackets, self.last_opening
+        since = self.bracket_piece
+        self.bracket_piece = len(self.pieces)
+        offset = self.starts[since] if since < len(self.starts) else 0
+        for bracket in _BRACKET.finditer("".join(self.pieces[since:])):
+            if bracket[0] in "({":
+                brackets.append(offset + bracket.start())
+            else:
+                opening = brackets.pop() if brackets else None
+        self.last_opening = opening
+        return opening
 
     def _closes_a_head(self) -> bool:
         opening = self._opening()
