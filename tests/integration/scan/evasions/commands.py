@@ -107,6 +107,13 @@ CASES = [
         line=2,
     ),
     Case(
+        id="dockerfile-shell-that-is-none",
+        files={"Dockerfile": 'FROM python\nSHELL ["/usr/bin/python3", "-c"]\nRUN import os; \\\n  import boto3\n'},
+        path="Dockerfile",
+        rule="scan.embedded",
+        line=4,
+    ),
+    Case(
         id="workflow-run",
         files={".github/workflows/x.yml": WORKFLOW.format("aws s3 ls")},
         path=".github/workflows/x.yml",

@@ -22,6 +22,7 @@ _HEREDOC = re.compile(r"<<(-?)(?:\"(\w+)\"|'(\w+)'|(\w+))")
 _FLAG = re.compile(r"--([\w-]+)(?:=(\"[^\"]*\"|\S*))?[ \t]+")
 _SHELL_WORDS = frozenset(("RUN", "CMD", "ENTRYPOINT", "HEALTHCHECK", "SHELL", "ONBUILD"))
 _VARIABLE = re.compile(r"\$(?:\{(\w+)(?::?[-+]([^}]*))?\}|(\w+))")
+_INTERPRETER = re.compile(r"(python|pypy|node|bun|deno)[\d.]*")
 _MOUNT_FROM = re.compile(r"(?:^|,)from=([^,\s]+)")
 
 
@@ -34,6 +35,8 @@ class _Reading:
     places: Places
     arguments: dict[str, str] = field(default_factory=dict)
     stages: set[str] = field(default_factory=set)
+    shell: list[str] = field(default_factory=list)
+    """What `SHELL` set for the stage; empty for the default."""
     found: list[Statement | Unreadable] = field(default_factory=list)
 
 
@@ -121,6 +124,8 @@ def _instruction(reading: _Reading, offset: int, text: str) -> None:
             if name == "from":
                 _image(reading, start, value, text)
     elif word in _SHELL_WORDS:
+        if word == "SHELL":
+            reading.shell = _exec_form(rest) or []
         _run(reading, start, rest, text, word)
 
 
@@ -150,6 +155,7 @@ def _expanded(reading: _Reading, text: str) -> str:
 
 def _from(reading: _Reading, start: int, rest: str) -> None:
     """`FROM [--platform=…] image [AS stage]`."""
+    reading.shell = []
     _, position = _flags(rest)
     words = rest[position:].split()
     if not words:
@@ -194,8 +200,18 @@ def _run(reading: _Reading, start: int, rest: str, text: str, word: str) -> None
     if words is not None:
         found = shell.from_words(words, reading.wanted)
         reading.found.extend(moved(found, line, column, one_line=True))
+    elif language := _language(reading.shell):
+        reading.found.extend(moved(shell.embedded(language, body, reading.wanted), line, column))
     else:
         reading.found.extend(moved(shell.extract(body, reading.wanted), line, column))
+
+
+def _language(words: list[str]) -> str | None:
+    """What the program of a `SHELL` instruction reads, if that is no shell."""
+    interpreter = _INTERPRETER.fullmatch(words[0].rpartition("/")[2]) if words else None
+    if not interpreter:
+        return None
+    return "javascript" if interpreter[1] in ("node", "bun", "deno") else "python"
 
 
 def _heredocs(reading: _Reading, body: str, line: int) -> Iterator[Statement | Unreadable]:

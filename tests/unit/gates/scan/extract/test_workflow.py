@@ -68,6 +68,9 @@ def test_aliases_without_end_are_told() -> None:
         ("FROM a\nHEALTHCHECK --interval=5s CMD aws s3 ls\n", [(2, 31, "command", "aws s3 ls")]),
         ("FROM a\nONBUILD RUN aws s3 ls\n", [(2, 13, "command", "aws s3 ls")]),
         ("FROM a\n# RUN aws s3 ls\nLABEL x=aws\nENV aws=1\n", []),
+        ('FROM a\nSHELL ["python3", "-c"]\nRUN import boto3\n', [(3, 5, "embedded", "boto3")]),
+        ('FROM a\nSHELL ["python3", "-c"]\nFROM b\nRUN aws s3 ls\n', [(4, 5, "command", "aws s3 ls")]),
+        ('FROM a\nSHELL ["/bin/bash", "-c"]\nRUN aws s3 ls\n', [(3, 5, "command", "aws s3 ls")]),
     ],
 )
 def test_dockerfile(source: str, expected: list[Place]) -> None:
