@@ -16,7 +16,7 @@ from msgspec import structs
 
 from aegis.core.errors import UsageError
 from aegis.core.loosening import loosenings
-from aegis.core.policy import Extends, Policy
+from aegis.core.policy import Extends, Policy, ScanPolicy
 from aegis.core.ports.repository import Repository
 
 if TYPE_CHECKING:
@@ -118,4 +118,7 @@ def _loosened_by(head: bytes | None, before: bytes, path: str, chosen: InForce, 
         return (f"{path} is gone",)
     if head == before:
         return ()
-    return tuple(loosenings(chosen.policy, _load(head, path, path, fetch).policy))
+    after = _load(head, path, path, fetch).policy
+    # Where the base has no section, the gate's own action judges by the defaults.
+    section = chosen.policy.scan or (ScanPolicy() if after.scan is not None else None)
+    return tuple(loosenings(structs.replace(chosen.policy, scan=section), after))

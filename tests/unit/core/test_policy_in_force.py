@@ -28,6 +28,14 @@ def test_the_base_commit_decides_and_the_head_is_told() -> None:
     assert not found.bootstrap
 
 
+def test_a_first_section_is_held_against_the_defaults() -> None:
+    bare = b"version: 1\n"
+    for head, told in ((LOOSE, ("scan.allowed-classes: test is new",)), (STRICT, ()), (bare + b"# x\n", ())):
+        found = policy_in_force(MemoryRepository({"aegis.yml": head}, {"b": {"aegis.yml": bare}}), "b", never)
+        assert found.policy.scan is None
+        assert found.loosened == told
+
+
 def test_a_tightening_head_is_not_told() -> None:
     found = policy_in_force(MemoryRepository({"aegis.yml": STRICT}, {"b": {"aegis.yml": LOOSE}}), "b", never)
     assert found.policy.scan is not None
