@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from aegis.core.errors import CouldNotDecide
 from aegis.core.ports.engine import Engine, Match, Target
@@ -35,8 +35,8 @@ class Matched:
     """The answer about one statement."""
 
     entry: Entry
-    agreed: bool
-    """Both readings name this provider."""
+    only: Literal["the catalogue", "semgrep"] | None = None
+    """The one reading that names this provider; None if both do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +105,10 @@ def _weigh(statement: Statement, entry: Entry | None, providers: frozenset[str])
     """Both readings of one statement together."""
     if entry:
         known_to_engine = statement.surface in ENGINE_LANGUAGE and not _is_manifest(statement)
-        return Matched(entry, agreed=not known_to_engine or entry.provider in providers)
+        confirmed = not known_to_engine or entry.provider in providers
+        return Matched(entry, None if confirmed else "the catalogue")
     if providers:
-        return Matched(Entry(min(providers), statement.surface, statement.name, "sdk"), agreed=False)
+        return Matched(Entry(min(providers), statement.surface, statement.name, "sdk"), "semgrep")
     return None
 
 

@@ -222,9 +222,9 @@ class Surveyor:
         for reading in readings:
             found = [(s, m) for s in reading.statements if (m := answer.matched.get(s))]
             for statement, matched in found:
-                if not matched.agreed:
-                    who = "the catalogue alone" if matched.entry.literal != statement.name else "one engine alone"
-                    disagreements.append(Disagreement(reading.path, statement.line, matched.entry.provider, who))
+                if matched.only:
+                    place = (reading.path, statement.line, matched.entry.provider)
+                    disagreements.append(Disagreement(*place, matched.only))
                 if _counts(statement, matched, found):
                     uses.append(self._use(reading.path, statement, matched.entry))
             not_analysed += [NotAnalysed(reading.path, each.line, each.why) for each in reading.unreadable]

@@ -33,7 +33,7 @@ def test_both_readings_agree(surface: Surface, name: str) -> None:
     engine = ScriptedEngine(CATALOGUE)
     one = statement(surface, name)
     answer = match([one], CATALOGUE, engine)
-    assert (answer.matched[one].entry.provider, answer.matched[one].agreed) == ("aws", True)
+    assert (answer.matched[one].entry.provider, answer.matched[one].only) == ("aws", None)
     assert len(engine.asked) == 1
 
 
@@ -42,14 +42,14 @@ def test_what_only_the_catalogue_sees_is_a_use_and_a_disagreement(surface: Surfa
     controls = 1 + len(CATALOGUE.providers)
     engine = ScriptedEngine(CATALOGUE, spoil=lambda hit: hit if hit.line <= controls + 1 else None)
     one = statement(surface, name)
-    assert match([one], CATALOGUE, engine).matched[one].agreed is False
+    assert match([one], CATALOGUE, engine).matched[one].only == "the catalogue"
 
 
 def test_what_only_the_engine_sees_is_a_use_and_a_disagreement() -> None:
     other, line = statement("python", "boto3_helpers"), 2 + 1 + len(CATALOGUE.providers)
     engine = ScriptedEngine(CATALOGUE, also=(Match("slice--aws--python", "slice:python", line, 1),))
     found = match([other], CATALOGUE, engine).matched[other]
-    assert (found.entry.provider, found.agreed) == ("aws", False)
+    assert (found.entry.provider, found.only) == ("aws", "semgrep")
 
 
 @pytest.mark.parametrize(("name", "asked"), [("requests", False), ("boto3_helpers", True)])
@@ -79,7 +79,7 @@ def test_what_has_no_language_needs_no_engine(form: Form) -> None:
     surface, name = surfaces[form]
     one = statement(surface, name, form, text=name)
     engine = ScriptedEngine(CATALOGUE)
-    assert match([one], CATALOGUE, engine).matched[one].agreed
+    assert match([one], CATALOGUE, engine).matched[one].only is None
     assert engine.asked == []
 
 
@@ -96,7 +96,7 @@ def test_a_text_that_could_reach_over_its_line_stays_out_of_the_slice(text: str)
     one, plain = statement("python", "boto3", text=text), statement("python", "oci")
     engine = ScriptedEngine(CATALOGUE)
     found = match([one, plain], CATALOGUE, engine).matched
-    assert found[one].agreed is False
+    assert found[one].only == "the catalogue"
     ((_, (target,)),) = engine.asked
     assert target.text.decode().splitlines()[2 + len(CATALOGUE.providers) :] == ["import oci"]
 
