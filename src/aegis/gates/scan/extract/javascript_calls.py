@@ -17,6 +17,8 @@ _ENDS = re.compile(r"\s*+(?:!|as\s++[\w.]++)?\s*+(?:[,)]|\Z)")
 _BRACKET = re.compile(r"[()]")
 _LONGEST_CALL = 4_000
 """Characters in which a call's end is looked for: enough for a mock's factory, and a bound on the time."""
+_DEEPEST_CALL = 50
+"""Parentheses that may be open in a call; with more its end is not looked for, as a bound on the time too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ def end_of_call(code: ScriptText, position: int) -> int:
         depth += 1 if bracket[0] == "(" else -1
         if depth == 0:
             return bracket.end()
+        if depth > _DEEPEST_CALL:
+            break
     return min(position + _LONGEST_CALL, len(code.masked))
 
 

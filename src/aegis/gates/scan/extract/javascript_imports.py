@@ -160,19 +160,18 @@ class Modules:
         return match.start() - len(before[0]) if before and match[0].startswith(".") else match.start()
 
     def _calls(self, calls: Iterator[re.Match[str]], form_of: Callable[[Argument], Form]) -> Iterator[Statement]:
+        """Modules that calls load: `require("aws-sdk")`, `require(old ? "aws-sdk" : "@aws-sdk/client-s3")`."""
+        read_to = 0  # an open call's literals are also those of every call inside: ask once about each
         for match in calls:
             found = argument(self.code, match.end())
-            if found is None or not (found.whole or found.value):
-                yield from self._any_literal(match)
-                continue
-            yield from self._one(match.start(), found.offset, found.value, form_of(found))
-            if not found.whole:
-                yield from self._any_literal(match)
-
-    def _any_literal(self, match: re.Match[str]) -> Iterator[Statement]:
-        """Literals of an argument that is worked out: `require(old ? "aws-sdk" : "@aws-sdk/client-s3")`."""
-        for offset, value in literals(self.code, match.end(), end_of_call(self.code, match.end())):
-            yield from self._one(match.start(), offset, value, "dynamic")
+            if found is not None and (found.whole or found.value):
+                yield from self._one(match.start(), found.offset, found.value, form_of(found))
+                if found.whole:
+                    continue
+            end = end_of_call(self.code, match.end())
+            for offset, value in literals(self.code, max(match.end(), read_to), end):
+                yield from self._one(match.start(), offset, value, "dynamic")
+            read_to = max(read_to, end)
 
     def _required(self) -> Iterator[re.Match[str]]:
         """Calls of `require`, of what it is also called here, and of what `createRequire` returns."""
