@@ -13,8 +13,6 @@ from aegis.core.verdict import SCHEMA_ID, Verdict
 from aegis.report.escape import visible
 from aegis.report.json_report import encode
 
-PREDICATE_TYPE = "https://in-toto.io/attestation/test-result/v0.1"
-
 _TAKEN = {"sha256": re.compile("[0-9a-f]{64}"), "sha512": re.compile("[0-9a-f]{128}")}
 """The digests that the input `subject-checksums` of `actions/attest` takes; it tells them apart by their length."""
 
