@@ -138,7 +138,7 @@ class Surveyor:
         patterns = prefilters(self.catalogue)
         if paths is not None:
             few = len(readable) <= MANY_PATHSPECS
-            lines = self.repository.grep(*patterns, paths=sorted(readable) if few else paths)
+            lines = self.repository.grep(*patterns, paths=sorted(readable) if few else [*paths, *others])
         else:
             names = {path.rpartition("/")[2] for path in readable}
             kinds = {suffix if (suffix := name[name.rfind(".") :]) in SUFFIXES else name for name in names}

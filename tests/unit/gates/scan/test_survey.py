@@ -12,7 +12,7 @@ from aegis.adapters.git import open_repository
 from aegis.core.ports.engine import Match
 from aegis.core.ports.repository import Change
 from aegis.gates.scan.catalogue import load
-from aegis.gates.scan.survey import Survey, Surveyor
+from aegis.gates.scan.survey import MANY_PATHSPECS, Survey, Surveyor
 from tests.doubles.engine import ScriptedEngine
 from tests.support.gitrepo import HERMETIC, GitRepo
 
@@ -132,12 +132,14 @@ def test_where_nothing_is_used_now_the_old_side_is_not_read(repo: GitRepo) -> No
     assert (uses(old), uses(now), engine.asked) == ([], [], [])
 
 
-def test_a_link_in_a_change_to_a_file_that_is_not(repo: GitRepo) -> None:
+@pytest.mark.parametrize("beside", [0, MANY_PATHSPECS], ids=["a small change", "a large change"])
+def test_a_link_in_a_change_to_a_file_that_is_not(beside: int, repo: GitRepo) -> None:
     base = repo.commit({"a.py": "x = 1\n", "data.txt": USE})
     (repo.root / "same.py").symlink_to("a.py")
     (repo.root / "kind.py").symlink_to("data.txt")
-    repo.commit()
-    changes = [Change("kind.py", None, "added"), Change("same.py", None, "added")]
+    new = {f"n{number}.py": "x = 1\n" for number in range(beside)}
+    repo.commit({**new})
+    changes = [Change(name, None, "added") for name in ("kind.py", "same.py", *new)]
     _, now = surveyor(repo).change(base, changes)
     assert uses(now) == [("kind.py", 1, "runtime")]
     assert now.not_analysed == ()
