@@ -85,7 +85,8 @@ def _plain(catalogue: Catalogue) -> str:
     commands = [root for root in catalogue.command_roots if not root.lower().startswith(catalogue.roots)]
     called = trie(commands, end=r"(?:\.(?:exe|cmd))?(?=[\s\"'\\,`)\]]|$)")
     schemes = trie((entry.literal for entry in catalogue.entries("scheme")), end="://")
-    return rf"{_WORD_START}(?i:{trie(catalogue.roots)}|{called}|{schemes})"
+    attributes = rf"sh\.{trie(commands)}(?!\w)"  # a library that gives commands as its functions
+    return rf"{_WORD_START}(?i:{trie(catalogue.roots)}|{called}|{schemes}|{attributes})"
 
 
 def wanted_names(catalogue: Catalogue) -> re.Pattern[str]:

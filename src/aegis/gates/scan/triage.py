@@ -17,7 +17,7 @@ from aegis.gates.scan.trie import trie
 _COMMENT: Final = rb"\s*#[^\"'\r]*\r?$"
 """But a long string can end in a comment, or a bare CR end it."""
 _ONE_IMPORT: Final = (
-    rb"\s*(?:from\s+(?!sh\s|plumbum\b)([\w.]+)\s+import\s+[\w \t,()*]*|import\s+([\w.]+)(?:\s+as\s+\w+)?\s*)\r?$"  # nothing else
+    rb"\s*(?:from\s+(?!sh\s|plumbum\b)([\w.]+)\s+import\s+[\w \t,()*]*|import\s+([\w.]+)(?:\s+as\s+\w+)?\s*)\r?$"
 )
 _LOADS: Final = (
     # The words themselves, and not `imports`, `imported` or `installed`: those are prose. Or the line goes on.
@@ -49,10 +49,7 @@ class _Triage:
         self._schemes = _encoded(entry.literal for entry in catalogue.entries("scheme"))
         self._commands = _encoded(catalogue.command_roots)
         words = trie(catalogue.command_roots, end=r"(?![\w.:-])").encode()
-        called = rb"^\s*" + words + rb"\s|(?:[\s;|&(/=]|\\[nrt])" + words + rb"[\s\"'`]"
-        # Commands as functions of a library.
-        functions = trie({root.replace("-", "_") for root in catalogue.command_roots}).encode()
-        called += rb"|\bfrom\s+(?:sh|plumbum\.cmd)\s+import\b|(?<![\w.])(?:sh|cmd)\." + functions
+        called = rb"^\s*" + words + rb"(?:[\s,)]|$)|(?:[\s;|&(/=]|\\[nrt])" + words + rb"[\s\"'`]"
         self._comment, self._one_import = re.compile(_COMMENT), re.compile(_ONE_IMPORT)
         self._loads = re.compile(_LOADS + rb"|" + called)
         self._imports, self._name, self._string = re.compile(_IMPORTS), re.compile(_NAME), re.compile(_STRING)

@@ -86,6 +86,33 @@ CASES = [
         line=2,
     ),
     Case(
+        id="command-as-a-function",
+        files={"svc.py": "from sh import (\n    ls,\n    aws,\n)\n"},
+        path="svc.py",
+        rule="scan.cli",
+    ),
+    Case(
+        id="command-as-an-attribute",
+        files={"svc.py": 'import sh\nsh.az("login")\n'},
+        path="svc.py",
+        rule="scan.cli",
+        line=2,
+    ),
+    Case(
+        id="command-by-subscript",
+        files={"svc.py": 'from plumbum import local\nlocal["aws"]("s3")\n'},
+        path="svc.py",
+        rule="scan.cli",
+        line=2,
+    ),
+    Case(
+        id="script-with-inline-dependencies",
+        files={"svc.py": '# /// script\n# dependencies = [\n#   "boto3",\n# ]\n# ///\n'},
+        path="svc.py",
+        rule="scan.manifest",
+        line=3,
+    ),
+    Case(
         id="makefile-continuation",
         files={"Makefile": "all:\n\t@true; \\\n\t  aws \\\n\t  s3 ls\n"},
         path="Makefile",

@@ -47,12 +47,25 @@ def _extract(masked: Masked, wanted: re.Pattern[str], depth: int) -> list[Found]
         else:
             imported.append(item)
     found += _imported(masked, imported, wanted)
+    if _starts_commands(imported):
+        from aegis.gates.scan.extract.python_functions import commands_as_functions
+
+        found += commands_as_functions(masked, imported, wanted)
+    if "# /// script" in masked.text:
+        from aegis.gates.scan.extract.manifests.python import inline_script
+
+        found += inline_script(masked.text, wanted)
     if hits := _strings_with(masked, wanted):
         # Most files have no such string, and need none of the modules that read them.
         from aegis.gates.scan.extract.python_inside import read_strings
 
         found += read_strings(masked, hits, tuple(imported), wanted, depth)
     return sorted(dict.fromkeys(found), key=lambda one: (one.line, one.column if isinstance(one, Statement) else 0))
+
+
+def _starts_commands(imported: list[Import]) -> bool:
+    """Whether the file imports a library whose functions are commands."""
+    return any((one.module or one.name) in ("sh", "plumbum", "plumbum.cmd") for one in imported)
 
 
 def _strings_with(masked: Masked, wanted: re.Pattern[str]) -> list[int]:

@@ -24,6 +24,7 @@ _MODULES: dict[str, re.Pattern[str]] = {
     "shlex": re.compile(r"split"),
     "pty": re.compile(r"spawn"),
     "pexpect": re.compile(r"run|spawn"),
+    "sh": re.compile(r"Command|which"),
     "commands": re.compile(r"getoutput|getstatusoutput"),  # Python 2
 }
 _CLEAR_ANYWHERE = re.compile(
@@ -38,6 +39,8 @@ _OWN_RUNNER = re.compile(
 _WORDS_AS_ARGUMENTS = re.compile(
     r"(?:.*\.)?(?:create_subprocess_exec|subprocess_exec|execlp?e?|spawnlp?e?)|session\.run(?:_always|_install)?"
 )
+_PLUMBUM = re.compile(r"(?:plumbum\.)?local")
+"""`local["aws"]`"""
 _MODE_FIRST = re.compile(r"(?:.*\.)?spawn[lv]p?e?")
 _ARGUMENT_NAMES = frozenset({"args", "cmd", "cmds", "command", "commands", "argv", "executable", "program", "file"})
 _COMMAND_NAME = re.compile(
@@ -47,7 +50,7 @@ _LINES_NAME = re.compile(
     r"(?:.*_)?(?:cmd|cmds|command|commands|cmdline|cmd_line|command_line|scripts?)(?:_line)?", re.IGNORECASE
 )
 _STARTS_ANY = re.compile(
-    r"subprocess|Popen|check_call|check_output|pexpect|shutil|commands|getoutput"
+    r"subprocess|Popen|check_call|check_output|pexpect|shutil|commands|getoutput|\bsh\b"
     r"|os(?=\s*\.\s*(?:system|popen|exec|spawn|posix_spawn|startfile))|import(?=[^\n]*\b(?:system|popen|exec|spawn))"
 )
 """Without one of these words a file starts no process in a way that is known here."""
@@ -124,6 +127,8 @@ def command_line(context: Context, runners: Runners) -> str | None:
     line = shell_text(context.one.value)
     if _WORDS_AS_ARGUMENTS.fullmatch(context.callee):
         return None
+    if context.opener == "[" and context.is_first and _PLUMBUM.fullmatch(context.callee):
+        return line
     if context.opener == "(" and context.callee and (context.is_first or context.keyword in _ARGUMENT_NAMES):
         if runners.starts_process(context.callee):
             return line

@@ -280,3 +280,40 @@ def test_the_line_is_the_strings() -> None:
 )
 def test_schemes(source: str, expected: list[str]) -> None:
     assert [name for surface, form, name in found(source) if (surface, form) == ("scheme", "scheme")] == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("from sh import aws", ["aws"]),
+        ("from sh import (\n  ls,\n  aws as a,\n)", ["aws"]),
+        ("import sh\nsh.aws('s3', 'ls')", ["aws"]),
+        ("import sh as s\ns.aws.s3.ls()", ["aws"]),
+        ("import sh\nsh.Command('aws')('s3')", ["aws"]),
+        ("from plumbum.cmd import gcloud", ["gcloud"]),
+        ("from plumbum import cmd\ncmd.gcloud('auth')", ["gcloud"]),
+        ("from plumbum import local\nlocal['aws']('s3')", ["aws"]),
+        ("from sh import *\nx.sh.aws()", []),
+        ("import shell\nsh.aws()", []),
+        ("from plumbum import aws", []),
+    ],
+)
+def test_commands_as_functions(source: str, names: list[str]) -> None:
+    assert [name for surface, form, name in found(source) if (surface, form) == ("command", "command")] == names
+
+
+@pytest.mark.parametrize(
+    ("source", "places"),
+    [
+        ('# /// script\n# dependencies = [\n#   "boto3>=1",\n# ]\n# ///\n', [(3, 5)]),
+        ('#!/usr/bin/env -S uv run\n# /// script\r\n# dependencies = ["x", "boto3"]\r\n# ///\r\n', [(3, 24)]),
+        ('# /// script\n# [tool.uv]\n# dev-dependencies = ["boto3"]\n# ///\n', [(3, 23)]),
+        ('# dependencies = ["boto3"]\n', []),
+        ('# /// other\n# dependencies = ["boto3"]\n# ///\n', []),
+        ('# /// script\n# ///\n\n# dependencies = ["boto3"]\n', []),
+    ],
+)
+def test_inline_metadata_of_a_script(source: str, places: list[tuple[int, int]]) -> None:
+    manifest = [one for one in extract(source, SDK) if isinstance(one, Statement) and one.form == "manifest"]
+    assert [(one.line, one.column) for one in manifest] == places
+    assert {(one.surface, one.name) for one in manifest} <= {("pypi", "boto3")}

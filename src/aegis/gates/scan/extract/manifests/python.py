@@ -128,6 +128,28 @@ def _named_by_key(path: tuple[str, ...]) -> str | None:
     return None
 
 
+_SCRIPT = re.compile(r"^# /// script[ \t]*\r?\n(?:#(?: [^\n]*)?\r?(?:\n|\Z))*", re.MULTILINE)
+_COMMENT = re.compile(r"^# ?", re.MULTILINE)
+
+
+def inline_script(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
+    """The metadata block of a script (PEP 723), which tools look for wherever in the text it stands."""
+    entries = Entries(source, wanted, "pypi")
+    for block in _SCRIPT.finditer(source):
+        # As long as it was, so that places stay.
+        text = _COMMENT.sub(lambda found: " " * len(found[0]), block[0].partition("\n")[2])
+        start = block.end() - len(text)
+        for item in _toml.items(text):
+            name = requirement_name(item.value) if item.value and _is_script_requirement(item.path) else None
+            if name:
+                entries.add(start + item.offset, name, item.value or name)
+    return entries.result()
+
+
+def _is_script_requirement(path: tuple[str, ...]) -> bool:
+    return path == ("dependencies",) or _is_requirement_list(path)
+
+
 def pipfile(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
     """Pipfile: every table but its settings lists distributions by key."""
     entries = Entries(source, wanted, "pypi")
