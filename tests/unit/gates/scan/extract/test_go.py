@@ -33,6 +33,15 @@ def named(source: str) -> list[tuple[int, str, str]]:
         ('import e "os/exec"\ne.Command("aws", "s3")', [(2, "command", "aws s3")]),
         ('other.Command("aws", "s3")', []),
         ('x := "s3://bucket"', [(1, "scheme", "s3")]),
+        ('reimport "aws/a"; x.import "aws/a"; imports "aws/a"', []),
+        ("import `aws\r/a`", [(1, "import", "aws/a")]),
+        ('import "syscall"\nsyscall.Exec("aws", "s3")', [(2, "command", "aws s3")]),
+        ('exec.Command(tool, "sh", "-c", "aws s3")', []),
+        ('exec.Command("sudo", "-u", user, "aws", "s3")', [(1, "command", "aws s3")]),
+        ('syscall.Exec("aws", []string{"s3"})', []),
+        ('import "os"\nos.StartProcess("aws", []string{"s3"}, nil)', [(2, "command", "aws s3")]),
+        ('import ("aws/a"; "b"', [(1, "import", "aws/a")]),
+        ('import ("b"; "aws/a"', [(1, "import", "aws/a")]),
     ],
 )  # fmt: skip
 def test_names(source: str, expected: list[tuple[int, str, str]]) -> None:

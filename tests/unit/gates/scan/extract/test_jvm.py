@@ -42,6 +42,15 @@ def named(found: list[Statement | Unreadable]) -> list[tuple[str, str]]:
         ('r.exec(new String[] {"aws", "s3"});', [("command", "aws s3")]),
         ('r.exec("aws s3 ls");', [("command", "aws s3 ls")]),
         ('x = "s3://b";', [("scheme", "s3")]),
+        ("import module com.amazonaws.m;", [("import", "com.amazonaws.m")]),
+        ("import module.com.amazonaws.A;", [("import", "module.com.amazonaws.A")]),
+        ('Class.forName("[Lcom.amazonaws.A;")', [("dynamic", "com.amazonaws.A")]),
+        ('x = "com/amazonaws/A";', [("dynamic", "com.amazonaws.A")]),
+        ("x = '\U0001f600'; y = '\"'; com.amazonaws.A z;", [("reference", "com.amazonaws.A")]),
+        ('x = """\n "a" com.amazonaws.A\n""";', []),
+        ('Class.forName("\\u{110000}com.amazonaws.A")', []),
+        ('x = "s3 ://b"; y = S3://b', []),
+        ('x = "S3://b";', [("scheme", "s3")]),
     ],
 )
 def test_java(source: str, expected: list[tuple[str, str]]) -> None:
@@ -69,6 +78,40 @@ def test_lines_are_those_of_the_source_behind_escapes() -> None:
     (found,) = jvm.java("// \\u000a\n\n  import com.amazonaws.A;", SDK)
     assert isinstance(found, Statement)
     assert (found.line, found.column, found.text) == (3, 3, "import com.amazonaws.A;")
+
+
+def test_the_text_of_an_import_keeps_its_star() -> None:
+    texts = [
+        one.text
+        for one in jvm.java("import com.amazonaws.*; import static com.amazonaws.A.*;", SDK)
+        if isinstance(one, Statement)
+    ]
+    assert texts == ["import com.amazonaws.*;", "import static com.amazonaws.A.*;"]
+
+
+def test_an_import_that_ends_as_javas_tells_the_language_whatever_a_comment_says() -> None:
+    source = "import a.b;\n// fun x() {\n/* /* */ com.amazonaws.A x; // */"
+    assert named(jvm.extract(source, SDK)) == [("reference", "com.amazonaws.A")]
+
+
+def test_an_escaped_line_break_is_no_line_of_the_source() -> None:
+    source = "// \\u000a a; \\u000a b;\n" * 9 + "import com.amazonaws.A;\n"
+    assert [one.line for one in jvm.java(source, SDK, 10)] == [10]
+
+
+def test_last_line_does_not_end_a_string_that_holds_code() -> None:
+    source = 'val a = "${b {\nval c = 1\nval d = com.amazonaws.A\n}}"\n'
+    assert [one.line for one in jvm.kotlin(source, SDK, 1)] == [3]
+
+
+def test_braces_in_an_expression_do_not_end_it() -> None:
+    assert named(jvm.kotlin('x = "${a { b } + com.amazonaws.A.c} com.amazonaws.B"', SDK)) == [
+        ("reference", "com.amazonaws.A")
+    ]
+
+
+def test_a_kotlin_comment_that_does_not_end_is_told() -> None:
+    assert [type(one) for one in jvm.kotlin("/* /* */ amazonaws", SDK)] == [Unreadable]
 
 
 def test_the_language_is_told_by_its_look() -> None:
