@@ -28,6 +28,9 @@ class MemoryRepository:
     def entries(self, paths: Sequence[str] | None = None) -> list[Entry]:
         return [Entry(path, "100644", "0" * 40) for path in self.tree if paths is None or path in paths]
 
+    def links(self) -> list[str]:
+        return []
+
     def read(self, path: str) -> bytes:
         if path not in self.tree:
             raise CouldNotDecide("scan.unreadable_file", path, expected="a file", remedy="none")

@@ -68,6 +68,7 @@ _STATUSES: Final[dict[str, Status]] = {
 }
 _GLOB_SPECIAL = re.compile(r"[][*?\\]")
 _GREP_RECORD = re.compile(rb"([^\0]+)\0([0-9]+)\0([^\n]*)\n")
+_LINK = re.compile(rb"(?:\A|(?<=\0))120000 [0-9a-f]+ [0-3]\t([^\0]+)\0")
 _GREP_HEAD = re.compile(rb"([^\0]+)\0([0-9]+)\0")
 
 
@@ -128,6 +129,10 @@ class GitRepository:
                 entry = _entry(record)
                 found.setdefault(entry.path, entry)
         return list(found.values())
+
+    def links(self) -> list[str]:
+        """See the port."""
+        return [os.fsdecode(path) for path in _LINK.findall(self.run("ls-files", "-s", "-z"))]
 
     def read(self, path: str) -> bytes:
         """See the port."""

@@ -98,6 +98,10 @@ class Repository(Protocol):
         """What is tracked, in the index's order. An unmerged path stands in it once."""
         ...
 
+    def links(self) -> list[str]:
+        """The tracked symbolic links: all of them are asked for in every run, of `entries` only what changed."""
+        ...
+
     def read(self, path: str) -> bytes:
         """A file of the work tree. Links are followed only inside the repository."""
         ...

@@ -77,7 +77,8 @@ class Surveyor:
 
     def change(self, base: str, changes: Sequence[Change]) -> tuple[Survey, Survey]:
         """Survey the changed files as they were at `base`, and as they are now."""
-        now, missing, coverage = self._read_tree([c.path for c in changes if not c.deleted])
+        paths = [c.path for c in changes if not c.deleted]
+        now, missing, coverage = self._read_tree([*paths, *self._links_to(paths)])
         if not now:
             return Survey(), Survey(not_analysed=tuple(missing), coverage=coverage)
         # Where nothing is used now, the old side has nothing to explain.
@@ -171,6 +172,11 @@ class Surveyor:
         """Those of the paths at which git tracks a file."""
         found = self.repository.entries(sorted(paths)) if paths else []
         return {e.path for e in found if e.path in paths and not (e.symlink or e.submodule or e.absent)}
+
+    def _links_to(self, paths: Sequence[str]) -> list[str]:
+        """Links that stayed as they were and lead to one of the files: what that now says is said by them too."""
+        changed = set(paths)
+        return [link for link in self.repository.links() if link not in changed and self._target(link) in changed]
 
     def _target(self, link: str) -> str | None:
         """The file or folder in this checkout that a link leads to; None if there is none."""

@@ -143,3 +143,15 @@ def test_a_link_in_a_change_to_a_file_that_is_not(beside: int, repo: GitRepo) ->
     _, now = surveyor(repo).change(base, changes)
     assert uses(now) == [("kind.py", 1, "runtime")]
     assert now.not_analysed == ()
+
+
+def test_a_change_of_the_file_that_a_link_leads_to(repo: GitRepo) -> None:
+    (repo.root / "svc.py").symlink_to("data.txt")
+    (repo.root / "more").mkdir()
+    (repo.root / "more" / "120000 0 0\tsvc.py").write_text("x = 1\n")
+    (repo.root / "other.py").symlink_to("more")
+    base = repo.commit({"data.txt": "hello\n"})
+    repo.commit({"data.txt": USE})
+    old, now = surveyor(repo).change(base, [Change("data.txt", "data.txt", "modified")])
+    assert (uses(old), uses(now)) == ([], [("svc.py", 1, "runtime")])
+    assert open_repository(repo.root)[0].links() == ["other.py", "svc.py"]
