@@ -112,6 +112,15 @@ CASES = [
         rule="scan.manifest",
         line=3,
     ),
+    *(
+        Case(id=f"python-{name}", files={path: text}, path=path, rule="scan.manifest", line=line)
+        for name, path, text, line in (
+            ("pip-as-a-module", "svc.py", 'import pip\npip.main(["install", "boto3"])\n', 2),
+            ("pip-by-another", "svc.py", 'import sys\ngo([sys.executable, "-m", "pip", "install", "boto3"])\n', 2),
+            ("setup-elsewhere", "build_it.py", 'from setuptools import setup\nsetup(install_requires=["boto3"])\n', 2),
+            ("nox", "noxfile.py", 'import nox\ndef t(session):\n    session.install("x", "boto3")\n', 3),
+        )
+    ),
     Case(
         id="makefile-continuation",
         files={"Makefile": "all:\n\t@true; \\\n\t  aws \\\n\t  s3 ls\n"},

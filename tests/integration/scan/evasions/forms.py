@@ -77,6 +77,12 @@ PYTHON = [
         line=2,
     ),
     Case(
+        id="in-a-field-of-a-string",
+        files={"svc.py": "x = f\"{__import__('boto3')}\"\n"},
+        path="svc.py",
+        rule=DYNAMIC,
+    ),
+    Case(
         id="loader-renamed",
         files={"svc.py": 'from importlib import import_module as load\nload("boto3")\n'},
         path="svc.py",

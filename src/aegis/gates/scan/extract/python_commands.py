@@ -41,6 +41,10 @@ _WORDS_AS_ARGUMENTS = re.compile(
 )
 _PLUMBUM = re.compile(r"(?:plumbum\.)?local")
 """`local["aws"]`"""
+_INSTALLS_ARGUMENTS = re.compile(r"(?:.*\.)?session\.(?:conda_)?install")
+"""nox: https://nox.thea.codes/en/stable/config.html#nox.sessions.Session.install"""
+_PIP = frozenset({"pip", "pip._internal", "pip._internal.main", "pip._internal.cli.main"})
+_PIP_INSTALL = re.compile(r"(?:(?:python|\"\$\{_\}\") -m )?(pip[\d.]* install .*)", re.DOTALL)
 _MODE_FIRST = re.compile(r"(?:.*\.)?spawn[lv]p?e?")
 _ARGUMENT_NAMES = frozenset({"args", "cmd", "cmds", "command", "commands", "argv", "executable", "program", "file"})
 _COMMAND_NAME = re.compile(
@@ -97,6 +101,15 @@ class Runners:
         """Whether a call by this name looks like a project's own way to start processes."""
         return bool(_OWN_RUNNER.fullmatch(callee.rpartition(".")[2]))
 
+    def runs_pip(self, callee: str) -> bool:
+        """Whether a call hands its words to pip itself."""
+        base, _, last = callee.rpartition(".")
+        return (last == "main" and base in _PIP) or callee in self._pip
+
+    @cached_property
+    def _pip(self) -> frozenset[str]:
+        return frozenset(one.alias or one.name for one in self.imported if one.module in _PIP and one.name == "main")
+
     def passed(self, variable: str) -> bool:
         """Whether a variable is the first argument of a call that starts a process."""
         return variable in self._passed
@@ -112,14 +125,22 @@ def command_words(context: Context, runners: Runners) -> str | None:
     """Return the command that the list (or call) around a string runs, as shell text, if it runs one."""
     if context.opener == "(" and _WORDS_AS_ARGUMENTS.fullmatch(context.callee):
         return _words(context, skip=1 if _MODE_FIRST.fullmatch(context.callee) else 0)
+    if context.opener == "(" and _INSTALLS_ARGUMENTS.fullmatch(context.callee):
+        return f"pip install {_words(context)}"
     if context.opener not in ("[", "(") or not _is_display(context):
         return None
     callee, name = context.outer()
+    if runners.runs_pip(callee):
+        return f"pip {_words(context)}"
     if runners.starts_process(callee) and (not name or name in _ARGUMENT_NAMES):
         return _words(context)
     named = _COMMAND_NAME.fullmatch(name) or runners.may_start_process(callee) or runners.passed(name)
-    words = _words(context) if named else None
-    return words if words and " " in words else None
+    words = _words(context)
+    if not words or named:
+        return words if words and " " in words else None
+    # A list that begins so is for pip, whoever passes it on.
+    install = _PIP_INSTALL.fullmatch(words)
+    return install[1] if install else None
 
 
 def command_line(context: Context, runners: Runners) -> str | None:

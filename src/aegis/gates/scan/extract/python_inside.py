@@ -14,7 +14,8 @@ from aegis.gates.scan.extract.python_context import Context
 from aegis.gates.scan.extract.python_embedded import python_code, shell_code
 from aegis.gates.scan.extract.python_imports import Import
 from aegis.gates.scan.extract.python_mask import Masked
-from aegis.gates.scan.extract.python_strings import is_statement, literal_around
+from aegis.gates.scan.extract.python_requirements import required
+from aegis.gates.scan.extract.python_strings import Literal, expressions, is_statement, literal_around
 from aegis.gates.scan.model import Form, Statement, Surface, Unreadable
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -37,6 +38,7 @@ def read_strings(
             continue
         one = literal_around(masked, index, after)
         after = one.last + 1
+        yield from reader.read_fields(one, index)
         if not is_statement(masked, one):
             yield from reader.read(Context(masked, one))
 
@@ -52,6 +54,24 @@ class _Reader:
     runners: Runners
     read_brackets: set[int] = field(default_factory=set)
 
+    def read_fields(self, one: Literal, index: int) -> Iterator[Found]:
+        """Yield what the expressions inside f-strings and t-strings name."""
+        for token in self.masked.strings[index : one.last + 1]:
+            for code in expressions(self.masked.text, token):
+                if self.wanted.search(code):
+                    yield from self._field(token.start, code)
+
+    def _field(self, start: int, code: str) -> Iterator[Found]:
+        line, column = self.masked.line(start), self.masked.column(start)
+        if self.depth >= _DEEPEST:
+            yield Unreadable(line, _TOO_DEEP)
+            return
+        for inner in python.extract_nested(code, self.wanted, self.depth + 1):
+            if isinstance(inner, Statement):
+                yield replace(inner, line=line, column=column)
+            elif inner.why == _TOO_DEEP:
+                yield Unreadable(line, _TOO_DEEP)
+
     def read(self, context: Context) -> Iterator[Found]:
         scheme = _SCHEME.match(context.one.prefix)
         if scheme:
@@ -59,6 +79,8 @@ class _Reader:
             return
         for form, name in module_names(context, self.loaders):
             yield from self._named(context, "python", form, name, f"import {name}")
+        for name, text in required(context):
+            yield from self._named(context, "pypi", "manifest", name, text)
         if (code := python_code(context)) is not None:
             yield from self._python(context, code)
         elif (line := self._command(context)) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aegis.gates.scan.extract.python_mask import Masked, StringToken
@@ -104,6 +105,15 @@ def token_value(text: str, token: StringToken) -> str:
     if "\\" in body and "r" not in prefix:
         body = _ESCAPE.sub(_unescape, body)
     return body
+
+
+def expressions(text: str, token: StringToken) -> Iterator[str]:
+    """Yield the expressions in the fields of an f-string or t-string that hold strings themselves."""
+    if "f" not in (prefix := text[token.start : token.quote].lower()) and "t" not in prefix:
+        return
+    for match in _FIELD.finditer(text, token.quote, token.end):
+        if match[0] not in ("{{", "}}") and ('"' in match[0] or "'" in match[0]):
+            yield match[0].strip("{}")
 
 
 def _field(match: re.Match[str]) -> str:

@@ -317,3 +317,43 @@ def test_inline_metadata_of_a_script(source: str, places: list[tuple[int, int]])
     manifest = [one for one in extract(source, SDK) if isinstance(one, Statement) and one.form == "manifest"]
     assert [(one.line, one.column) for one in manifest] == places
     assert {(one.surface, one.name) for one in manifest} <= {("pypi", "boto3")}
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("pip.main(['install', 'boto3'])", ["boto3"]),
+        ("from pip._internal import main as go\ngo(['install', '-q', 'boto3'])", ["boto3"]),
+        ("subprocess.check_call([sys.executable, '-m', 'pip', 'install', 'boto3>=1'])", ["boto3"]),
+        ("go([sys.executable, '-m', 'pip', 'install', 'boto3'])", ["boto3"]),
+        ("go([python, '-m', 'pip', 'install', 'boto3'])", ["boto3"]),
+        ("words = ['pip', 'install', 'x', 'botocore']", ["botocore"]),
+        ("session.install('pytest', 'boto3')", ["boto3"]),
+        ("setup(install_requires=['x', 'boto3>=1'])", ["boto3"]),
+        ("setup(install_requires='boto3')", ["boto3"]),
+        ("setup(extras_require={'s3': ['boto3'], 'x': 'botocore'})", ["boto3", "botocore"]),
+        ("NEEDS: list[str] = [\n    'boto3>=1',\n]\nsetup(install_requires=NEEDS)", ["boto3"]),
+        ("pip.main(['download', x])\nmain(['install', 'boto3'])", []),
+        ("go(['-m', 'pip', 'show', 'boto3'])", []),
+        ("session.notify('boto3')", []),
+        ("setup(name='boto3', extras_require={'boto3': ['x']})", []),
+        ("NEEDS = ['boto3']\nother(NEEDS)", []),
+    ],
+)
+def test_distributions_that_code_asks_for(source: str, names: list[str]) -> None:
+    assert [name for surface, form, name in found(source) if (surface, form) == ("pypi", "manifest")] == names
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("f\"{__import__('boto3')}\"", ("python", "dynamic", "boto3")),
+        ('x = 1\nf"{__import__("boto3").client("s3")!r:>{w}}"', ("python", "dynamic", "boto3")),
+        ("x = f'a {{b}} {os.system(\"aws s3 ls\")}' 'c'", ("command", "command", "aws s3 ls")),
+        ("f\"{f'{__import__(chr(34) + 'boto3')}'}\"", None),
+    ],
+)
+def test_expressions_in_formatted_strings(source: str, expected: tuple[str, str, str] | None) -> None:
+    assert expected is None or found(source) == [expected]
+    lines = source.count("\n") + 1
+    assert all(one.line == lines for one in extract(source, SDK))
