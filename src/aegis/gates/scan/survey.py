@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from aegis.gates.scan.read import FileReading
     from aegis.gates.scan.whole import Disagreement
 
+_WORD = re.compile("[a-z0-9]+")
 MANY_PATHSPECS = 200
 """How many git compares with every path before that takes longer than to read everything."""
 
@@ -81,8 +82,13 @@ class Surveyor:
         now, missing, coverage = self._read_tree([*paths, *self._links_to(paths)])
         if not now:
             return Survey(), Survey(not_analysed=tuple(missing), coverage=coverage)
-        # Where nothing is used now, the old side has nothing to explain.
-        old = self._read_base(base, [c.old_path for c in changes if c.old_path]) if any(_names(now)) else []
+        from aegis.gates.scan.whole import WholeReader
+
+        # The old side is there to explain what is used now: the same files before, and others with such a name.
+        by_name = WholeReader(self.catalogue).imports_by_name
+        same = {reading.path for reading in now if reading.statements or by_name(reading)}
+        before = {c.old_path: c.path in same for c in changes if c.old_path}
+        old = self._read_base(base, before, _words(now))
         answer = self._ask(now, old)
         return self._survey("old", old, answer, [], {}), self._survey("now", now, answer, missing, coverage)
 
@@ -195,13 +201,17 @@ class Surveyor:
             return None
         return f"a symbolic link to {target}, which git does not track" if is_read(path) else None
 
-    def _read_base(self, base: str, paths: Sequence[str]) -> list[FileReading]:
+    def _read_base(self, base: str, paths: Mapping[str, bool], words: Collection[bytes]) -> list[FileReading]:
+        """What the files said before: those that are marked, and those that hold one of the words."""
         from aegis.gates.scan.read import read_file
 
+        def holds(data: bytes) -> bool:
+            known = data.lower()
+            return any(word in known for word in words)
+
         wanted = wanted_names(self.catalogue)
-        likely = re.compile("|".join(prefilters(self.catalogue)).encode("latin-1"), re.MULTILINE)
         blobs = self.repository.show_many(base, paths)
-        return [read_file(path, data, wanted) for path, data in sorted(blobs.items()) if likely.search(data)]
+        return [read_file(path, data, wanted) for path, data in sorted(blobs.items()) if paths[path] or holds(data)]
 
     def _ask(self, now: Sequence[FileReading], old: Sequence[FileReading]) -> Answer:
         statements = (s for reading in (*now, *old) for s in reading.statements)
@@ -279,8 +289,10 @@ def _of_another_kind(targets: Mapping[str, str], tracked: AbstractSet[str]) -> d
     return found
 
 
-def _names(readings: Iterable[FileReading]) -> Iterable[Statement]:
-    return (statement for reading in readings for statement in reading.statements)
+def _words(readings: Iterable[FileReading]) -> set[bytes]:
+    """The first word of each name, in lower case: without one of them a file holds none of the names."""
+    found = (_WORD.search(statement.name.lower()) for reading in readings for statement in reading.statements)
+    return {word[0].encode() if word else b"" for word in found}
 
 
 def _counts(statement: Statement, matched: Matched, here: Sequence[tuple[Statement, Matched]]) -> bool:
