@@ -54,6 +54,7 @@ _IS_OPAQUE: Final = (
     + _OPAQUE[2].encode()
     + rb"|.*\b(?:import|from|require|import_module|__import__|forName)\b[^\"'`]*[\"'`][^\"'`]*\\\r?$"
 )
+_PART_OF_NAME: Final = rb"\s*[\w.-]+\\\r?$"
 _WORD_START: Final = r"(?<!(?<!\\)[A-Za-z0-9])"
 LFS_POINTER: Final = b"version https://git-lfs.github.com/spec/"
 
@@ -108,7 +109,7 @@ def candidates(lines: Iterable[Line], catalogue: Catalogue) -> list[Candidate]:
         if known is None:
             continue
         odd = _is_odd(line.text)
-        if line.truncated or opaque.match(line.text):
+        if line.truncated or opaque.match(line.text) or _goes_on_in_a_name(line):
             last[line.path] = None
         elif odd and not token.search(line.text):
             if token.search(_unfolded(line.text)):
@@ -116,6 +117,11 @@ def candidates(lines: Iterable[Line], catalogue: Catalogue) -> list[Candidate]:
         elif not (_is_module(line.path) and harmless(line.text) and not (odd and not harmless(_unfolded(line.text)))):
             last[line.path] = max(known, line.number)
     return [Candidate(path, number) for path, number in sorted(last.items())]
+
+
+def _goes_on_in_a_name(line: Line) -> bool:
+    """Whether a requirement's name goes on in the next line, as pip joins them."""
+    return line.path.endswith((".txt", ".in", ".pip")) and _compiled(_PART_OF_NAME).match(line.text) is not None
 
 
 def _is_module(path: str) -> bool:

@@ -121,6 +121,16 @@ CASES = [
             ("nox", "noxfile.py", 'import nox\ndef t(session):\n    session.install("x", "boto3")\n', 3),
         )
     ),
+    *(
+        Case(id=f"manifest-{name}", files={path: text}, path=path, rule="scan.manifest", line=line)
+        for name, path, text, line in (
+            ("tox", "tox.ini", "[testenv]\ndeps =\n    boto3\n", 3),
+            ("hook", ".pre-commit-config.yaml", "repos:\n- hooks:\n  - additional_dependencies: [boto3]\n", 3),
+            ("continued-name", "requirements.txt", "bo\\\nto3\n", 1),
+            ("deno", "deno.json", '{"imports": {"s3": "npm:@aws-sdk/client-s3@3"}}\n', 1),
+            ("import-map", "import_map.json", '{"imports": {"s3": "https://esm.sh/aws-sdk@2"}}\n', 1),
+        )
+    ),
     Case(
         id="makefile-continuation",
         files={"Makefile": "all:\n\t@true; \\\n\t  aws \\\n\t  s3 ls\n"},

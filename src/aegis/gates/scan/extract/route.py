@@ -89,12 +89,17 @@ _BY_NAME: dict[str, str] = {
     "yarn.lock": "manifests.npm:yarn_lock",
     "pnpm-lock.yaml": "manifests.npm:pnpm_lock",
     "pnpm-workspace.yaml": "manifests.npm:pnpm_workspace",
+    **dict.fromkeys(
+        ("deno.json", "deno.jsonc", "import_map.json", "import-map.json", "importmap.json"), "manifests.npm:deno"
+    ),
     "go.mod": "manifests.go:go_mod",
     "go.sum": "manifests.go:go_sum",
     "pom.xml": "manifests.jvm:pom",
     "gradle.lockfile": "manifests.jvm:gradle_lock",
     "pyproject.toml": "manifests.python:pyproject",
     "setup.cfg": "manifests.python:setup_cfg",
+    "tox.ini": "manifests.tools:tox",
+    **dict.fromkeys((".pre-commit-config.yaml", ".pre-commit-config.yml"), "manifests.tools:pre_commit"),
     "pipfile": "manifests.python:pipfile",
     "pipfile.lock": "manifests.python:pipfile_lock",
     "poetry.lock": "manifests.python:toml_lock",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 
+from aegis.gates.scan.extract.javascript_specifier import package_path
 from aegis.gates.scan.extract.manifests import _json
 from aegis.gates.scan.extract.manifests._entry import Entries
 from aegis.gates.scan.model import Statement, Unreadable
@@ -142,4 +143,17 @@ def pnpm_workspace(source: str, wanted: re.Pattern[str], last_line: int | None =
             alias = _ALIAS.match(key[2])
             entries.add(offset + key.start(1), alias[1] if alias else key[1], line)
         offset += len(line)
+    return entries.result()
+
+
+_COMMENT = re.compile(r'("(?:[^"\\\n]|\\.)*+")|//[^\n]*|/\*.*?\*/', re.DOTALL)
+
+
+def deno(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
+    """deno.json(c) and import maps: what the names in `imports` and `scopes` stand for. JSON with comments."""
+    entries = Entries(source, wanted, "npm")
+    text = _COMMENT.sub(lambda found: found[1] or re.sub(r"[^\n]", " ", found[0]), source)
+    for item in _json.items(text):
+        if item.value is not None and item.path[:1] in (("imports",), ("scopes",)):
+            entries.add(item.offset, package_path(item.value), item.value)
     return entries.result()

@@ -6,6 +6,7 @@ import ast
 import configparser
 import re
 import tomllib
+from collections.abc import Iterator
 
 from aegis.gates.scan.extract.manifests import _json, _toml
 from aegis.gates.scan.extract.manifests._entry import Entries
@@ -45,7 +46,8 @@ def requirements(source: str, wanted: re.Pattern[str], last_line: int | None = N
         if body.lstrip().startswith("#") and not logical:
             continue
         if body.endswith("\\"):
-            logical += body[:-1] + " "
+            # pip joins the lines without a space, so a name may go on in the next one.
+            logical += body[:-1]
             continue
         _requirement_line(entries, logical + body, start)
         logical = ""
@@ -211,6 +213,15 @@ def setup_cfg(source: str, wanted: re.Pattern[str], last_line: int | None = None
         if wanted.search(source):
             entries.unreadable(0, f"not an INI file: {str(error).splitlines()[0]}")
         return entries.result()
+    for section, key, offset, text in ini_lines(source):
+        of_setuptools = (section == "options" and key in _CFG_KEYS) or section == "options.extras_require"
+        if of_setuptools or (section.startswith(("tox:", "testenv")) and key in ("deps", "requires")):
+            _required(entries, text, offset)
+    return entries.result()
+
+
+def ini_lines(source: str) -> Iterator[tuple[str, str, int, str]]:
+    """Each line of a value in an INI file: its section, its key, its offset, and its text."""
     section, key, offset = "", "", 0
     for line in source.splitlines(keepends=True):
         body = line.rstrip("\r\n")
@@ -221,17 +232,15 @@ def setup_cfg(source: str, wanted: re.Pattern[str], last_line: int | None = None
         elif body.strip() and not body.lstrip().startswith(("#", ";")):
             lead = found.end() if found else len(body) - len(body.lstrip())
             key = found[1].lower() if found else key
-            if (section == "options" and key in _CFG_KEYS) or section == "options.extras_require":
-                _separated(entries, body, lead, offset)
+            yield section, key, offset + lead, body[lead:]
         offset += len(line)
-    return entries.result()
 
 
-def _separated(entries: Entries, body: str, lead: int, offset: int) -> None:
-    """Requirements on one line, `;`-separated lists excepted: setuptools takes one a line."""
-    name = requirement_name(body[lead:])
+def _required(entries: Entries, text: str, offset: int) -> None:
+    """The requirement on one line, `;`-separated lists excepted: setuptools takes one a line."""
+    name = requirement_name(text)
     if name:
-        entries.add(offset + lead, name, body[lead:])
+        entries.add(offset, name, text)
 
 
 def setup_py(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegis.gates.scan.extract.manifests import _json, _toml, go, jvm, npm, python
+from aegis.gates.scan.extract.manifests import _json, _toml, go, jvm, npm, python, tools
 from aegis.gates.scan.extract.route import Extractor
 from aegis.gates.scan.model import Statement, Unreadable
 
@@ -28,6 +28,7 @@ def places(extract: Extractor, source: str) -> list[tuple[int, int, str, bool]]:
     ("extract", "source", "expected"),
     [
         (python.requirements, "a\nboto3==1 \\\n  --hash=sha256:0\n", [(2, 1, "boto3", True)]),
+        (python.requirements, "x\nbo\\\nto3 \\\n  --hash=sha256:0\n", [(2, 1, "boto3", True)]),
         (python.requirements, "Boto3[crt]>=1; python_version>'3'\n", [(1, 1, "Boto3", True)]),
         (python.requirements, "-r boto3.txt\n# boto3\n--index-url https://boto3\n", []),
         (python.requirements, "-e git+https://x/y#egg=boto3\n", [(1, 4, "boto3", True)]),
@@ -41,6 +42,25 @@ def places(extract: Extractor, source: str) -> list[tuple[int, int, str, bool]]:
         (python.pyproject, '[project]\nname = "boto3"\nkeywords = ["boto3"]\n', []),
         (python.setup_cfg, "[options]\ninstall_requires =\n  a\n  boto3>=1\n", [(4, 3, "boto3", True)]),
         (python.setup_cfg, "[metadata]\nname = boto3\n", []),
+        (python.setup_cfg, "[tox:tox]\n[testenv]\ndeps = boto3\n", [(3, 8, "boto3", True)]),
+        (tools.tox, "[testenv]\ndeps =\n  pytest\n  boto3>=1\n", [(4, 3, "boto3", True)]),
+        (tools.tox, "[testenv:x]\ndeps = py{311,312}: boto3\n", [(2, 21, "boto3", True)]),
+        (
+            tools.tox,
+            "[tox]\nrequires = boto3\n[testenv]\ncommands = - aws s3\n",
+            [(2, 12, "boto3", True), (4, 14, "aws s3", True)],
+        ),
+        (tools.tox, "[testenv]\ndescription = boto3\npassenv = aws\n# boto3\n", []),
+        (tools.pre_commit, "repos:\n- hooks:\n  - additional_dependencies: [boto3==1]\n", [(3, 31, "boto3", True)]),
+        (tools.pre_commit, 'hooks:\n- additional_dependencies:\n  - "@aws-sdk/a@3"\n', [(3, 6, "@aws-sdk/a", True)]),
+        (tools.pre_commit, "hooks:\n- entry: aws s3\n  name: boto3\n", [(2, 10, "aws s3", True)]),
+        (npm.deno, '{"imports": {"s3": "npm:@aws-sdk/a@3"}}', [(1, 20, "@aws-sdk/a", True)]),
+        (npm.deno, '{// x "\n"scopes": {"a": {"b": "https://esm.sh/aws-sdk@2",}}}', [(2, 23, "aws-sdk", True)]),
+        (
+            npm.deno,
+            '{"tasks": {"a": "aws-sdk"}, /* "imports": {"a": "aws-sdk"} */ "imports": {"aws-sdk": "./a.ts"}}',
+            [],
+        ),
         (python.setup_py, "setup(name='boto3', install_requires=['boto3>=1'])\n", [(1, 39, "boto3", True)]),
         (python.pipfile, '[packages]\nboto3 = "*"\n', [(2, 1, "boto3", True)]),
         (python.toml_lock, '[[package]]\nname = "boto3"\n', [(2, 8, "boto3", False)]),
