@@ -169,10 +169,10 @@ class GitRepository:
 
     def changed(self, base: str) -> list[Change]:
         """See the port."""
-        flags = ("--name-status", "-z", "-M", "--no-ext-diff", "--no-textconv", "--no-color")
+        flags = ("--raw", "-z", "-M", "--no-ext-diff", "--no-textconv", "--no-color")
         listing = self.run("diff", *flags, "--ignore-submodules=none", self.resolve(base), "--")
         fields = iter(os.fsdecode(listing).split("\0")[:-1])
-        return [_change(letter, fields) for letter in fields]
+        return [_change(record, fields) for record in fields]
 
     def resolve(self, rev: str) -> str:
         """See the port."""
@@ -332,7 +332,8 @@ def _start(command: list[str], root: Path, stdin: IO[bytes] | None, errors: IO[b
 def _environment() -> dict[str, str]:
     """The process's own environment without what would redirect git, in the locale that matches byte by byte."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name in _KEPT_VARIABLES}
-    kept.pop("LANGUAGE", None)
+    for name in ("LANGUAGE", "AEGIS_INPUT_GITHUB_TOKEN"):
+        kept.pop(name, None)
     return kept | {
         "LC_ALL": "C",
         "GIT_TERMINAL_PROMPT": "0",
@@ -440,7 +441,10 @@ def _entry(record: str) -> Entry:
     return Entry(path, mode, oid, absent=tag in "Ss", assumed=tag.islower(), unmerged=stage != "0")
 
 
-def _change(status: str, fields: Iterator[str]) -> Change:
+def _change(record: str, fields: Iterator[str]) -> Change:
+    """One record of `diff --raw -z`: `:old-mode new-mode old-oid new-oid status`, and one or two paths."""
+    old_mode, _, status = record[1:].partition(" ")
+    status = status.rpartition(" ")[2]
     kind = _STATUSES.get(status[:1])
     if kind is None:
         raise _failed(("diff",), f"gave the unknown status {status!r}")
@@ -448,7 +452,7 @@ def _change(status: str, fields: Iterator[str]) -> Change:
     new = next(fields, "") if status[0] in "RC" else old
     if not new:
         raise _failed(("diff",), "gave an answer that ends in the middle of a record")
-    return Change(new, None if kind == "added" else old, kind)
+    return Change(new, None, kind) if kind == "added" else Change(new, old, kind, old_mode)
 
 
 def _batch_object(output: IO[bytes], name: str, shown: str) -> bytes | None:

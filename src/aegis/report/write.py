@@ -39,7 +39,7 @@ def _contents(verdict: Verdict) -> dict[str, bytes]:
         "predicate.json": predicate.render(verdict, document),
         "subjects.txt": predicate.subjects(verdict, document),
     }
-    if verdict.gate == "scan" or any(finding.path for finding in verdict.findings):
+    if verdict.gate in {"scan", "all"} or any(finding.path for finding in verdict.findings):
         contents["verdict.sarif"] = sarif.render(verdict)
     return contents
 

@@ -9,7 +9,7 @@ import pytest
 from aegis.adapters.git import open_repository
 from aegis.core.policy import Allow
 from aegis.gates.scan.allow import apply_allow
-from aegis.gates.scan.diff import Difference, compare, old_files
+from aegis.gates.scan.diff import Difference, compare
 from aegis.gates.scan.model import Use
 from tests.support.gitrepo import GitRepo
 from tests.support.uses import use
@@ -32,7 +32,8 @@ def added(repo: GitRepo, base: str) -> Difference:
     changes = repository.changed(base)
     now = {change.path: repository.read(change.path) for change in changes if not change.deleted}
     head = apply_allow(extract(now), [ALLOW]).remaining
-    old = apply_allow(extract(old_files(repository, base, changes)), [ALLOW]).remaining
+    before = repository.show_many(base, [change.old_path for change in changes if change.old_path])
+    old = apply_allow(extract(before), [ALLOW]).remaining
     return compare(head, old, changes)
 
 

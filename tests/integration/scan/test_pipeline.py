@@ -326,3 +326,13 @@ def test_the_second_opinion_reads_what_the_triage_passed_over(repo: GitRepo, mon
     result = scan(repo.root, "--strict", "--second-opinion")
     assert result.code == 1
     assert [place for _, *place in result.findings] == [["a.py", 2]]
+
+
+def test_what_could_not_be_ruled_out_is_fine_where_it_would_be_allowed(repo: GitRepo) -> None:
+    by_name = 'import importlib\nPLACES = {"x": "boto3", "y": "azure"}\nimportlib.import_module(PLACES[kind()])\n'
+    allow = "version: 1\nscan: {allow: [{path: a.py, provider: aws, reason: adapter}]}\n"
+    repo.commit({"a.py": by_name, "aegis.yml": allow})
+    result = scan(repo.root)
+    assert result.code == 3
+    assert [message for message in result.messages if "'boto3'" in message] == []
+    assert [message for message in result.messages if "'azure'" in message]

@@ -7,7 +7,7 @@ escapes (PEP 383), so every name that git knows can be read back. Every method m
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -64,6 +64,8 @@ class Change:
     old_path: str | None
     """Its name at the base; None where the base does not have it."""
     status: Status
+    old_mode: str = field(default="", compare=False)
+    """Its mode at the base, as in `Entry.mode`; empty where the base does not have it."""
 
     @property
     def deleted(self) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from aegis.core import globs
 from aegis.core.errors import UsageError
 from aegis.core.policy import Allow
-from aegis.gates.scan.model import Use
+from aegis.gates.scan.model import Class, Use
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,14 @@ def apply_allow(uses: Iterable[Use], entries: Sequence[Allow]) -> Allowed:
 
 def allowing(use: Use, entries: Sequence[Allow]) -> Allow | None:
     """The first entry that allows a use: its provider, its path, and its class where classes are named."""
+    return allowing_at(use.path, use.entry.provider, use.use_class, entries)
+
+
+def allowing_at(path: str, provider: str, use_class: Class, entries: Sequence[Allow]) -> Allow | None:
+    """The first entry that would allow a use of this kind in this place."""
     for entry in entries:
-        right_class = not entry.classes or use.use_class in entry.classes
-        if right_class and entry.provider == use.entry.provider and globs.matches(entry.path, use.path):
+        right_class = not entry.classes or use_class in entry.classes
+        if right_class and entry.provider == provider and globs.matches(entry.path, path):
             return entry
     return None
 

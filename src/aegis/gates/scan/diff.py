@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from aegis.core.ports.repository import Change, Repository
+from aegis.core.ports.repository import Change
 from aegis.gates.scan.fingerprint import content_fingerprint
 from aegis.gates.scan.model import Use
 
@@ -25,11 +25,6 @@ class Difference:
     """Of the head and of the base, wherever they stood there."""
     gone: tuple[Use, ...]
     """Of the base and not of the head."""
-
-
-def old_files(repository: Repository, base: str, changes: Iterable[Change]) -> Mapping[str, bytes]:
-    """The changed files as they were, by their old names, in one call."""
-    return repository.show_many(base, [change.old_path for change in changes if change.old_path is not None])
 
 
 def compare(head: Iterable[Use], base: Iterable[Use], changes: Iterable[Change] = ()) -> Difference:

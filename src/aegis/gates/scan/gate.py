@@ -21,7 +21,7 @@ from aegis.core.ports.repository import Change, Repository
 from aegis.core.verdict import Evidence, Finding
 from aegis.core.waivers import apply_waivers
 from aegis.gates.scan import findings as make
-from aegis.gates.scan.allow import apply_allow, check_allow
+from aegis.gates.scan.allow import allowing_at, apply_allow, check_allow
 from aegis.gates.scan.base import Base
 from aegis.gates.scan.catalogue import Catalogue, load
 from aegis.gates.scan.diff import compare
@@ -30,7 +30,7 @@ from aegis.gates.scan.fingerprint import place_fingerprints
 from aegis.gates.scan.migration import usage
 from aegis.gates.scan.model import CLASSES, Class, Use
 from aegis.gates.scan.suppress import apply_suppressions
-from aegis.gates.scan.survey import Survey, Surveyor
+from aegis.gates.scan.survey import NotAnalysed, Survey, Surveyor
 
 if TYPE_CHECKING:
     from aegis.gates.scan.baseline import Stale
@@ -177,14 +177,23 @@ def _by_strictness(request: Request, survey: Survey, new: list[Use]) -> tuple[li
     found = [make.of_use(use, fingerprints[use]) for use in failing]
     found += [make.of_disagreement(place) for place in survey.disagreements]
     notices = []
+    not_analysed = [place for place in survey.not_analysed if not _is_allowed(place, request.policy)]
     if request.policy.strict:
-        found += [make.of_not_analysed(place) for place in survey.not_analysed]
+        found += [make.of_not_analysed(place) for place in not_analysed]
     else:
-        if survey.not_analysed:
-            notices.append(f"{len(survey.not_analysed)} places were not analysed; `--strict` fails on them")
+        if not_analysed:
+            notices.append(f"{len(not_analysed)} places were not analysed; `--strict` fails on them")
         for use_class, count in sorted(Counter(u.use_class for u in new if u not in failing).items()):
             notices.append(f"{count} uses of class {use_class}; `--strict` fails on them")
     return found, notices
+
+
+def _is_allowed(place: NotAnalysed, policy: ScanPolicy) -> bool:
+    """Whether the policy allows in this place what could not be ruled out."""
+    if place.provider is None:
+        return False
+    by_class = "dynamic" in policy.allowed_classes
+    return by_class or allowing_at(place.path, place.provider, "dynamic", policy.allow) is not None
 
 
 def _loosenings(

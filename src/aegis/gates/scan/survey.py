@@ -41,6 +41,8 @@ class NotAnalysed:
     path: str
     line: int | None
     why: str
+    provider: str | None = None
+    """Whose SDK may be imported here by name; None where anything may stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class Surveyor:
         # The old side is there to explain what is used now: the same files before, and others with such a name.
         by_name = WholeReader(self.catalogue).imports_by_name
         same = {reading.path for reading in now if reading.statements or by_name(reading)}
-        before = {c.old_path: c.path in same for c in changes if c.old_path}
+        before = {c.old_path: c.path in same for c in changes if c.old_path and _reads(c.old_path, c.old_mode)}
         old = self._read_base(base, before, _words(now))
         answer = self._ask(now, old)
         return self._survey("old", old, answer, [], {}), self._survey("now", now, answer, missing, coverage)
@@ -138,7 +140,7 @@ class Surveyor:
 
     @staticmethod
     def _may_be_read(entry: Entry) -> bool:
-        return is_read(entry.path, executable=entry.mode == MODE_EXECUTABLE)
+        return _reads(entry.path, entry.mode)
 
     def _grep(self, readable: AbstractSet[str], paths: Sequence[str] | None, others: Iterable[str]) -> list[Line]:
         """The candidate lines of the files that some extractor may read."""
@@ -270,14 +272,17 @@ class Surveyor:
             known.setdefault(use.path, set()).add(use.entry.provider)
         reader = WholeReader(self.catalogue)
         for reading in readings:
-            if place := reader.unexplained(reading, known.get(reading.path, ())):
-                line, name = place
-                yield NotAnalysed(
-                    reading.path, line, f"it imports by a name known at run time only, and holds {name!r}"
-                )
+            for line, name, provider in reader.unexplained(reading, known.get(reading.path, ())):
+                why = f"it imports by a name known at run time only, and holds {name!r}"
+                yield NotAnalysed(reading.path, line, why, provider)
 
     def _use(self, path: str, statement: Statement, entry: CatalogueEntry) -> Use:
         return Use(path, statement, entry, class_of(statement, entry, in_test=self.is_test(path)))
+
+
+def _reads(path: str, mode: str) -> bool:
+    """Whether a file of this name and mode is read: a permission to be run can make a script of it."""
+    return is_read(path, executable=mode == MODE_EXECUTABLE)
 
 
 def _of_another_kind(targets: Mapping[str, str], tracked: AbstractSet[str]) -> dict[str, list[str]]:

@@ -91,20 +91,21 @@ class WholeReader:
         calls = any(pattern.search(source) for pattern in _BY_NAME.get(surface, ()))
         return calls and _beginnings(self.catalogue, surface).search(source) is not None
 
-    def unexplained(self, reading: FileReading, providers: Collection[str]) -> tuple[int, str] | None:
-        """Line and value of a string that is an SDK's name, in a file that imports by a name that nobody worked out.
+    def unexplained(self, reading: FileReading, providers: Collection[str]) -> Iterator[tuple[int, str, str]]:
+        """Line, value and provider of strings that are SDKs' names, in a file that imports by a name unknown until run.
 
-        Such as `import_module(PLACES[kind])`. `providers`: those that the file is known to use.
+        Such as `import_module(PLACES[kind])`. One for each provider but `providers`, which the file is known to use.
         """
         surface, source = surface_of(reading.path), reading.source
         if surface is None or source is None or not self.imports_by_name(reading):
-            return None
+            return
+        told = set(providers)
         for match in _beginnings(self.catalogue, surface).finditer(source):
             name = _REST.match(source, match.start() + 1)
             entry = self.catalogue.match(surface, name[1]) if name and name[2] == source[match.start()] else None
-            if name and entry and entry.kind == "sdk" and entry.provider not in providers:
-                return source.count("\n", 0, match.start()) + 1, name[1]
-        return None
+            if name and entry and entry.kind == "sdk" and entry.provider not in told:
+                told.add(entry.provider)
+                yield source.count("\n", 0, match.start()) + 1, name[1], entry.provider
 
 
 _REST: Final = re.compile(r"([\w.@/-]+)(.)")

@@ -72,6 +72,14 @@ CASES = [
         line=2,
         prepare=_executable,
     ),
+    Case(
+        id="script-with-odd-suffix-becomes-executable",
+        before={"bin/svc.cgi": "#!/usr/bin/python3\n" + USE},
+        files={"README.md": "new\n"},
+        path="bin/svc.cgi",
+        line=2,
+        prepare=_executable,
+    ),
     Case(id="script-node", files={"bin/svc": "#!/usr/bin/env node\n" + REQUIRE}, path="bin/svc", line=2),
     Case(
         id="notebook",
