@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from aegis.gates.scan.extract._code import CodeText, Masker
 from aegis.gates.scan.extract._code_names import in_order, schemes, statement_of
-from aegis.gates.scan.extract._command_words import HOLE, commands
+from aegis.gates.scan.extract._command_words import HOLE, commands, shell_commands
 from aegis.gates.scan.model import Statement, Unreadable
 
 # Each alternative starts with a literal, so that `re` can skip to the next candidate. The empty group at the end of an
@@ -38,6 +38,7 @@ _CALL = re.compile(
     r"(?<![\w])([^\W\d]\w*+)\s*+\.\s*+(Command|CommandContext|LookPath|Exec|ForkExec|StartProcess)\s*+\(\s*+"
 )
 _CONTEXT = re.compile(r"[^\"`,;{}]*+,\s*+")
+_GENERATE = re.compile(r"^//go:generate[ \t]+(?:-command[ \t]+\S+[ \t]+)?([^\r\n]*)", re.MULTILINE)
 _ARGUMENT = re.compile(r"(?:\"++|`++)")
 _SIMPLE = re.compile(r"[\w.]++(?:\([^()]*+\))?+(?:\.\.\.)?")
 _NEXT = re.compile(r"\s*+,\s*+(?:\[\]string\{\s*+)?")
@@ -54,6 +55,7 @@ def extract(source: str, wanted: re.Pattern[str], last_line: int | None = None) 
         if wanted.search(path):
             found.extend(statement_of(code, offset, "go", "import", path, 'import "{}"'))
     found.extend(_commands(code, runners, wanted))
+    found.extend(_generated(code, wanted))
     found.extend(schemes(code, wanted))
     return sorted(found, key=in_order)
 
@@ -95,6 +97,13 @@ def _commands(code: CodeText, runners: set[str], wanted: re.Pattern[str]) -> Ite
         words = _words(code, position)
         if words and words[0] != HOLE:
             yield from commands(code, call.start(), words, wanted)
+
+
+def _generated(code: CodeText, wanted: re.Pattern[str]) -> Iterator[Statement]:
+    """Commands of `//go:generate` lines, which Go finds by their first characters alone."""
+    if "//go:generate" in code.text:
+        for match in _GENERATE.finditer(code.text, 0, len(code.masked)):
+            yield from shell_commands(code, match.start(), match[1], wanted)
 
 
 def _words(code: CodeText, position: int) -> list[str]:
