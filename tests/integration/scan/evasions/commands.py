@@ -132,6 +132,19 @@ CASES = [
         )
     ),
     Case(
+        id="exec-of-a-module-used-at-once",
+        files={"svc.js": 'require("child_process").execSync("aws s3 ls");\n'},
+        path="svc.js",
+        rule="scan.cli",
+    ),
+    Case(
+        id="go-generate",
+        files={"svc.go": "package svc\n\n//go:generate aws s3 ls\n"},
+        path="svc.go",
+        rule="scan.cli",
+        line=3,
+    ),
+    Case(
         id="makefile-continuation",
         files={"Makefile": "all:\n\t@true; \\\n\t  aws \\\n\t  s3 ls\n"},
         path="Makefile",

@@ -174,6 +174,25 @@ JAVASCRIPT = [
         path="svc.mjs",
         line=3,
     ),
+    Case(id="literal-within-a-template", files={"svc.js": 'require(`aws-${"sdk"}`);\n'}, path="svc.js", rule=DYNAMIC),
+    Case(
+        id="worker-from-a-server",
+        files={"svc.js": 'importScripts("https://sdk.amazonaws.com/js/aws-sdk-2.1.0.min.js");\n'},
+        path="svc.js",
+        rule=DYNAMIC,
+    ),
+    Case(
+        id="page-from-a-server",
+        files={"index.html": '<!doctype html>\n<script src="//sdk.amazonaws.com/js/aws-sdk-2.1.0.min.js"></script>\n'},
+        path="index.html",
+        line=2,
+    ),
+    Case(
+        id="page-with-a-module",
+        files={"index.html": '<script type="module">\nimport "https://esm.sh/@aws-sdk/client-s3";\n</script>\n'},
+        path="index.html",
+        line=2,
+    ),
     Case(id="module-require", files={"svc.js": 'module.require("aws-sdk");\n'}, path="svc.js"),
     Case(id="dynamic-import", files={"svc.ts": 'const x = await import("@aws-sdk/client-s3");\n'}, path="svc.ts"),
     Case(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -46,9 +47,14 @@ def argument(code: ScriptText, position: int) -> Argument | None:
         token = code.strings.get(literal.start())
         if token is None:
             break
-        count += 1
-        value += unescape(code.text[token.body : token.body_end])
-        position = token.end
+        if not token.whole and (folded := _folded(code, literal.start())):
+            count += folded.literals
+            value += folded.value
+            position, token = folded.end, token._replace(whole=True)
+        else:
+            count += 1
+            value += unescape(code.text[token.body : token.body_end])
+            position = token.end
         plus = _PLUS.match(code.masked, position)
         if not token.whole or plus is None:
             whole = token.whole and _ENDS.match(code.masked, position) is not None
@@ -56,6 +62,30 @@ def argument(code: ScriptText, position: int) -> Argument | None:
         position = plus.end()
         whole = False
     return Argument(start, value, count, whole) if count else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Folded:
+    """A template whose expressions are literals, and so is one."""
+
+    value: str
+    end: int
+    literals: int
+
+
+def _folded(code: ScriptText, start: int) -> _Folded | None:
+    """The value of a template like `aws-${"sdk"}`; None if an expression is anything but a literal."""
+    parts = code.templates.get(start, [])
+    pieces = [code.text[part.body : part.body_end] for part in parts[:1]]
+    for before, after in itertools.pairwise(parts):
+        opened = _OPEN.match(code.masked, before.end + len("${"))
+        inner = code.strings.get(opened.end()) if opened else None
+        if inner is None or not inner.whole or code.masked[inner.end : after.body].strip(" )"):
+            return None
+        pieces += [code.text[inner.body : inner.body_end], code.text[after.body : after.body_end]]
+    if len(parts) < 2:
+        return None
+    return _Folded("".join(map(unescape, pieces)), parts[-1].end, len(pieces))
 
 
 def end_of_call(code: ScriptText, position: int) -> int:

@@ -14,6 +14,8 @@ from aegis.gates.scan.model import Statement
 _EXEC = r"(?:Sync|Async|P|Promise|Command\w*|aCommand(?:Sync)?)?"
 _RUN = r"(?:Command|Cmd|Shell|Sync)?\w{0,12}"
 _OF_MODULE = rf"\s*+\.\s*+(?P<name>exec{_EXEC}|run{_RUN}|sh|shell)\s*+\("
+_LOADED = r"\s*+\(\s*+(?P<module>\"++|'++|`++)\s*+\)(?:\s*+\))?"
+_RUNNERS = re.compile(r"(?:node:)?child_process|shelljs|zx|execa|cross-spawn")
 _LINE = patterns(
     rf"(?P<name>{alone('exec')}{_EXEC})\s*+\(",
     rf"(?P<name>{alone('run')}{_RUN})\s*+\(",
@@ -24,6 +26,8 @@ _LINE = patterns(
     rf"{alone('proc')}{_OF_MODULE}",
     rf"{alone('util')}s?{_OF_MODULE}",
     rf"{alone('$')}{_OF_MODULE}",
+    rf"{alone('require')}{_LOADED}{_OF_MODULE}",
+    rf"{alone('import')}{_LOADED}{_OF_MODULE}",
 )
 _SURE_LINE = re.compile(r"exec(?:Sync|Async|P|Promise|aCommand(?:Sync)?)?")
 _NOT_IN_NAME = r"\w$#"
@@ -53,7 +57,7 @@ def command_lines(code: ScriptText, wanted: re.Pattern[str]) -> Iterator[Stateme
     """Every command of a command line that a script surely or very likely starts."""
     for match in find_all(_LINE, code.masked):
         found = argument(code, match.end())
-        if found is None:
+        if found is None or not _is_of_runner(code, match):
             continue
         line = template(code, found.offset) if code.masked[found.offset] == "`" else found.value
         if _SURE_LINE.fullmatch(match["name"]) or " " in line.strip():
@@ -66,6 +70,13 @@ def command_lines(code: ScriptText, wanted: re.Pattern[str]) -> Iterator[Stateme
             yield from shell_commands(code, match.start(), words[0], wanted)
         elif words:
             yield from commands(code, match.start(), words, wanted)
+
+
+def _is_of_runner(code: ScriptText, match: re.Match[str]) -> bool:
+    """Whether the module that a call loads and uses at once starts processes: `require("child_process").exec(…)`."""
+    if "module" not in match.re.groupindex:
+        return True
+    return _RUNNERS.fullmatch(code.value(match.start("module")) or "") is not None
 
 
 def _words(code: ScriptText, position: int) -> list[str]:

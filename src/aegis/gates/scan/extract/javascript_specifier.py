@@ -10,6 +10,15 @@ _CDN = re.compile(
     re.IGNORECASE,
 )
 _VERSION = re.compile(r"^((?:@[^/@]+/)?[^/@]+)@[^/]*")
+_BUNDLE = re.compile(r"([A-Za-z][\w-]*?)(?:[.@-]v?\d[\w.-]*?)?(?:[.-](?:min|bundle|umd|esm|prod|compat))*\.m?js")
+"""A file on somebody's server, named after its package, maybe with its version."""
+_LONGEST_FILE = 200
+_OF_PROVIDER = (
+    # https://firebase.google.com/docs/web/alt-setup
+    (re.compile(r"//www\.gstatic\.com/firebasejs/[^/]+/firebase-([\w-]+)\.js"), r"firebase/\1"),
+    # https://github.com/AzureAD/microsoft-authentication-library-for-js/blob/dev/lib/msal-browser/docs/cdn-usage.md
+    (re.compile(r"//alcdn\.ms(?:auth|ftauth)\.net/browser/.*/(msal-browser)[\w.]*\.js"), r"@azure/\1"),
+)
 _QUERY = re.compile(r"(?!^)[?#].*", re.DOTALL)
 
 
@@ -23,6 +32,18 @@ def package_path(specifier: str) -> str:
         name = name[cdn.end() :]
     elif name.startswith("npm:"):
         name = name[len("npm:") :].lstrip("/")
-    elif name.startswith((".", "/")) or "://" in name:
+    elif "://" in name or name.startswith("//"):
+        return _from_server(_QUERY.sub("", name))
+    elif name.startswith((".", "/")):
         return name
     return _VERSION.sub(r"\1", _QUERY.sub("", name))
+
+
+def _from_server(url: str) -> str:
+    """`https://sdk.amazonaws.com/js/aws-sdk-2.1.0.min.js` as `aws-sdk`."""
+    for place, package in _OF_PROVIDER:
+        if found := place.search(url):
+            return found.expand(package)
+    file = url.rpartition("/")[2]
+    bundle = _BUNDLE.fullmatch(file) if len(file) <= _LONGEST_FILE else None
+    return bundle[1] if bundle else url

@@ -62,6 +62,7 @@ _BY_SUFFIX: dict[str, str] = {
     **dict.fromkeys(
         (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", ".vue", ".svelte", ".astro"), "javascript"
     ),
+    **dict.fromkeys((".html", ".htm", ".xhtml"), "html"),
     ".go": "go",
     ".java": "jvm:java",
     **dict.fromkeys((".kt", ".kts"), "jvm:kotlin"),

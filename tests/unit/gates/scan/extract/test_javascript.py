@@ -58,6 +58,12 @@ def named(source: str, wanted: re.Pattern[str] = SDK) -> list[tuple[int, str, st
         ('proxyquire("./x", {"aws-sdk": y})', "mock", "aws-sdk"),
         ("eval(\"require('aws-sdk')\")", "embedded", "aws-sdk"),
         ('execSync("cd x && aws s3 ls")', "command", "aws s3 ls"),
+        ('require("child_process").execSync("aws s3 ls")', "command", "aws s3 ls"),
+        ("require('node:child_process') . exec('aws s3 ls', f)", "command", "aws s3 ls"),
+        ('(await import("child_process")).exec("aws s3 ls")', "command", "aws s3 ls"),
+        ('require(`aws-${"sdk"}`)', "dynamic", "aws-sdk"),
+        ("require(`${'aws'}-${ (`sdk`) }`)", "dynamic", "aws-sdk"),
+        ('importScripts("https://sdk.amazonaws.com/js/aws-sdk-2.1.0.min.js")', "dynamic", "aws-sdk"),
         ('spawn("aws", ["s3", "ls"])', "command", "aws s3 ls"),
         ("await $`aws s3 ls`", "command", "aws s3 ls"),
         ('x = "s3://bucket"', "scheme", "s3"),
@@ -79,6 +85,7 @@ def test_form_and_name(source: str, form: str, name: str) -> None:
         'if (x) /require("aws-sdk")/.test(x)',
         'x = { "aws-sdk": 1 }; y.aws("aws-sdk")',
         'pattern.exec("aws s3 ls")',
+        'require("./patterns").exec("aws s3 ls")',
     ],
 )
 def test_no_use(source: str) -> None:
@@ -129,6 +136,11 @@ def test_a_type_assertion_that_looks_like_markup_is_told(behind: str) -> None:
         ("../node_modules/aws-sdk/x", "aws-sdk/x"),
         ("raw-loader!aws-sdk", "aws-sdk"),
         ("./aws-sdk@2", "./aws-sdk@2"),
+        ("./aws-sdk.js", "./aws-sdk.js"),
+        ("https://example.org/js/aws-sdk-v2.1.0-rc1.min.js?x=/y", "aws-sdk"),
+        ("https://example.org/js/my.page.js", "https://example.org/js/my.page.js"),
+        ("https://www.gstatic.com/firebasejs/10.1.0/firebase-app-check.js", "firebase/app-check"),
+        ("https://alcdn.msauth.net/browser/2.30.0/js/msal-browser.min.js", "@azure/msal-browser"),
     ],
 )
 def test_package_path(specifier: str, name: str) -> None:
