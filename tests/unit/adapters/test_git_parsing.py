@@ -73,11 +73,11 @@ def test_an_object_that_is_cut_off_or_something_else_is_none(answer: bytes) -> N
     assert raised.value.code == "scan.git_failed"
 
 
-@pytest.mark.parametrize("fields", ["X\0a\0", "M", "R100\0a", "\0a\0"])
+@pytest.mark.parametrize("fields", ["X\0a\0", "M\0", "R100\0a", "\0a\0"])
 def test_a_change_that_is_cut_off_or_unknown_is_none(fields: str) -> None:
     status, *rest = fields.split("\0")
     with pytest.raises(CouldNotDecide) as raised:
-        git._change(status, iter([part for part in rest if part]))
+        git._change(f":100644 100755 aaaa bbbb {status}", iter([part for part in rest if part]))
     assert raised.value.code == "scan.git_failed"
 
 
