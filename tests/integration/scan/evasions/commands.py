@@ -51,6 +51,12 @@ CASES = [
         line=2,
     ),
     Case(
+        id="subprocess-list-that-is-only-begun",
+        files={"svc.py": 'command_list = ["aws"]\ncommand_list.extend(words)\ngo(command_list)\n'},
+        path="svc.py",
+        rule="scan.cli",
+    ),
+    Case(
         id="subprocess-string",
         files={"svc.py": 'import os\nos.system("cd /; aws s3 ls")\n'},
         path="svc.py",

@@ -77,6 +77,31 @@ LIMITS = [
         reason="a shell has endless ways to build a word",
     ),
     Limit(
+        id="library-of-commands-under-another-name",
+        files={"svc.py": 'import sh as s\ns.az("login")\n'},
+        reason="`s.az` alone is any object's attribute; the lines are searched one by one",
+    ),
+    Limit(
+        id="template-that-splits-a-name",
+        files={"svc.js": 'require(`a${"ws-sdk"}`);\n'},
+        reason="no token of an SDK stands in the line; one that begins the template is found",
+    ),
+    Limit(
+        id="page-with-a-copy-of-an-sdk",
+        files={"index.html": '<script src="/vendor/aws-sdk.min.js"></script>\n'},
+        reason="a path in the project may lead to anything; the copy's own code is what is scanned",
+    ),
+    Limit(
+        id="settings-of-tox-within-toml",
+        files={"pyproject.toml": '[tool.tox]\nlegacy_tox_ini = """\n[testenv]\ndeps = boto3\n"""\n'},
+        reason="a file within a string of another; `tox.ini` and the tables of `[tool.tox]` are read",
+    ),
+    Limit(
+        id="code-for-another-interpreter",
+        files={"svc.sh": 'perl -e "system(q(aws s3 ls))"\n'},
+        reason="of code on a command line, shell, Python and JavaScript are read",
+    ),
+    Limit(
         id="languages-without-an-extractor",
         files={"svc.rb": 'require "aws-sdk-s3"\n', "svc.scala": "import com.amazonaws.auth.X\n"},
         reason="Ruby, Scala, Groovy, C#, PHP and Rust are not read",

@@ -36,6 +36,7 @@ _RUN = (
     " --mount --name --net --network --pid --platform --publish --pull --restart --runtime --security-opt --shm-size"
     " --stop-signal --tmpfs --ulimit --user --userns --volume --volumes-from --workdir"
 )
+_ENGINES = ("docker", "podman", "nerdctl")
 _COMPOSE = tuple(_carrier(verb, f"{_RUN} --index", 1) for verb in ("exec", "run"))
 _ENGINE = (
     _carrier("exec", _EXEC, 1),
@@ -51,7 +52,7 @@ _PROJECT = (
 _CARRIERS: dict[str, tuple[_Carrier, ...]] = {
     "ssh": (_carrier("", _SSH, 1),),
     "sshpass": (_carrier("", "-d -f -p -P"),),
-    **dict.fromkeys(("docker", "podman", "nerdctl"), _ENGINE),
+    **dict.fromkeys(_ENGINES, _ENGINE),
     **dict.fromkeys(("docker-compose", "podman-compose"), _COMPOSE),
     **dict.fromkeys(("kubectl", "oc"), _PODS),
     **dict.fromkeys(("poetry", "pipenv", "pdm", "hatch", "rye", "uv", "conda", "mamba", "micromamba"), _PROJECT),
@@ -68,6 +69,8 @@ def carried_commands(program: str, words: list[Word], end: int) -> Iterator[tupl
     if program == "find":
         yield from _of_find(words, end)
         return
+    if program in _ENGINES:
+        yield from ((entrypoint, end) for entrypoint in _entrypoints(words))
     for carrier in _CARRIERS.get(program, ()):
         carried = _carried(carrier, words)
         if carried:
@@ -111,6 +114,16 @@ _GLOBAL = _carrier(
     " --profile --project --project-directory --project-name --user",
 ).options
 """Options with a value that stand before a verb: of docker, of compose, of kubectl, of uv."""
+
+
+def _entrypoints(words: list[Word]) -> Iterator[list[Word]]:
+    """What a container is to run in place of its image's own program."""
+    for index, word in enumerate(words):
+        option, joint, value = word.text.partition("=")
+        if option == "--entrypoint" and joint:
+            yield [Word(word.offset, value, value)]
+        elif option == "--entrypoint" and index + 1 < len(words):
+            yield [words[index + 1]]
 
 
 def _of_find(words: list[Word], end: int) -> Iterator[tuple[list[Word], int]]:

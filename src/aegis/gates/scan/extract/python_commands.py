@@ -50,6 +50,7 @@ _ARGUMENT_NAMES = frozenset({"args", "cmd", "cmds", "command", "commands", "argv
 _COMMAND_NAME = re.compile(
     r"(?:.*_)?(?:cmd|cmds|command|commands|argv|cmdline|command_line|cmd_line)(?:_\w+)?", re.IGNORECASE
 )
+_COMMAND_LIST = re.compile(r"(?:cmd|command)_(?:args|line|list|parts|words)")
 _LINES_NAME = re.compile(
     r"(?:.*_)?(?:cmd|cmds|command|commands|cmdline|cmd_line|command_line|scripts?)(?:_line)?", re.IGNORECASE
 )
@@ -137,10 +138,15 @@ def command_words(context: Context, runners: Runners) -> str | None:
     named = _COMMAND_NAME.fullmatch(name) or runners.may_start_process(callee) or runners.passed(name)
     words = _words(context)
     if not words or named:
-        return words if words and " " in words else None
+        return words if words and (" " in words or _is_begun(name, runners)) else None
     # A list that begins so is for pip, whoever passes it on.
     install = _PIP_INSTALL.fullmatch(words)
     return install[1] if install else None
+
+
+def _is_begun(name: str, runners: Runners) -> bool:
+    """Whether a variable's one word is surely the program of a command to which other code adds its arguments."""
+    return _COMMAND_LIST.fullmatch(name) is not None or runners.passed(name)
 
 
 def command_line(context: Context, runners: Runners) -> str | None:

@@ -322,6 +322,20 @@ def test_inline_metadata_of_a_script(source: str, places: list[tuple[int, int]])
 @pytest.mark.parametrize(
     ("source", "names"),
     [
+        ("command_list = ['gcloud']\ngo(command_list + more)", ["gcloud"]),
+        ("cmd_args = ['gcloud', *more]", ["gcloud"]),
+        ("words = ['aws']\nsubprocess.run(words)", ["aws"]),
+        ("words = ['aws']\ngo(words)", []),
+        ("commands = ['aws']", []),
+    ],
+)
+def test_commands_that_are_only_begun(source: str, names: list[str]) -> None:
+    assert [name for surface, form, name in found(source) if (surface, form) == ("command", "command")] == names
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
         ("pip.main(['install', 'boto3'])", ["boto3"]),
         ("from pip._internal import main as go\ngo(['install', '-q', 'boto3'])", ["boto3"]),
         ("subprocess.check_call([sys.executable, '-m', 'pip', 'install', 'boto3>=1'])", ["boto3"]),

@@ -68,6 +68,8 @@ def used(source: str) -> list[tuple[int, str, str]]:
         ("docker exec -it -u root web aws s3 ls", "aws s3 ls"),
         ("docker compose -f x.yml exec web aws s3 ls", "aws s3 ls"),
         ("docker run --rm -v a:b debian aws s3 ls", "aws s3 ls"),
+        ("docker run --rm --entrypoint aws x s3 ls", "aws"),
+        ("docker run --entrypoint=/bin/aws x s3 ls", "aws"),
         ("kubectl -n x exec pod -c web -- aws s3 ls", "aws s3 ls"),
         ("docker run example/my-aws aws s3 ls", "aws s3 ls"),
         ("poetry run aws s3 ls", "aws s3 ls"),
