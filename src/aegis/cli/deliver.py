@@ -10,7 +10,7 @@ from aegis.adapters import github_context
 from aegis.cli.options import ScanOptions
 from aegis.cli.surroundings import read_event, read_input
 from aegis.core.errors import AegisError, CouldNotDecide
-from aegis.core.ports.code_scanning import Analysis
+from aegis.core.ports.code_scanning import Analysis, CodeScanning
 from aegis.core.verdict import Verdict, exit_code
 from aegis.report import annotations as workflow
 from aegis.report import json_report, markdown, outputs, sarif, text, write
@@ -98,7 +98,7 @@ def _try_upload(verdict: Verdict, environ: Mapping[str, str]) -> str | None:
     # An HTTP client costs 20 ms of CPU, which only an upload has to pay.
     from aegis.adapters.github import PUBLIC_API, GitHub
 
-    client = GitHub(token, environ.get("GITHUB_API_URL") or PUBLIC_API)
+    client: CodeScanning = GitHub(token, environ.get("GITHUB_API_URL") or PUBLIC_API)
     receipt = client.upload(
         Analysis(sarif=sarif.render(verdict), repository=repository, commit=commit, ref=ref, started=verdict.started)
     )

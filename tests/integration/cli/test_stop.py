@@ -41,7 +41,7 @@ class Stuck:
         return False
 
 
-def wait_for(what: Callable[[], bool], seconds: float = 30.0) -> None:
+def wait_for(what: Callable[[], bool], seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end, "it did not come to that"
@@ -68,7 +68,7 @@ def stopped(stuck: Stuck, repo: GitRepo, *arguments: str, numbers: tuple[int, ..
     finally:
         process.kill()
         process.wait()
-    wait_for(stuck.gone, 2.0)
+    wait_for(stuck.gone)
     assert "Traceback" not in said
     return process.returncode, said
 

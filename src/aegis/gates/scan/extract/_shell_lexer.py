@@ -113,7 +113,7 @@ class _Reader:
             operator = _OPERATOR.match(source, position)
             if operator and not in_pattern:
                 text = operator[0]
-                done = self._finish(command, position, piped, cases)
+                done = self._finish(command, position, piped)
                 piped = done if text in ("|", "|&") else None
                 if cases and text.startswith(";") and len(text) > 1:
                     cases[-1] = "in"
@@ -133,7 +133,7 @@ class _Reader:
                 continue
             position = self._piece(position, command, depth)
             position = self._construct(position, command, cases, depth)
-        self._finish(command, position, piped, cases)
+        self._finish(command, position, piped)
         return min(position, size)
 
     def _pattern(self, position: int, command: Command, cases: list[str], depth: int) -> tuple[int, Command]:
@@ -196,7 +196,7 @@ class _Reader:
                 position = self._word(position, scratch, depth)
         return position
 
-    def _finish(self, command: Command, end: int, piped: Command | None, cases: list[str]) -> Command:
+    def _finish(self, command: Command, end: int, piped: Command | None) -> Command:
         """Keep a command that has words or a here-document."""
         command.end = end
         if command.words or command.heredocs or any(waiting[0] is command for waiting in self._waiting):

@@ -36,7 +36,6 @@ _EXPORT = re.compile(
 )
 _DECLARED = re.compile(rf"{alone('declare')}\s++module\s++{_STRING}")
 _REFERENCE = re.compile(r"^[ \t]*///[ \t]*<reference\s+types\s*=\s*[\"']([^\"'\n]+)[\"']", re.MULTILINE)
-_TYPE_NAME = re.compile(r"[{,]\s*+(?:type\s++(?!as\s++(?!as\b)[\w$]++\s*+[,}])|\Z|\})")
 
 _ASSIGNED = re.compile(r"=\s*+(?:await\s++)?(?:[\w$]+\s*+\.\s*+)*(?:createRequire\s*+\(|require\s*+(?:[;,)\n]|\Z))")
 _NAME_ASSIGNED = re.compile(r"(?<![\w$])([\w$]++)\s*+(?::[^=;\n]{0,80})?=")

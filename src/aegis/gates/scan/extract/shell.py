@@ -125,7 +125,7 @@ def _sorted(found: list[Statement | Unreadable]) -> list[Statement | Unreadable]
 
 def _command(walk: _Walk, command: Command, carriers: int = 0) -> None:
     """What one simple command uses, which stands among the words of so many others."""
-    words = _unwrapped(walk, command.words)
+    words = _unwrapped(command.words)
     if not words:
         _fed(walk, command, "")
         return
@@ -136,7 +136,7 @@ def _command(walk: _Walk, command: Command, carriers: int = 0) -> None:
     _fed(walk, command, program)
 
 
-def _unwrapped(walk: _Walk, words: list[Word]) -> list[Word]:
+def _unwrapped(words: list[Word]) -> list[Word]:
     """The words from the program on: assignments, keywords and wrapping commands are taken away."""
     index = 0
     while index < len(words):
@@ -252,10 +252,10 @@ def _fed(walk: _Walk, command: Command, program: str) -> None:
     """Here-documents that an interpreter reads, also through a pipe (`cat <<EOF | bash`)."""
     if not command.heredocs:
         return
-    words = _unwrapped(walk, command.words)
+    words = _unwrapped(command.words)
     target = _interpreter(program, words)
     if target is None and program in ("cat", "tee", "envsubst", "sed") and command.piped_into is not None:
-        piped = _unwrapped(walk, command.piped_into.words)
+        piped = _unwrapped(command.piped_into.words)
         target = _interpreter(_program(piped[0]), piped) if piped else None
     if target is None and program in ("cat", "tee"):
         target = _written(walk, command)

@@ -295,7 +295,6 @@ def _requirement_strings(tree: ast.AST) -> list[tuple[str, int, int]]:
 
 
 _CONDA_LINE = re.compile(r"(?P<lead>[ \t]*-[ \t]+)(?P<quote>[\"']?)(?:[\w./-]+::)?(?P<spec>[A-Za-z0-9][^\"'#\n]*)")
-_CONDA_SECTION = re.compile(r"(?m)^[ \t]*(?:dependencies|run|host|build|run_constrained|requires|pip|-[ \t]+pip):")
 
 
 def conda(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
