@@ -33,7 +33,7 @@ class MemoryRepository:
 
     def read(self, path: str) -> bytes:
         if path not in self.tree:
-            raise CouldNotDecide("scan.unreadable_file", path, expected="a file", remedy="none")
+            raise CouldNotDecide("core.unreadable_file", path, expected="a file", remedy="none")
         return self.tree[path]
 
     def show(self, rev: str, path: str) -> bytes | None:

@@ -75,11 +75,11 @@ _GREP_HEAD = re.compile(rb"([^\0]+)\0([0-9]+)\0")
 def open_repository(path: Path, *, timeout: float = TIMEOUT) -> tuple[Repository, str]:
     """The repository that a folder lies in, and the folder's path in it (`""` for the root).
 
-    Raises UsageError `scan.no_repository`, or CouldNotDecide where git itself does not work.
+    Raises UsageError `core.no_repository`, or CouldNotDecide where git itself does not work.
     """
     if not path.is_dir():
         raise UsageError(
-            "scan.no_repository",
+            "core.no_repository",
             f"got {str(path)!r}, which is not a folder",
             expected="a folder of a git work tree",
             remedy="name the folder to scan",
@@ -188,7 +188,7 @@ class GitRepository:
         try:
             return self.resolve(sha) == sha
         except CouldNotDecide as error:
-            if error.code == "scan.base_not_found":
+            if error.code == "core.base_not_found":
                 return False
             raise
 
@@ -222,7 +222,7 @@ class GitRepository:
             self.run("fetch", *flags, "origin", *revs, timeout=FETCH_TIMEOUT)
         except CouldNotDecide as error:
             raise CouldNotDecide(
-                "scan.shallow",
+                "core.shallow",
                 f"commit {', '.join(revs)} is not in this clone, and fetching it failed: {error.problem}",
                 expected="a clone with the history that the comparison needs, or a remote that gives it",
                 remedy="set `fetch-depth: 0` in actions/checkout",
@@ -244,7 +244,7 @@ class GitRepository:
 
     def _not_found(self, rev: str) -> CouldNotDecide:
         return CouldNotDecide(
-            "scan.base_not_found",
+            "core.base_not_found",
             f"got revision {rev!r}, which names no commit of {self.root}",
             expected="a commit, branch or tag of this clone",
             remedy="fetch it (`fetch-depth: 0` in actions/checkout), or name another one",
@@ -318,7 +318,7 @@ def _start(command: list[str], root: Path, stdin: IO[bytes] | None, errors: IO[b
         )
     except FileNotFoundError as error:
         raise CouldNotDecide(
-            "scan.git_missing",
+            "core.git_missing",
             f"could not start {command[0]!r} in {root}: {error.strerror}",
             expected="git 2.30 or newer on PATH",
             remedy="install git",
@@ -346,7 +346,7 @@ def _environment() -> dict[str, str]:
 
 def _failed(arguments: Sequence[str], why: str) -> CouldNotDecide:
     return CouldNotDecide(
-        "scan.git_failed",
+        "core.git_failed",
         f"`git {arguments[0]}` {why}",
         expected="an answer from git",
         remedy="run the command by hand and mend what it says, then run this again",
@@ -356,14 +356,14 @@ def _failed(arguments: Sequence[str], why: str) -> CouldNotDecide:
 def _explain(arguments: Sequence[str], code: int, said: str, root: Path) -> AegisError:
     if "dubious ownership" in said:
         return CouldNotDecide(
-            "scan.git_failed",
+            "core.git_failed",
             f"git does not read {root}, because it belongs to another user",
             expected="a repository that belongs to the user of this process, or is marked as safe",
             remedy=f"run `git config --global --add safe.directory {root}` before this",
         )
     if "not a git repository" in said or "must be run in a work tree" in said:
         return UsageError(
-            "scan.no_repository",
+            "core.no_repository",
             f"got {str(root)!r}, which is in no git work tree",
             expected="a folder of a git work tree",
             remedy="run it inside one (on GitHub: after actions/checkout)",
@@ -373,7 +373,7 @@ def _explain(arguments: Sequence[str], code: int, said: str, root: Path) -> Aegi
 
 def _unreadable(what: str, why: str) -> CouldNotDecide:
     return CouldNotDecide(
-        "scan.unreadable_file",
+        "core.unreadable_file",
         f"{what!r}: {why}",
         expected=f"a regular file of at most {MAX_FILE // 1024 // 1024} MiB inside the repository",
         remedy="check its permissions and links; what cannot be read cannot be called clean",

@@ -17,6 +17,7 @@ from aegis.adapters.policy_repository import PolicyRepository
 from aegis.adapters.semgrep import SemgrepCore
 from aegis.cli.options import ScanOptions
 from aegis.cli.surroundings import Event, locate_semgrep, read_event
+from aegis.core import base as bases
 from aegis.core import outcome
 from aegis.core.errors import AegisError, UsageError
 from aegis.core.policy import ScanPolicy
@@ -24,7 +25,6 @@ from aegis.core.policy_in_force import DEFAULT_FILE, InForce, policy_in_force
 from aegis.core.ports.repository import Repository
 from aegis.core.tool import running_tool
 from aegis.core.verdict import Source, Subject, Verdict
-from aegis.gates.scan import base as bases
 from aegis.gates.scan.gate import Judged, Request, judge
 
 

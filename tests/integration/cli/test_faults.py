@@ -29,8 +29,8 @@ def clean(repo: GitRepo) -> GitRepo:
         (["--format", "json", "--migration"], ["--migration", "not allowed with"]),
         (["--write-baseline", "--migration"], ["--migration", "not allowed with"]),
         ([".", "sub"], ["unrecognized arguments", "sub"]),
-        (["missing"], ["scan.no_repository", "'missing'", "expected: a folder"]),
-        (["a.py"], ["scan.no_repository", "'a.py'", "expected: a folder"]),
+        (["missing"], ["core.no_repository", "'missing'", "expected: a folder"]),
+        (["a.py"], ["core.no_repository", "'a.py'", "expected: a folder"]),
         (["--policy", "missing.yml"], ["core.policy_missing", "'missing.yml'", "expected: "]),
         (["--policy", "a.py"], ["core.policy_invalid", "a.py", "expected: "]),
         (["--explain", "scan.runtme"], ["'scan.runtme'", "did you mean scan.runtime?"]),
@@ -53,13 +53,13 @@ def test_a_policy_outside_the_repository_is_not_read(policy: str, clean: GitRepo
 @pytest.mark.parametrize("base", ["", "-", "--all", "--output=x", "missing", "HEAD:a.py", "a\nb", "HEAD^{tree}"])
 def test_a_base_that_is_no_commit_is_no_answer(base: str, clean: GitRepo, tmp_path: Path) -> None:
     done = aegis("scan", f"--base={base}", "--output", tmp_path / "out", cwd=clean.root)
-    done.refused(3, "scan.base_not_found", repr(base), "expected: a commit, branch or tag")
+    done.refused(3, "core.base_not_found", repr(base), "expected: a commit, branch or tag")
     assert verdict(tmp_path / "out")["result"] == "error"
     assert not (clean.root / "x").exists()
 
 
 def test_no_repository_at_all(tmp_path: Path) -> None:
-    aegis("scan", cwd=tmp_path, GIT_CEILING_DIRECTORIES=str(tmp_path.parent)).refused(2, "scan.no_repository")
+    aegis("scan", cwd=tmp_path, GIT_CEILING_DIRECTORIES=str(tmp_path.parent)).refused(2, "core.no_repository")
 
 
 def test_no_command_is_a_wrong_command(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from aegis.adapters.git import open_repository
+from aegis.core.base import Base, request, resolve_base
 from aegis.core.errors import CouldNotDecide, UsageError
-from aegis.gates.scan.base import Base, request, resolve_base
 from tests.support.gitrepo import GitRepo
 
 NULL = "0" * 40
@@ -126,7 +126,7 @@ def test_a_checkout_without_the_change_is_refused(pull: PullRequest, tmp_path: P
     clone = checkout(pull.origin, tmp_path / "clone", "refs/heads/main", depth)
     with pytest.raises(CouldNotDecide, match=pull.head) as raised:
         resolve(clone, "pull_request_target", pull.payload, pull.tip)
-    assert raised.value.code == "scan.not_checked_out"
+    assert raised.value.code == "core.not_checked_out"
 
 
 def test_a_shallow_clone_that_cannot_be_deepened_is_no_pass(pull: PullRequest, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_shallow_clone_that_cannot_be_deepened_is_no_pass(pull: PullRequest, t
         clone.git("remote", "set-url", "origin", str(tmp_path / "nowhere"))
         with pytest.raises(CouldNotDecide) as raised:
             resolve(clone, "pull_request", pull.payload, pull.merge)
-        assert raised.value.code == "scan.shallow"
+        assert raised.value.code == "core.shallow"
 
 
 def test_a_rebased_pull_request_is_compared_with_where_it_stands_now(pull: PullRequest, tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_a_merge_group_is_compared_with_its_base(pull: PullRequest, tmp_path: Pa
 
 def test_a_merge_group_whose_base_is_nowhere_is_no_pass(pull: PullRequest, tmp_path: Path) -> None:
     payload = {"merge_group": {"base_sha": "f" * 40}}
-    for depth, code in ((1, "scan.shallow"), (None, "scan.base_not_found")):
+    for depth, code in ((1, "core.shallow"), (None, "core.base_not_found")):
         clone = checkout(pull.origin, tmp_path / f"clone{depth}", "refs/pull/1/merge", depth)
         with pytest.raises(CouldNotDecide, match="f" * 40) as raised:
             resolve(clone, "merge_group", payload, pull.merge)
@@ -261,7 +261,7 @@ def test_an_ordinary_push_over_a_lost_commit_is_no_pass(repo: GitRepo, tmp_path:
     clone = checkout(repo, tmp_path / "clone", "refs/heads/main", depth)
     with pytest.raises(CouldNotDecide) as raised:
         resolve(clone, "push", {"before": "f" * 40, "forced": False}, after)
-    assert raised.value.code == ("scan.shallow" if depth else "scan.base_not_found")
+    assert raised.value.code == ("core.shallow" if depth else "core.base_not_found")
 
 
 def test_a_new_branch_is_compared_with_the_default_branch(repo: GitRepo, tmp_path: Path) -> None:
@@ -341,7 +341,7 @@ def test_a_named_base_that_is_not_there_is_told(repo: GitRepo, explicit: str) ->
     repo.commit({"a": "1"})
     with pytest.raises(CouldNotDecide) as raised:
         resolve(repo, explicit=explicit)
-    assert raised.value.code == "scan.base_not_found"
+    assert raised.value.code == "core.base_not_found"
 
 
 def test_a_named_base_of_another_history_is_told(repo: GitRepo) -> None:
@@ -367,7 +367,7 @@ def test_of_criss_cross_history_the_newest_base_is_taken(repo: GitRepo) -> None:
 def test_history_beyond_the_first_step_is_fetched_step_by_step(
     repo: GitRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aegis.gates.scan.base.DEPTHS", (2, 4))
+    monkeypatch.setattr("aegis.core.base.DEPTHS", (2, 4))
     common = repo.commit({"a": "1"})
     repo.git("branch", "topic")
     tips = [repo.commit({"a": str(number)}) for number in range(3)]
@@ -375,8 +375,8 @@ def test_history_beyond_the_first_step_is_fetched_step_by_step(
     repo.commit({"t": "1"})
     near = checkout(repo, tmp_path / "near", "refs/heads/topic")
     assert resolve(near, explicit=tips[-1]).commit == common
-    monkeypatch.setattr("aegis.gates.scan.base.DEPTHS", (2, 3))
+    monkeypatch.setattr("aegis.core.base.DEPTHS", (2, 3))
     far = checkout(repo, tmp_path / "far", "refs/heads/topic")
     with pytest.raises(CouldNotDecide, match="within 3 commits") as raised:
         resolve(far, explicit=tips[-1])
-    assert raised.value.code == "scan.shallow"
+    assert raised.value.code == "core.shallow"

@@ -46,7 +46,7 @@ def test_what_names_no_commit_is_told_with_its_value(repo: GitRepo, rev: str) ->
     repo.commit({"a": "1"})
     with pytest.raises(CouldNotDecide) as raised:
         opened(repo).resolve(rev)
-    assert raised.value.code == "scan.base_not_found"
+    assert raised.value.code == "core.base_not_found"
     assert repr(rev) in raised.value.problem
     assert not opened(repo).has_commit(rev)
 
@@ -133,7 +133,7 @@ def test_a_commit_that_the_remote_does_not_have_cannot_be_fetched(repo: GitRepo,
     clone = repo.clone(tmp_path / "clone", "--depth=1")
     with pytest.raises(CouldNotDecide, match="f" * 40) as raised:
         opened(clone).deepen(["f" * 40])
-    assert raised.value.code == "scan.shallow"
+    assert raised.value.code == "core.shallow"
     assert "fetch-depth: 0" in raised.value.remedy
 
 
@@ -144,7 +144,7 @@ def test_a_remote_that_is_gone_or_missing_is_told(repo: GitRepo, tmp_path: Path)
     clone.git("remote", "set-url", "origin", str(tmp_path / "nowhere"))
     with pytest.raises(CouldNotDecide, match="fetching it failed") as raised:
         opened(clone).deepen([first])
-    assert raised.value.code == "scan.shallow"
+    assert raised.value.code == "core.shallow"
     clone.git("remote", "remove", "origin")
     with pytest.raises(CouldNotDecide, match="fetching it failed"):
         opened(clone).deepen([first])
@@ -155,7 +155,7 @@ def test_only_full_ids_are_fetched(repo: GitRepo, rev: str) -> None:
     repo.commit({"a": "1"})
     with pytest.raises(CouldNotDecide) as raised:
         opened(repo).deepen([rev])
-    assert raised.value.code == "scan.base_not_found"
+    assert raised.value.code == "core.base_not_found"
 
 
 def test_fetching_runs_no_hook(repo: GitRepo, tmp_path: Path) -> None:

@@ -39,20 +39,20 @@ def test_a_folder_of_no_repository_is_refused(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     with pytest.raises(UsageError, match="no git work tree") as raised:
         open_repository(tmp_path)
-    assert raised.value.code == "scan.no_repository"
+    assert raised.value.code == "core.no_repository"
 
 
 def test_a_path_that_is_no_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not a folder") as raised:
         open_repository(tmp_path / "nothing")
-    assert raised.value.code == "scan.no_repository"
+    assert raised.value.code == "core.no_repository"
 
 
 def test_a_bare_repository_has_no_work_tree(tmp_path: Path) -> None:
     GitRepo.init(tmp_path / "a").git("init", "--quiet", "--bare", str(tmp_path / "bare"))
     with pytest.raises(UsageError) as raised:
         open_repository(tmp_path / "bare")
-    assert raised.value.code == "scan.no_repository"
+    assert raised.value.code == "core.no_repository"
 
 
 def test_a_sub_folder_is_told_beside_the_root(repo: GitRepo) -> None:
@@ -84,7 +84,7 @@ def test_without_git_it_says_so(repo: GitRepo, monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CouldNotDecide) as raised:
         open_repository(repo.root)
-    assert raised.value.code == "scan.git_missing"
+    assert raised.value.code == "core.git_missing"
 
 
 def fake_git(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +109,7 @@ def test_a_git_that_hangs_is_stopped(repo: GitRepo, tmp_path: Path, monkeypatch:
     fake_git(tmp_path / "bin", "exec sleep 60", monkeypatch)
     with pytest.raises(CouldNotDecide, match=r"stopped after 0\.2 s") as raised:
         GitRepository(repo.root, timeout=0.2).head()
-    assert raised.value.code == "scan.git_failed"
+    assert raised.value.code == "core.git_failed"
 
 
 def test_a_git_that_fails_is_told_with_its_words(
@@ -118,7 +118,7 @@ def test_a_git_that_fails_is_told_with_its_words(
     fake_git(tmp_path / "bin", "echo 'fatal: index file corrupt' >&2; exit 128", monkeypatch)
     with pytest.raises(CouldNotDecide, match="index file corrupt") as raised:
         GitRepository(repo.root).entries()
-    assert raised.value.code == "scan.git_failed"
+    assert raised.value.code == "core.git_failed"
 
 
 @pytest.mark.parametrize("answer", ["printf 'a.py\\0001\\000import bo'", "printf 'a.py'"])
@@ -303,7 +303,7 @@ def test_a_pattern_that_is_none_is_told(repo: GitRepo) -> None:
     repo.commit({"x.py": "x"})
     with pytest.raises(CouldNotDecide, match="git grep") as raised:
         opened(repo).grep("(")
-    assert raised.value.code == "scan.git_failed"
+    assert raised.value.code == "core.git_failed"
 
 
 def test_a_file_that_git_cannot_open_is_told(repo: GitRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,7 +311,7 @@ def test_a_file_that_git_cannot_open_is_told(repo: GitRepo, tmp_path: Path, monk
     fake_git(tmp_path / "bin", "echo \"error: failed to open 'x.py': Permission denied\" >&2; exit 1", monkeypatch)
     with pytest.raises(CouldNotDecide, match=r"x\.py.*Permission denied") as raised:
         GitRepository(repo.root).grep("boto3")
-    assert raised.value.code == "scan.unreadable_file"
+    assert raised.value.code == "core.unreadable_file"
 
 
 # --- entries ---------------------------------------------------------------------------------------------------------
@@ -365,7 +365,7 @@ def test_an_unmerged_file_stands_once_and_is_told(repo: GitRepo) -> None:
 def refused(repo: GitRepo, path: str) -> CouldNotDecide:
     with pytest.raises(CouldNotDecide) as raised:
         opened(repo).read(path)
-    assert raised.value.code == "scan.unreadable_file"
+    assert raised.value.code == "core.unreadable_file"
     return raised.value
 
 
@@ -419,7 +419,7 @@ def test_a_file_of_200_mb_in_a_commit_is_refused(repo: GitRepo) -> None:
     assert opened(repo).show(commit, "a.py") == b"boto3"
     with pytest.raises(CouldNotDecide, match=str(MAX_FILE + 1)) as raised:
         opened(repo).show_many(commit, ["big.js", "a.py"])
-    assert raised.value.code == "scan.unreadable_file"
+    assert raised.value.code == "core.unreadable_file"
 
 
 # --- show and changed ------------------------------------------------------------------------------------------------
@@ -438,7 +438,7 @@ def test_a_file_of_a_commit_that_is_not_there_is_no_missing_file(repo: GitRepo) 
     for rev in ("f" * 40, "nowhere", "-x", "", "HEAD:a.py", "HEAD\nHEAD", "HEAD^{tree}"):
         with pytest.raises(CouldNotDecide) as raised:
             opened(repo).show(rev, "aegis.yml")
-        assert raised.value.code == "scan.base_not_found"
+        assert raised.value.code == "core.base_not_found"
 
 
 def test_each_kind_of_change(repo: GitRepo) -> None:

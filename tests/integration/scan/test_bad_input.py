@@ -31,20 +31,20 @@ class TestRepository:
         folder = tmp_path / "plain"
         folder.mkdir()
         result = scan(folder)
-        assert refused(result) == (2, "scan.no_repository")
+        assert refused(result) == (2, "core.no_repository")
         assert str(folder) in result.messages[0]
 
     def test_no_folder(self, tmp_path: Path) -> None:
-        assert refused(scan(tmp_path / "nothing")) == (2, "scan.no_repository")
+        assert refused(scan(tmp_path / "nothing")) == (2, "core.no_repository")
 
     def test_a_file_in_place_of_a_folder(self, repo: GitRepo) -> None:
         repo.commit({"svc.py": USE})
-        assert refused(scan(repo.root / "svc.py")) == (2, "scan.no_repository")
+        assert refused(scan(repo.root / "svc.py")) == (2, "core.no_repository")
 
     def test_a_bare_repository(self, repo: GitRepo, tmp_path: Path) -> None:
         repo.commit({"svc.py": USE})
         bare = repo.clone(tmp_path / "bare", "--bare")
-        assert refused(scan(bare.root)) == (2, "scan.no_repository")
+        assert refused(scan(bare.root)) == (2, "core.no_repository")
 
     def test_inside_the_git_folder(self, repo: GitRepo) -> None:
         repo.commit({"svc.py": USE})
@@ -57,24 +57,24 @@ class TestRepository:
         assert (result.code, result.findings) == (1, [("scan.runtime", "svc.py", 1)])
 
     def test_unborn_head_with_a_base(self, repo: GitRepo) -> None:
-        assert refused(scan(repo.root, "--base", "main")) == (3, "scan.base_not_found")
+        assert refused(scan(repo.root, "--base", "main")) == (3, "core.base_not_found")
 
     def test_a_broken_index(self, repo: GitRepo) -> None:
         repo.commit({"svc.py": USE})
         (repo.root / ".git" / "index").write_bytes(b"garbage")
-        assert refused(scan(repo.root)) == (3, "scan.git_failed")
+        assert refused(scan(repo.root)) == (3, "core.git_failed")
 
     def test_no_git(self, repo: GitRepo, monkeypatch: pytest.MonkeyPatch) -> None:
         repo.commit({"svc.py": USE})
         monkeypatch.setenv("PATH", "/nonexistent")
-        assert refused(scan(repo.root)) == (3, "scan.git_missing")
+        assert refused(scan(repo.root)) == (3, "core.git_missing")
 
 
 class TestBase:
     @pytest.mark.parametrize("base", ["nowhere", "1" * 40, "--all", "a:b", "HEAD\nHEAD", "", "HEAD~9"])
     def test_not_found(self, repo: GitRepo, base: str) -> None:
         repo.commit({"svc.py": USE})
-        assert refused(scan(repo.root, f"--base={base}")) == (3, "scan.base_not_found")
+        assert refused(scan(repo.root, f"--base={base}")) == (3, "core.base_not_found")
 
     def test_shallow_clone_without_its_remote(self, repo: GitRepo, tmp_path: Path) -> None:
         base = repo.commit({"svc.py": USE})
@@ -83,13 +83,13 @@ class TestBase:
         clone.git("remote", "set-url", "origin", "file:///nonexistent")
         code, reason = refused(scan(clone.root, "--base", base))
         assert code == 3
-        assert reason in ("scan.shallow", "scan.base_not_found")
+        assert reason in ("core.shallow", "core.base_not_found")
 
     def test_histories_that_never_met(self, repo: GitRepo) -> None:
         repo.commit({"svc.py": USE})
         repo.git("checkout", "-q", "--orphan", "other")
         repo.commit({"b.py": USE})
-        assert refused(scan(repo.root, "--base", "main")) == (3, "scan.base_not_found")
+        assert refused(scan(repo.root, "--base", "main")) == (3, "core.base_not_found")
 
 
 class TestFiles:
@@ -171,7 +171,7 @@ class TestPolicy:
         (tmp_path / "loose.yml").write_text("version: 1\n")
         (repo.root / "aegis.yml").symlink_to(tmp_path / "loose.yml")
         repo.commit({"svc.py": USE})
-        assert refused(scan(repo.root)) == (3, "scan.unreadable_file")
+        assert refused(scan(repo.root)) == (3, "core.unreadable_file")
 
     @pytest.mark.parametrize("text", ["", "[]", '{"version": 2, "uses": {}}', "{", "\x00"])
     def test_broken_baseline(self, repo: GitRepo, text: str) -> None:

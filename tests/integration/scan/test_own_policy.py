@@ -10,10 +10,10 @@ from msgspec import structs
 
 from aegis.adapters.git import open_repository
 from aegis.adapters.semgrep import SemgrepCore
+from aegis.core.base import Base
 from aegis.core.policy_file import parse_policy
 from aegis.core.policy_in_force import InForce
 from aegis.core.verdict import Finding
-from aegis.gates.scan.base import Base
 from aegis.gates.scan.gate import Request, judge
 
 ROOT = Path(__file__).parents[3]

@@ -70,7 +70,7 @@ def test_portions_of_paths_are_all_paths_in_order_and_fit(names: list[str], most
 def test_an_object_that_is_cut_off_or_something_else_is_none(answer: bytes) -> None:
     with pytest.raises(CouldNotDecide) as raised:
         git._batch_object(io.BytesIO(answer), "c:a.py", "a.py")
-    assert raised.value.code == "scan.git_failed"
+    assert raised.value.code == "core.git_failed"
 
 
 @pytest.mark.parametrize("fields", ["X\0a\0", "M\0", "R100\0a", "\0a\0"])
@@ -78,7 +78,7 @@ def test_a_change_that_is_cut_off_or_unknown_is_none(fields: str) -> None:
     status, *rest = fields.split("\0")
     with pytest.raises(CouldNotDecide) as raised:
         git._change(f":100644 100755 aaaa bbbb {status}", iter([part for part in rest if part]))
-    assert raised.value.code == "scan.git_failed"
+    assert raised.value.code == "core.git_failed"
 
 
 def test_the_environment_keeps_credentials_and_certificates_for_fetching(monkeypatch: pytest.MonkeyPatch) -> None:

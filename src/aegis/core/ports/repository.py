@@ -121,7 +121,7 @@ class Repository(Protocol):
         ...
 
     def resolve(self, rev: str) -> str:
-        """The commit that a revision names. Raises `scan.base_not_found` if there is none."""
+        """The commit that a revision names. Raises `core.base_not_found` if there is none."""
         ...
 
     def has_commit(self, sha: str) -> bool:
@@ -145,5 +145,5 @@ class Repository(Protocol):
         ...
 
     def deepen(self, revs: Sequence[str], depth: int = 1) -> None:
-        """Fetch commits by their full ids, each with `depth` commits of history. Raises `scan.shallow` if it can't."""
+        """Fetch commits by their full ids, each with `depth` commits of history. Raises `core.shallow` if it can't."""
         ...

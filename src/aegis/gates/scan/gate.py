@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aegis.core.base import Base
 from aegis.core.errors import UsageError
 from aegis.core.globs import matches_any
 from aegis.core.outcome import Outcome
@@ -22,7 +23,6 @@ from aegis.core.verdict import Evidence, Finding
 from aegis.core.waivers import apply_waivers
 from aegis.gates.scan import findings as make
 from aegis.gates.scan.allow import allowing_at, apply_allow, check_allow
-from aegis.gates.scan.base import Base
 from aegis.gates.scan.catalogue import Catalogue, load
 from aegis.gates.scan.diff import compare
 from aegis.gates.scan.extract.route import TEST_GLOBS

@@ -172,7 +172,7 @@ CASES = [
         files={"svc.py": USE},
         path=None,
         line=None,
-        rule="scan.base_not_found",
+        rule="core.base_not_found",
         prepare=_grafted,
     ),
     Case(id="notes", files={"svc.py": USE}, path="svc.py", prepare=_notes),

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from aegis.adapters.git import open_repository
+from aegis.core.base import Base
 from aegis.core.errors import UsageError
 from aegis.core.outcome import Outcome
 from aegis.core.policy import Allow, Policy, ScanPolicy
 from aegis.core.policy_in_force import InForce
-from aegis.gates.scan.base import Base
 from aegis.gates.scan.catalogue import load
 from aegis.gates.scan.gate import CODE_CLASSES, Judged, Request, judge
 from tests.doubles.engine import ScriptedEngine

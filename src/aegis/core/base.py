@@ -17,7 +17,7 @@ others, no event                        none: the whole repository              
 
 The `base.sha` of a pull request's payload is as old as the event: the first parent of the merge commit is what GitHub
 merged into, so nobody else's commits count as this change's. A commit that a shallow clone lacks is fetched; if that
-fails, the answer is CouldNotDecide `scan.shallow`, never a comparison with something else. Neither is anything compared
+fails, the answer is CouldNotDecide `core.shallow`, never a comparison with something else. Neither is anything compared
 when the change is not what is checked out (`pull_request_target` without a `ref`): it would always look clean.
 """
 
@@ -167,7 +167,7 @@ def _refuse_other_checkout(repository: Repository, asked: Request) -> None:
         return
     if not repository.has_commit(wanted) or not repository.is_ancestor(wanted, head):
         raise CouldNotDecide(
-            "scan.not_checked_out",
+            "core.not_checked_out",
             f"HEAD is {head}, which does not contain {wanted}, the change that the event {asked.event} is about",
             expected="a checkout of the change",
             remedy="leave `ref` out of actions/checkout, or set it to the change's own commit",
@@ -223,7 +223,7 @@ def _new_branch(repository: Repository, asked: Request) -> Base:
         tip = repository.resolve(branch)
         commit = _common(repository, tip)
     except CouldNotDecide as error:
-        if error.code not in ("scan.base_not_found", "scan.shallow"):
+        if error.code not in ("core.base_not_found", "core.shallow"):
             raise
         return _whole(repository, asked, f"whole repository: a new branch, and {branch} is not in this clone")
     return Base(
@@ -251,7 +251,7 @@ def _head(repository: Repository) -> str:
     head = repository.head()
     if head is None:
         raise CouldNotDecide(
-            "scan.base_not_found",
+            "core.base_not_found",
             "HEAD has no commit yet, so there is nothing to compare with",
             expected="a branch with at least one commit",
             remedy="commit first, or scan the whole repository (no `--base`)",
@@ -283,13 +283,13 @@ def _common(repository: Repository, target: str) -> str:
         return found[0]
     if repository.is_shallow():
         raise CouldNotDecide(
-            "scan.shallow",
+            "core.shallow",
             f"no common commit of HEAD {head} and {target} within {DEPTHS[-1]} commits",
             expected="a clone with the history down to the point where both parted",
             remedy="set `fetch-depth: 0` in actions/checkout",
         )
     raise CouldNotDecide(
-        "scan.base_not_found",
+        "core.base_not_found",
         f"HEAD {head} and {target} have no common history",
         expected="two commits of one history",
         remedy="name a base that this branch was started from",
@@ -311,7 +311,7 @@ def _oid(value: object, name: str) -> str:
 
 def _malformed(name: str, value: object, expected: str) -> CouldNotDecide:
     return CouldNotDecide(
-        "scan.base_not_found",
+        "core.base_not_found",
         f"the event's `{name}` is {value!r:.100}",
         expected=expected,
         remedy="run it in a workflow of the event that GITHUB_EVENT_NAME names, or name the base with `--base`",

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aegis.core.base import Request, request
 from aegis.core.errors import CouldNotDecide
-from aegis.gates.scan.base import Request, request
 
 A, B, C = "a" * 40, "b" * 40, "c" * 40
 NULL = "0" * 40
@@ -89,7 +89,7 @@ def test_what_is_no_commit_id_is_refused(event: str, shape: Any, bad: object) ->
         bad = None
     with pytest.raises(CouldNotDecide, match="the event's") as raised:
         request(event, shape(bad), {})
-    assert raised.value.code == "scan.base_not_found"
+    assert raised.value.code == "core.base_not_found"
 
 
 @pytest.mark.parametrize("payload", [None, [], "x", 7, {}, {"pull_request": None}, {"pull_request": {"base": "x"}}])
