@@ -29,7 +29,9 @@ def requirements(project: Mapping[str, Any]) -> dict[str, list[str]]:
     base = list(project["project"]["dependencies"])
     wanted = {name: base + extra for name, extra in project["project"]["optional-dependencies"].items()}
     wanted["semgrep"] = list(project["project"]["optional-dependencies"]["semgrep"])
-    wanted["dev"] = base + list(project["dependency-groups"]["dev"])
+    # developers run and type-check every gate
+    every = [line for lines in project["project"]["optional-dependencies"].values() for line in lines]
+    wanted["dev"] = sorted({*base, *every} - set(wanted["semgrep"])) + list(project["dependency-groups"]["dev"])
     wanted["go"] = list(project["dependency-groups"]["go"])
     return wanted
 

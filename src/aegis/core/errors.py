@@ -1,6 +1,7 @@
 """What can go wrong, said so that a person can act on it.
 
 AegisError
+├── Refused          exit 1: looked at, and it is not what the policy asks for
 ├── UsageError       exit 2: wrong arguments, a wrong policy file
 └── CouldNotDecide   exit 3: a missing tool, a broken file, a network fault
 
@@ -36,6 +37,12 @@ class AegisError(Exception):
     def __str__(self) -> str:
         """One paragraph for people."""
         return f"{self.problem}\n  expected: {self.expected}\n  next: {self.remedy}"
+
+
+class Refused(AegisError):  # noqa: N818 - it is the answer's name, as CouldNotDecide is
+    """What was looked at is not what the policy asks for: a wrong signature, a missing file, an old version."""
+
+    exit_code = 1
 
 
 class UsageError(AegisError):

@@ -20,7 +20,7 @@ Path = Annotated[str, Meta(min_length=1, max_length=4096)]
 Fingerprint = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 CommitSha = Annotated[str, Meta(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$(?!\n)")]
 ScanClass = Literal["runtime", "type-only", "test", "dynamic", "embedded", "cli", "manifest", "image", "ci", "wrapper"]
-GateName = Literal["scan"]
+GateName = Literal["scan", "verify"]
 Mode = Annotated[str, Meta(pattern=r"^(enforce|observe until [0-9]{4}-[0-9]{2}-[0-9]{2})$(?!\n)")]
 
 
@@ -80,6 +80,119 @@ class ScanPolicy(_Section, frozen=True):
     suppressions: tuple[Suppression, ...] = ()
 
 
+class Signer(_Section, frozen=True):
+    """Who may sign: exactly one of `key`, `identity`, `identity-pattern` or `certificate`."""
+
+    key: Text | None = None
+    """A public key's file in the repository, or `env:COSIGN_PUB_KEY`."""
+    valid_from: datetime.date | None = field(default=None, name="valid-from")
+    """Only with `key` or `certificate`: the first day (UTC) on which it is trusted."""
+    valid_until: datetime.date | None = field(default=None, name="valid-until")
+    """The last day (UTC)."""
+    identity: Text | None = None
+    """A certificate's subject alternative name, exactly, e.g. the URL of a workflow with its ref."""
+    identity_pattern: Text | None = field(default=None, name="identity-pattern")
+    """A regular expression for it, anchored by `^` and `$`, without wildcards that match everything."""
+    issuer: Text | None = None
+    """The OIDC issuer, exactly; required with an identity."""
+    claims: dict[str, Text] = {}
+    """GitHub's claims in the certificate, exactly, e.g. `repository-id`, which a renamed repository keeps."""
+    deny_self_hosted: bool = field(default=False, name="deny-self-hosted")
+    certificate: Path | None = None
+    """Root certificates (PEM) of the `certificate` method of OpenSSF Model Signing."""
+    subject: Text | None = None
+    """Only with `certificate`: the leaf's subject (RFC 4514), exactly."""
+
+
+class Release(_Section, frozen=True):
+    """A release statement that binds name, version and root digest."""
+
+    statement: Path = "release.sigstore.json"
+    """Name of its bundle beside the artifact."""
+    signers: tuple[Signer, ...] = ()
+    """None named: the artifact's own."""
+
+
+class Artifact(_Section, frozen=True):
+    """One artifact and who must have signed it."""
+
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$(?!\n)")]
+    kind: Literal["file", "model", "attestation"]
+    source: Annotated[str, Meta(min_length=1, max_length=2048)]
+    """`s3://bucket/key`, `oci://namespace/bucket/key`, `https://host/path`, or a path in the repository. A model, and
+    every file below a prefix, end in `/`."""
+    signatures: tuple[Path, ...] = ()
+    """Names beside the artifact. None named: `model.sig` in a model, and for a file its own name with
+    `.sigstore.json`."""
+    signers: tuple[Signer, ...] = ()
+    """None named: `verify.signers`."""
+    threshold: Annotated[int, Meta(ge=1, le=20)] = 1
+    """How many different signers must have signed."""
+    predicate_types: tuple[Text, ...] = field(default=(), name="predicate-types")
+    """Of an attestation, exactly; at least one."""
+    ignore_paths: tuple[Path, ...] = field(default=(), name="ignore-paths")
+    """What a model's signer may leave out of the manifest, exactly; nothing else may be left out."""
+    release: Release | None = None
+
+
+Https = Annotated[
+    str, Meta(pattern=r"^(https://|http://(127\.0\.0\.1|localhost|\[::1\])[:/])[^\s@?#]+$(?!\n)", max_length=500)
+]
+"""An address; plain HTTP only on this machine."""
+
+
+class Aws(_Section, frozen=True):
+    """How to read from AWS with a role that trusts GitHub's OIDC provider."""
+
+    role: Annotated[str, Meta(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$(?!\n)")] | None = None
+    """None: the input `aws-role-to-assume`."""
+    region: Annotated[str, Meta(pattern=r"^[a-z]{2,}(-[a-z0-9]+)+$(?!\n)")] | None = None
+    """None: the input `aws-region`."""
+    account: Annotated[str, Meta(pattern=r"^[0-9]{12}$(?!\n)")] | None = None
+    """The account that the role must be of; none named: the role's own."""
+    audience: Text = "sts.amazonaws.com"
+    kms_keys: tuple[Text, ...] = field(default=(), name="kms-keys")
+    """ARNs of keys that encrypt the objects; the session may decrypt with just these."""
+    sts_endpoint: Https | None = field(default=None, name="sts-endpoint")
+    """Of an S3-compatible store with an STS of its own; never taken from the environment."""
+    s3_endpoint: Https | None = field(default=None, name="s3-endpoint")
+
+
+class Oci(_Section, frozen=True):
+    """How to read from OCI Object Storage by the token exchange of an identity domain."""
+
+    domain: Https
+    """The identity domain, e.g. `https://idcs-….identity.oraclecloud.com`."""
+    region: Annotated[str, Meta(pattern=r"^[a-z]{2,}(-[a-z0-9]+)+$(?!\n)")]
+    audience: Text = "https://cloud.oracle.com"
+    storage_endpoint: Https | None = field(default=None, name="storage-endpoint")
+
+
+class Earlier(_Section, frozen=True):
+    """Signed verdicts of earlier runs, which spare unchanged artifacts a download."""
+
+    source: Annotated[str, Meta(min_length=1, max_length=2048)]
+    """The prefix that holds them."""
+    signers: tuple[Signer, ...]
+    max_age_days: Annotated[int, Meta(ge=1, le=30)] = field(default=7, name="max-age-days")
+
+
+class VerifyPolicy(_Section, frozen=True):
+    """`verify`: artifacts are signed by whom the policy says."""
+
+    artifacts: tuple[Artifact, ...] = ()
+    """At least one: a policy without any is refused."""
+    signers: tuple[Signer, ...] = ()
+    """For the artifacts that name none of their own."""
+    trusted_root: Path | None = field(default=None, name="trusted-root")
+    """Sigstore's trusted root in the repository; none named: the public good instance's, as packaged."""
+    lock: Path = "aegis.lock"
+    """What was accepted of each release; it may only move forward."""
+    aws: Aws | None = None
+    oci: Oci | None = None
+    earlier: Earlier | None = None
+
+
 class Extends(_Section, frozen=True):
     """An organisation's policy, which this file may only tighten."""
 
@@ -97,4 +210,6 @@ class Policy(_Section, frozen=True):
     """`enforce`, or `observe until YYYY-MM-DD`: report only, under another check name, and never as a pass."""
     waivers: tuple[Waiver, ...] = ()
     scan: ScanPolicy | None = None
+    """Left out, the root action does not run this gate."""
+    verify: VerifyPolicy | None = None
     """Left out, the root action does not run this gate."""

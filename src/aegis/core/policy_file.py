@@ -21,7 +21,7 @@ MAX_BYTES = 1 << 20
 """A policy is written by people; more than 1 MiB is something else."""
 MAX_DEPTH = 20
 
-_GATE_SECTIONS = frozenset({"scan"})
+_GATE_SECTIONS = frozenset({"scan", "verify"})
 _Path = tuple[str | int, ...]
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

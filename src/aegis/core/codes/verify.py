@@ -1,0 +1,50 @@
+"""Reasons of the verify gate."""
+
+from __future__ import annotations
+
+from aegis.core.codes.code import Code
+
+_SIGN = "Sign it as its policy asks (`aegis sign`, or the workflow sign-model.yml), and run the check again."
+_REPLACE = "Fetch or build the artifact anew, and sign it; if you did not expect this, treat the store as compromised."
+_POLICY = "Correct `verify` in the policy file; docs/verify.md explains each key."
+_AGAIN = "Run it again; if it happens again, look at the store's own logs."
+
+TABLE = (
+    # --- signatures ---------------------------------------------------------------------------------------------------
+    Code(
+        "verify.unsigned",
+        "No signature",
+        "The policy asks for a signature and there is none beside the artifact.",
+        _SIGN,
+    ),
+    Code(
+        "verify.bundle_malformed",
+        "Signature not readable",
+        "What cannot be read as exactly one signature of a known format proves nothing.",
+        "Sign again with a current cosign, sigstore, model_signing or `aegis sign`.",
+    ),
+    Code(
+        "verify.bundle_too_large",
+        "Signature too large",
+        "A signature of this size serves to exhaust its reader.",
+        "Sign again; no bundle that a signer writes is this large.",
+    ),
+    Code(
+        "verify.wrong_signature",
+        "Signature does not match",
+        "These bytes are not the ones that were signed with this key.",
+        _REPLACE,
+    ),
+    Code(
+        "verify.wrong_key",
+        "Signed by another key or method",
+        "The signature is by none of the keys, or by another kind of signer, than the policy names.",
+        "Sign with a key of the policy, or have the policy's owner add the signer.",
+    ),
+    Code(
+        "verify.too_few_signers",
+        "Not enough different signers",
+        "The policy asks for several signers; one signer counts once, however often it signs.",
+        _SIGN,
+    ),
+)

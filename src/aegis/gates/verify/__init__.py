@@ -1,0 +1,1 @@
+"""The verify gate: artifacts and a policy in, an outcome out."""
