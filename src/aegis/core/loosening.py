@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import get_args
 
-from aegis.core.policy import Policy, ScanPolicy
+from aegis.core.policy import Artifact, Earlier, GateName, Policy, ScanPolicy, Signer, VerifyPolicy
+from aegis.core.ports.repository import Change
 
 
 def loosenings(before: Policy, after: Policy) -> list[str]:
@@ -18,7 +20,28 @@ def loosenings(before: Policy, after: Policy) -> list[str]:
             found.append("scan: the section is gone")
         else:
             found += _scan(before.scan, after.scan)
+    if before.verify is not None:
+        if after.verify is None:
+            found.append("verify: the section is gone")
+        else:
+            found += _verify(before.verify, after.verify)
     return found
+
+
+def of_gate(loosened: Iterable[str], gate: GateName) -> list[str]:
+    """What concerns a gate: its own section, and what is common to all."""
+    others = tuple(f"{name}{end}" for name in get_args(GateName) if name != gate for end in ".:")
+    return [what for what in loosened if not what.startswith(others)]
+
+
+def alone(changes: Sequence[Change] | None, own: Collection[str]) -> bool:
+    """Whether a change touches nothing but these files.
+
+    A change of the policy alone is how a policy is changed: its owners review it by name (CODEOWNERS), and until it is
+    merged the base's policy is in force. Together with other files a loosening would be overlooked.
+    """
+    kept = {None, *own}
+    return bool(changes) and all(c.path in own and c.old_path in kept for c in changes or ())
 
 
 def _mode(before: str, after: str) -> Iterator[str]:
@@ -40,14 +63,60 @@ def _scan(before: ScanPolicy, after: ScanPolicy) -> Iterator[str]:
         yield f"scan.baseline: {after.baseline} instead of {before.baseline or 'none'}"
 
 
+def _verify(before: VerifyPolicy, after: VerifyPolicy) -> Iterator[str]:
+    now = {artifact.name: artifact for artifact in after.artifacts}
+    for artifact in before.artifacts:
+        if artifact.name not in now:
+            yield f"verify.artifacts: {artifact.name} is gone"
+        else:
+            yield from _artifact(artifact, now[artifact.name], before.signers, after.signers)
+    if after.trusted_root != before.trusted_root:
+        yield f"verify.trusted-root: {after.trusted_root or 'the packaged one'} instead of {before.trusted_root}"
+    if after.lock != before.lock:
+        yield f"verify.lock: {after.lock} instead of {before.lock}"
+    if after.earlier is not None:
+        yield from _earlier(before.earlier, after.earlier)
+
+
+def _artifact(
+    before: Artifact, after: Artifact, signers_before: tuple[Signer, ...], signers_after: tuple[Signer, ...]
+) -> Iterator[str]:
+    key = f"verify.artifacts.{before.name}"
+    for name in ("kind", "source", "signatures"):
+        if getattr(after, name) != getattr(before, name):
+            yield f"{key}.{name}: another one"
+    if after.threshold < before.threshold:
+        yield f"{key}.threshold: {after.threshold} instead of {before.threshold}"
+    yield from _added(f"{key}.signers", before.signers or signers_before, after.signers or signers_after)
+    yield from _added(f"{key}.predicate-types", before.predicate_types, after.predicate_types)
+    yield from _added(f"{key}.ignore-paths", before.ignore_paths, after.ignore_paths)
+    if before.release is not None and after.release != before.release:
+        yield f"{key}.release: {'gone' if after.release is None else 'another one'}"
+
+
+def _earlier(before: Earlier | None, after: Earlier) -> Iterator[str]:
+    if before is None:
+        yield "verify.earlier: verdicts of earlier runs are believed from now on"
+        return
+    if after.source != before.source:
+        yield "verify.earlier.source: another one"
+    if after.max_age_days > before.max_age_days:
+        yield f"verify.earlier.max-age-days: {after.max_age_days} instead of {before.max_age_days}"
+    yield from _added("verify.earlier.signers", before.signers, after.signers)
+
+
 def _added(key: str, before: Collection[object], after: Collection[object]) -> Iterator[str]:
-    known = set(before)
     for entry in after:
-        if entry not in known:
+        # signers hold a mapping, so they cannot stand in a set
+        if entry not in before:
             yield f"{key}: {_brief(entry)} is new"
 
 
 def _brief(entry: object) -> str:
     """An entry by what a reader would look for: its path or rule."""
-    named = [str(value) for key in ("rule", "path", "provider") if (value := getattr(entry, key, None))]
+    named = [
+        str(value)
+        for key in ("rule", "path", "provider", "key", "identity", "identity_pattern", "certificate")
+        if (value := getattr(entry, key, None))
+    ]
     return " ".join(named) or str(entry)

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from aegis.core.codes import CODES
 from aegis.core.errors import AegisError, UsageError
 from aegis.core.policy_in_force import InForce
 from aegis.core.verdict import AppliedWaiver, Evidence, Finding, PolicyInForce, Result, Source, Subject, Tool, Verdict
@@ -82,6 +83,18 @@ def refuse(run: Run, error: AegisError, finished: datetime.datetime) -> Verdict:
         reason=error.code,
         policy=PolicyInForce(origin="unknown", sha256="", effective={}),
         findings=(finding,),
+    )
+
+
+def of_loosening(what: str, policy_file: str) -> Finding:
+    """Something that the change would let through from now on."""
+    return Finding(
+        rule="core.policy_loosened",
+        message=f"the change loosens the policy: {what}",
+        remedy=CODES["core.policy_loosened"].remedy,
+        fingerprint=fingerprint_of("core.policy_loosened", what),
+        path=policy_file,
+        line=1,
     )
 
 

@@ -119,6 +119,6 @@ def _loosened_by(head: bytes | None, before: bytes, path: str, chosen: InForce, 
     if head == before:
         return ()
     after = _load(head, path, path, fetch).policy
-    # Where the base has no section, the gate's own action judges by the defaults.
+    # Where the base has no section, the scan gate's own action judges by the defaults; verify has none.
     section = chosen.policy.scan or (ScanPolicy() if after.scan is not None else None)
     return tuple(loosenings(structs.replace(chosen.policy, scan=section), after))

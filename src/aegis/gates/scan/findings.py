@@ -80,15 +80,3 @@ def of_stale(entry: Stale, baseline_file: str) -> Finding:
         fingerprint=fingerprint_of("scan.baseline_stale", entry.fingerprint),
         path=baseline_file,
     )
-
-
-def of_loosening(what: str, policy_file: str) -> Finding:
-    """Something that the change would let through from now on."""
-    return Finding(
-        rule="core.policy_loosened",
-        message=f"the change loosens the policy: {what}",
-        remedy=CODES["core.policy_loosened"].remedy,
-        fingerprint=fingerprint_of("core.policy_loosened", what),
-        path=policy_file,
-        line=1,
-    )

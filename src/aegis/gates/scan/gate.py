@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from aegis.core.base import Base
 from aegis.core.errors import UsageError
 from aegis.core.globs import matches_any
-from aegis.core.outcome import Outcome
+from aegis.core.loosening import alone, of_gate
+from aegis.core.outcome import Outcome, of_loosening
 from aegis.core.policy import Allow, ScanPolicy
 from aegis.core.policy_in_force import InForce
 from aegis.core.ports.engine import Engine
@@ -199,18 +200,13 @@ def _is_allowed(place: NotAnalysed, policy: ScanPolicy) -> bool:
 def _loosenings(
     request: Request, repository: Repository, changes: list[Change] | None
 ) -> tuple[list[Finding], list[str]]:
-    """What the change would let through from now on: findings, or notices where it changes nothing else.
-
-    A change of the policy alone is how a policy is changed: its owners review it by name (CODEOWNERS), and until it is
-    merged the base's policy is in force. Together with other files it would be overlooked.
-    """
-    weaker = [*request.in_force.loosened, *_baseline_growth(request, repository)]
+    """What the change would let through from now on: findings, or notices where it changes nothing else."""
+    weaker = [*of_gate(request.in_force.loosened, "scan"), *_baseline_growth(request, repository)]
     if not weaker:
         return [], []
-    own = {request.policy_file, request.policy.baseline}
-    if changes and all(change.path in own and change.old_path in {None, *own} for change in changes):
+    if alone(changes, {request.policy_file, request.policy.baseline or request.policy_file}):
         return [], [f"This change loosens the policy and does nothing else: {what}" for what in weaker]
-    return [make.of_loosening(what, request.policy_file) for what in weaker], []
+    return [of_loosening(what, request.policy_file) for what in weaker], []
 
 
 def _baseline_growth(request: Request, repository: Repository) -> list[str]:
