@@ -5,15 +5,29 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 from aegis.adapters import github_context
-from aegis.cli.options import ScanOptions
 from aegis.cli.surroundings import read_event, read_input
 from aegis.core.errors import AegisError, CouldNotDecide
 from aegis.core.ports.code_scanning import Analysis, CodeScanning
 from aegis.core.verdict import Verdict, exit_code
 from aegis.report import annotations as workflow
 from aegis.report import json_report, markdown, outputs, sarif, text, write
+
+
+class Delivery(Protocol):
+    """Where a workflow wants its reports."""
+
+    @property
+    def output(self) -> Path | None:
+        """The folder for them."""
+        ...
+
+    @property
+    def upload(self) -> bool:
+        """Whether code scanning gets them too."""
+        ...
 
 
 def rendered(verdict: Verdict, form: str) -> bytes:
@@ -56,7 +70,7 @@ def to_folder(verdict: Verdict, folder: Path, root: Path | None = None) -> Mappi
     return write.write_all(verdict, folder, root)
 
 
-def to_github(verdict: Verdict, options: ScanOptions, environ: Mapping[str, str]) -> int:
+def to_github(verdict: Verdict, options: Delivery, environ: Mapping[str, str]) -> int:
     """Files, annotations, step summary, outputs, code scanning; the exit code is the verdict's.
 
     The files come first: whatever fails after them, the launcher finds a verdict that says what was decided.

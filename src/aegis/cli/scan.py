@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aegis.cli import deliver
-from aegis.cli.interruption import Stopped
 from aegis.cli.options import ScanOptions
 from aegis.cli.progress import progress_bar
-from aegis.core.errors import AegisError, crashed
 from aegis.core.verdict import Verdict, exit_code
 
 if TYPE_CHECKING:
@@ -80,14 +78,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def answer(options: ScanOptions, environ: Mapping[str, str]) -> tuple[Verdict, Judged | None]:
     """The verdict, and what is behind it unless an error stood in the way."""
-    from aegis.cli.scan_run import ScanRun
+    from aegis.cli import scan_run
 
-    scan = ScanRun.begin(options, environ)
-    try:
-        return scan.judge()
-    except AegisError as error:
-        return scan.refuse(error), None
-    except Stopped as stopped:
-        return scan.refuse(stopped.reason), None
-    except Exception as error:  # whatever it is, the answer is no, and it is given as a verdict
-        return scan.refuse(crashed(error)), None
+    return scan_run.answer(options, environ)

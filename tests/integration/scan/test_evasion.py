@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aegis.adapters import git
-from aegis.cli import scan_run
+from aegis.cli import gate_run
 from aegis.core import policy_in_force
 from aegis.gates.scan import candidates, gate, read, survey, whole
 from tests.integration.scan.evasions import attributes, commands, encodings, forms, links, places, policies
@@ -110,7 +110,7 @@ def _triage(pattern: bytes) -> Disable:
 def _head_policy(monkeypatch: pytest.MonkeyPatch) -> None:
     """The change's own policy judges it."""
     chosen = policy_in_force.policy_in_force
-    monkeypatch.setattr(scan_run, "policy_in_force", lambda repository, _, *rest: chosen(repository, None, *rest))
+    monkeypatch.setattr(gate_run, "policy_in_force", lambda repository, _, *rest: chosen(repository, None, *rest))
 
 
 TEETH: list[tuple[str, str, Disable]] = [

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aegis.cli import main as command
-from aegis.cli import scan, scan_run
+from aegis.cli import gate_run, scan
 from aegis.cli.interruption import Stopped, stop_on_signals
 from aegis.cli.main import main
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError
@@ -73,7 +73,7 @@ class TestCrash:
     def test_inside_the_gate_it_becomes_a_verdict_without_the_exception_s_text(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
     ) -> None:
-        monkeypatch.setattr(scan_run, "open_repository", fail(RuntimeError(SECRET)))
+        monkeypatch.setattr(gate_run, "open_repository", fail(RuntimeError(SECRET)))
         assert main(["scan", "--output", str(tmp_path)]) == 3
         found = json.loads((tmp_path / "verdict.json").read_bytes())
         assert (found["result"], found["reason"]) == ("error", "core.crashed")
@@ -97,7 +97,7 @@ class TestCrash:
     def test_of_every_kind(
         self, error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        monkeypatch.setattr(scan_run, "open_repository", fail(error))
+        monkeypatch.setattr(gate_run, "open_repository", fail(error))
         assert main(["scan"]) == 3
         assert SECRET not in capsys.readouterr().out
 
