@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from aegis.cli import main as command
 from aegis.cli import gate_run, scan
+from aegis.cli import main as command
 from aegis.cli.interruption import Stopped, stop_on_signals
 from aegis.cli.main import main
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError

@@ -47,4 +47,41 @@ TABLE = (
         "The policy asks for several signers; one signer counts once, however often it signs.",
         _SIGN,
     ),
+    # --- the gate: policy and artifacts -------------------------------------------------------------------------------
+    Code(
+        "verify.policy_incomplete",
+        "Policy protects nothing",
+        "Without an artifact, a signer or an issuer the gate would be green for anyone.",
+        _POLICY,
+    ),
+    Code(
+        "verify.key_missing",
+        "No key to verify with",
+        "The policy names a key that this run does not have.",
+        "Set COSIGN_PUB_KEY as a variable or secret, or commit the public key and name its file in the policy.",
+    ),
+    Code(
+        "verify.artifact_missing",
+        "Artifact not there",
+        "The policy names an artifact that the store does not have.",
+        "Upload the artifact, or correct `source` in the policy.",
+    ),
+    Code(
+        "verify.release_missing",
+        "No release statement",
+        "The policy asks for a statement of name, version and digest, and there is none beside the artifact.",
+        "Sign one with `aegis verify release sign`.",
+    ),
+    Code(
+        "verify.earlier_invalid",
+        "Earlier verdict does not hold",
+        "A verdict that cannot be verified spares no download; the artifact is verified anew.",
+        "Nothing to do.",
+    ),
+    Code(
+        "verify.shard_invalid",
+        "Shards do not fit together",
+        "A missing, doubled or foreign shard leaves a part of the artifacts unjudged.",
+        "Run all shards of one plan, and merge exactly their outputs.",
+    ),
 )
