@@ -84,4 +84,35 @@ TABLE = (
         "A missing, doubled or foreign shard leaves a part of the artifacts unjudged.",
         "Run all shards of one plan, and merge exactly their outputs.",
     ),
+    # --- keys, bundles and several signers ----------------------------------------------------------------------------
+    Code(
+        "verify.key_invalid",
+        "Key not usable",
+        "A key that is weak, not a public key, or not exactly one key would decide nothing, or the wrong thing.",
+        "Give one PEM block PUBLIC KEY: `cosign public-key --key KEY`, or `openssl pkey -in KEY -pubout`.",
+    ),
+    Code(
+        "verify.key_outside_window",
+        "Key not valid on this day",
+        "A key that was retired, or is not yet in use, signs for nobody; nothing proves when the signature was made.",
+        "Sign with the key of today, or have the policy's owner change `valid-from` and `valid-until`.",
+    ),
+    Code(
+        "verify.content_needed",
+        "Key type does not fit large files",
+        "Ed25519 signs the content itself instead of its digest, so a large file would have to be held in memory.",
+        "Sign with an ECDSA key, or sign the folder as a model.",
+    ),
+    Code(
+        "verify.wrong_content",
+        "Signature of another kind",
+        "A signature over a file and one over an attestation prove different things; neither stands in for the other.",
+        "Set `kind` of the artifact to what was signed, or sign it in the way that its kind asks for.",
+    ),
+    Code(
+        "verify.pattern_unsafe",
+        "Identity pattern too wide",
+        "A pattern that is not anchored, or leaves host or owner open, matches identities that anybody can get.",
+        "Write `identity` exactly, or a pattern such as ^https://github\\.com/org/repo/\\.github/workflows/x\\.yml@refs/tags/v[0-9]+$",
+    ),
 )
