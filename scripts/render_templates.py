@@ -17,7 +17,10 @@ VALUES = {
     "minute": 23,
     "checkout": "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2",
     "upload": "actions/upload-artifact@330a01c490aca151604b8cf639adc76d48f6c5d4 # v5.0.0",
+    "download": "actions/download-artifact@018cc2cf5baa6db3ef3c5f8a56943fffe632ef53 # v6.0.0",
+    "environment": "staging",
     "scan": "org/aegis/actions/scan@v1",
+    "verify": "org/aegis/actions/verify@v1",
     "root": "org/aegis@v1",
 }
 

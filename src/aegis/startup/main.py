@@ -1,6 +1,7 @@
 """The entry point of every action and of `make venv`.
 
-    python3 -I src/aegis/startup/main.py run scan|all
+    python3 -I src/aegis/startup/main.py run scan|verify|all
+    python3 -I src/aegis/startup/main.py tool LOCK COMMAND …
     python3 -I src/aegis/startup/main.py venv
 
 `-I` keeps the workspace, PYTHONPATH and the user's site-packages out; so the package's own folder is added by hand.
@@ -19,11 +20,14 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path.append(str(ROOT / "src"))
 
 from aegis.startup import supervise, surroundings, tier0  # noqa: E402 - the path above must stand first
-from aegis.startup.environment import developer_environment, environment  # noqa: E402
+from aegis.startup.choice import GATES, LOCKS, lock_of  # noqa: E402
+from aegis.startup.environment import developer_environment, environment, python_of  # noqa: E402
 from aegis.startup.problem import MISCONFIGURED, StartupProblem, announce, notice  # noqa: E402
 
-LOCK_OF = {"scan": "scan", "all": "scan"}
-"""The environment in which each action's gate runs."""
+USAGE = f"""\
+usage: main.py run {"|".join(GATES)}
+       main.py tool {"|".join(LOCKS)} COMMAND ...
+       main.py venv"""
 
 
 def main(arguments: list[str]) -> int:
@@ -44,9 +48,16 @@ def _dispatch(arguments: list[str]) -> int:
         tier0.check_python()
         print(developer_environment(ROOT, cache))
         return 0
-    if len(arguments) == 2 and arguments[0] == "run" and arguments[1] in LOCK_OF:
+    if len(arguments) == 2 and arguments[0] == "run" and arguments[1] in GATES:
         return _run(arguments[1], cache)
-    print("usage: main.py run scan|all\n       main.py venv", file=sys.stderr)
+    if len(arguments) > 2 and arguments[0] == "tool" and arguments[1] in LOCKS:
+        tier0.check_python()
+        python = python_of(environment(arguments[1], ROOT, cache))
+        launcher = str(Path(__file__).with_name("launch.py"))
+        env = surroundings.for_gates(os.environ)
+        # the tool takes this process's place: signals and exit code are its own
+        os.execve(python, [str(python), "-I", "-X", "utf8", launcher, *arguments[2:]], env)  # noqa: S606
+    print(USAGE, file=sys.stderr)
     return MISCONFIGURED
 
 
@@ -58,7 +69,7 @@ def _run(gate: str, cache: Path) -> int:
             "findings stand in the annotations and the summary, and nothing is uploaded.",
             os.environ,
         )
-    place = environment(LOCK_OF[gate], ROOT, cache)
+    place = environment(lock_of(gate, os.environ), ROOT, cache)
     return supervise.run(gate, place, cache, os.environ)
 
 

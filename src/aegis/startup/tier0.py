@@ -19,11 +19,20 @@ from aegis.startup.problem import MISCONFIGURED, StartupProblem
 MINIMUM_PYTHON = (3, 11)
 INPUTS = {
     "scan": ("path", "strict", "base", "policy", "output", "upload", "index-url", "github-token"),
-    "all": ("base", "policy", "output", "upload", "index-url", "github-token"),
+    "verify": (
+        *("path", "base", "policy", "output", "upload", "index-url", "github-token", "shard", "cloud"),
+        *("aws-role-to-assume", "aws-region", "cosign-pub-key", "oci-client-id", "oci-client-secret"),
+    ),
+    "all": (
+        *("base", "policy", "output", "upload", "index-url", "github-token", "cloud"),
+        *("aws-role-to-assume", "aws-region", "cosign-pub-key", "oci-client-id", "oci-client-secret"),
+    ),
 }
 """The inputs of each action, as in its action.yml (a test keeps them equal)."""
-CHOICES = {"strict": ("true", "false"), "upload": ("auto", "never")}
-_SECRET = ("github-token",)
+CHOICES = {"strict": ("true", "false"), "upload": ("auto", "never"), "cloud": ("aws", "oci")}
+_SECRET = ("github-token", "oci-client-id", "oci-client-secret")
+_SEVERAL_LINES = ("cosign-pub-key",)
+"""A PEM block has line ends."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +93,7 @@ def _check_input(name: str, value: str) -> None:
                 remedy=f"Correct `with: {name}:` in the workflow, or leave it out.",
             )
         return
-    if any(not character.isprintable() for character in value):
+    if any(not character.isprintable() for character in _one_line(name, value)):
         raise _wrong(
             f"The input `{name}` holds a control character: {shown}.",
             expected="one line of printable text",
@@ -98,6 +107,10 @@ def _check_input(name: str, value: str) -> None:
         )
     if name == "index-url" and value:
         _check_index(value)
+
+
+def _one_line(name: str, value: str) -> str:
+    return value.replace("\r", "").replace("\n", "") if name in _SEVERAL_LINES else value
 
 
 def _check_index(value: str) -> None:
