@@ -6,16 +6,14 @@ Ed25519. A key decides its algorithm; nothing in a signature may choose another.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from aegis.core.errors import Refused, UsageError
 from aegis.signatures import der, ed25519_points
+from aegis.signatures.encoding import base64_bytes, pem_block
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -149,33 +147,20 @@ def _pem(text: str) -> str:
         return text
     try:
         # `base64 cosign.pub` breaks lines, so white space between is fine.
-        return base64.b64decode("".join(text.split()), validate=True).decode("ascii")
+        return base64_bytes("".join(text.split())).decode("ascii")
     except ValueError:
         raise _UnusableError("is neither PEM nor base64 of it") from None
 
 
 def _of_pem(text: str) -> PublicKey:
-    labels = re.findall(r"-----BEGIN ([^\r\n]{0,64}?)-----", text)
-    if any("PRIVATE KEY" in label for label in labels):
-        raise _UnusableError(
-            "holds a PRIVATE key, which belongs in no policy; make a new pair if others may have seen it"
-        )
-    if len(labels) > 1:
-        raise _UnusableError(f"holds {len(labels)} PEM blocks")
-    if labels and labels[0] == "CERTIFICATE":
-        raise _UnusableError("is a certificate, not a key")
-    block = re.fullmatch(
-        r"\s*-----BEGIN PUBLIC KEY-----[ \t]*\r?\n([A-Za-z0-9+/=\r\n]+)-----END PUBLIC KEY-----\s*", text, re.ASCII
-    )
-    if block is None:
-        raise _UnusableError("is not exactly one PEM block PUBLIC KEY")
-    body = "".join(block[1].split())
+    if "PRIVATE KEY-----" in text:
+        raise _UnusableError("holds a PRIVATE key, which belongs in no policy; make a new pair if others may see it")
     try:
-        spki = base64.b64decode(body, validate=True)
-    except binascii.Error:
-        raise _UnusableError("has a PEM block that is not base64") from None
-    if base64.b64encode(spki).decode() != body:
-        raise _UnusableError("has a PEM block in base64 that is not canonical (RFC 4648 3.5)")
+        label, spki = pem_block(text)
+    except ValueError as error:
+        raise _UnusableError(str(error)) from None
+    if label != "PUBLIC KEY":
+        raise _UnusableError("is a certificate, not a key" if label == "CERTIFICATE" else "is another kind of PEM")
     return PublicKey(_kind(spki), spki)
 
 
