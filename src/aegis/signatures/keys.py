@@ -122,12 +122,7 @@ def check_signature(
     """
     if key.kind == "ed25519":
         if content is None:
-            raise Refused(
-                "verify.content_needed",
-                "an Ed25519 key signs the artifact itself, which is too large to be held in memory",
-                expected="an ECDSA or RSA key, which signs the artifact's digest",
-                remedy="Sign with an ECDSA key, or sign a folder as a model: its manifest is small.",
-            )
+            raise content_needed()
         if _holds_ed25519(key, signature, content):
             return "ed25519"
         raise _wrong(key)
@@ -135,6 +130,16 @@ def check_signature(
         if _holds(key, signature, name, digests[name]):
             return name
     raise _wrong(key)
+
+
+def content_needed() -> Refused:
+    """The refusal of what only an artifact in memory could answer."""
+    return Refused(
+        "verify.content_needed",
+        "an Ed25519 key signs the artifact itself, which is too large to be held in memory",
+        expected="an ECDSA or RSA key, which signs the artifact's digest",
+        remedy="Sign with an ECDSA key, or sign a folder as a model: its manifest is small.",
+    )
 
 
 def _pem(text: str) -> str:

@@ -92,6 +92,13 @@ TABLE = (
         "Give one PEM block PUBLIC KEY: `cosign public-key --key KEY`, or `openssl pkey -in KEY -pubout`.",
     ),
     Code(
+        "verify.private_key_invalid",
+        "Private key not usable",
+        "A key that cannot be opened, or of a kind that no verifier accepts, signs nothing.",
+        "Make a pair with `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`; a password comes from an "
+        "environment variable.",
+    ),
+    Code(
         "verify.key_outside_window",
         "Key not valid on this day",
         "A key that was retired, or is not yet in use, signs for nobody; nothing proves when the signature was made.",
