@@ -380,7 +380,7 @@ TABLE = (
     Code(
         "verify.duplicate_name",
         "Two names for one file",
-        "Of two names that a system takes for one, only one file is loaded, and it need not be the one that was signed.",
+        "Of two names that a system takes for one, one file is loaded, and it need not be the one that was signed.",
         "Rename or remove one of them and sign again.",
     ),
     Code(
@@ -428,7 +428,7 @@ TABLE = (
     Code(
         "verify.manifest_inconsistent",
         "Manifest contradicts itself",
-        "The root digest is not that of the files, or shards leave a gap: different readers would believe different things.",
+        "The root digest is not that of the files, or shards leave a gap: two readers would believe different things.",
         "Sign the model again with model_signing or `aegis sign model`.",
     ),
     Code(
