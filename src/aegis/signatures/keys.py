@@ -237,12 +237,12 @@ def _holds(key: PublicKey, signature: bytes, algorithm: str, digest: bytes) -> b
             public = rsa.RSAPublicNumbers(exponent, modulus).public_key()
             public.verify(signature, digest, padding.PKCS1v15(), utils.Prehashed(hashed))
         else:
-            from cryptography.hazmat.primitives.asymmetric import ec
+            from aegis.signatures.ecdsa_algorithm import Ecdsa
 
             if len(der.positive_integers(signature)) != 2:
                 return False
             size = next(size for kind, size in _EC_PREFIX.values() if kind == key.kind)
-            _ec_key(key.kind, key.spki[-size:]).verify(signature, digest, ec.ECDSA(utils.Prehashed(hashed)))
+            _ec_key(key.kind, key.spki[-size:]).verify(signature, digest, Ecdsa(utils.Prehashed(hashed)))
     except (InvalidSignature, ValueError):
         return False
     return True
