@@ -533,4 +533,35 @@ TABLE = (
         "A version means one content for ever; two contents under one version cannot be told apart later.",
         "Release the new content under a new version.",
     ),
+    # --- OCI: token exchange of an identity domain --------------------------------------------------------------------
+    Code(
+        "verify.oci_client_invalid",
+        "No OCI client",
+        "The identity domain takes a token only from a client that it knows, by its id and secret.",
+        "Set OCI_CLIENT_ID and OCI_CLIENT_SECRET as secrets of the job's environment, and pass them to the action.",
+    ),
+    Code(
+        "verify.oci_client_refused",
+        "OCI client refused",
+        "The identity domain does not know this client id with this secret.",
+        "Copy id and secret of the confidential application again; it must be active, in the domain of `verify.oci`.",
+    ),
+    Code(
+        "verify.oci_exchange_refused",
+        "The identity domain does not trust this job",
+        "No identity propagation trust of the domain fits this token and this client.",
+        "Run `aegis credentials doctor --trust-policy FILE` in the same job: it names what differs.",
+    ),
+    Code(
+        "verify.oci_unreachable",
+        "The identity domain did not answer",
+        "Without an answer there are no credentials, so nothing was looked at.",
+        "Run it again; check that the runner reaches the address in `verify.oci.domain`.",
+    ),
+    Code(
+        "verify.oci_session_invalid",
+        "Session token not usable",
+        "A session token that is not bound to the key that was just made is of somebody else's session.",
+        "Treat what answers at `verify.oci.domain` as compromised until you know why it answers so.",
+    ),
 )
