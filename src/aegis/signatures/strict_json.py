@@ -102,10 +102,12 @@ def _float(text: str) -> float:
 
 def _check(value: Any) -> None:
     """Depth and surrogates, without recursion of our own."""
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    level, depth = [value], 0
+    while level:
         below: list[Any] = []
         for item in level:
+            if isinstance(item, dict | list) and depth == MAX_DEPTH:
+                raise _UnclearError(f"is nested deeper than {MAX_DEPTH} levels")
             if isinstance(item, dict):
                 below.extend(item)
                 below.extend(item.values())
@@ -113,7 +115,4 @@ def _check(value: Any) -> None:
                 below.extend(item)
             elif isinstance(item, str) and not item.isascii() and any("\ud800" <= char <= "\udfff" for char in item):
                 raise _UnclearError("holds half of a surrogate pair, which is no character")
-        if not below:
-            return
-        level = below
-    raise _UnclearError(f"is nested deeper than {MAX_DEPTH} levels")
+        level, depth = below, depth + 1
