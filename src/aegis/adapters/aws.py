@@ -101,10 +101,14 @@ class RoleCredentials:
         """Credentials with at least `RENEW_SECONDS` left. `AegisError` with a `verify.…` code."""
         with self._lock:
             held = self._held
-            if held is None or held.expires.timestamp() - self._now() < RENEW_SECONDS:
+            if held is None or self._left(held) < RENEW_SECONDS:
                 self._held = None
                 held = self._held = self._obtained()
             return held
+
+    def _left(self, held: AwsCredentials) -> float:
+        """Seconds until they end; what STS gives always ends."""
+        return held.expires.timestamp() - self._now() if held.expires else 0.0
 
     def _obtained(self) -> AwsCredentials:
         """Exchange a new token; what is transient is tried again, with the same token, which lives for minutes."""

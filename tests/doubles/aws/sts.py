@@ -1,7 +1,7 @@
 """AWS STS on loopback for AssumeRoleWithWebIdentity, as strict as the real one.
 
-It verifies the token against the keys of its issuer, judges the role's trust policy, holds the limits of each parameter,
-and remembers what each session may do.
+It verifies the token against the keys of its issuer, judges the role's trust policy, holds the limits of each
+parameter, and remembers what each session may do.
 
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html. Errors are worded as STS words
 them.

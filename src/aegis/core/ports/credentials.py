@@ -1,4 +1,4 @@
-"""Short-lived credentials for an object store of the S3 kind, and where they come from.
+"""Credentials for an object store of the S3 kind, and where they come from.
 
 Fulfilled by `aegis.adapters.aws`; taken by the S3 adapter. They live in memory only.
 """
@@ -12,13 +12,14 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class AwsCredentials:
-    """One set of temporary credentials."""
+    """One set of credentials: temporary ones, or on a laptop those of its user."""
 
     access_key: str = field(repr=False)
     secret_key: str = field(repr=False)
-    token: str = field(repr=False)
-    expires: datetime
-    """With its time zone, UTC."""
+    token: str | None = field(default=None, repr=False)
+    """The session token; None for a user's own key."""
+    expires: datetime | None = None
+    """With its time zone, UTC; None where they do not end."""
 
 
 class AwsCredentialSource(Protocol):
