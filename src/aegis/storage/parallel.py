@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -40,11 +41,6 @@ class Stop:
         if self._event.is_set():
             raise Cancelled
 
-    def wait(self, seconds: float) -> None:
-        """Sleep, or raise `Cancelled` as soon as the work is over."""
-        self._event.wait(seconds)
-        self.check()
-
     @property
     def late(self) -> bool:
         """Whether the time for the whole work is used up."""
@@ -55,10 +51,9 @@ class _Run(Generic[T]):
     """What the threads share."""
 
     def __init__(self, items: Iterable[T], do: Callable[[T], None], stop: Stop, workers: int) -> None:
-        self._items: Iterator[T] = iter(items)
+        self._items = deque(items)
         self._do = do
         self._stop = stop
-        self._next = threading.Lock()
         self.changed = threading.Condition()
         self.left = workers
         self.error: BaseException | None = None
@@ -67,16 +62,11 @@ class _Run(Generic[T]):
         """Take things until there are none, or until something fails."""
         error: BaseException | None = None
         try:
-            while True:
-                self._stop.check()
-                with self._next:
-                    item = next(self._items, _NOTHING)
-                if item is _NOTHING:
-                    break
-                self._do(item)  # type: ignore[arg-type] # not the sentinel
+            while item := self._take():
+                self._do(item[0])
         except Cancelled:
             pass
-        except BaseException as caught:  # noqa: BLE001 - handed to the thread that waits
+        except BaseException as caught:
             error = caught
             self._stop.set()
         with self.changed:
@@ -84,8 +74,12 @@ class _Run(Generic[T]):
             self.error = self.error or error
             self.changed.notify_all()
 
-
-_NOTHING = object()
+    def _take(self) -> tuple[T] | None:
+        self._stop.check()
+        try:
+            return (self._items.popleft(),)
+        except IndexError:
+            return None
 
 
 def each(

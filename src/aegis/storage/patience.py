@@ -6,6 +6,11 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
+
+from aegis.core.errors import CouldNotDecide
+
+T = TypeVar("T")
 
 TRANSIENT = frozenset({"verify.store_failed", "verify.store_slow"})
 """Faults that may be gone in a moment. All others stay as they are, however often one asks."""
@@ -38,3 +43,17 @@ class Patience:
         """
         pause = float(2 ** (attempt - 2)) * (0.5 + clock.jitter())
         return None if attempt >= self.tries or waited + pause > self.waits else pause
+
+
+def retried(ask: Callable[[], T], patience: Patience, clock: Clock) -> T:
+    """The answer to a small question, asked again where the fault is transient."""
+    attempt, waited = 1, 0.0
+    while True:
+        try:
+            return ask()
+        except CouldNotDecide as error:
+            pause = patience.pause(attempt, waited, clock)
+            if error.code not in TRANSIENT or pause is None:
+                raise
+        clock.sleep(pause)
+        attempt, waited = attempt + 1, waited + pause

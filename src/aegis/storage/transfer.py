@@ -6,7 +6,7 @@ an object is believed only as far as it limits what is read; what was read is ju
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 
 from aegis.core.errors import CouldNotDecide, Refused
@@ -46,8 +46,9 @@ def read_once(
     done, attempt, waited, renewed_at = 0, 1, 0.0, RENEWED
     while True:
         problem: CouldNotDecide | None = None
-        chunks = store.read(info, done)
+        chunks: Iterator[bytes | memoryview] = iter(())
         try:
+            chunks = store.read(info, done)
             for chunk in chunks:
                 stop.check()
                 if done + len(chunk) > info.size:

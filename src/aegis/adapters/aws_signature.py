@@ -1,0 +1,77 @@
+"""AWS Signature Version 4 for requests without a body, signed in their headers.
+
+botocore's signer needs 0.7 s of CPU to be imported; this is the same computation, held against it by tests.
+https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+_ALGORITHM = "AWS4-HMAC-SHA256"
+_NOTHING = hashlib.sha256(b"").hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class AwsCredentials:
+    """Short-lived credentials of AWS, or of a store that speaks its protocol."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+    """The session token."""
+    expires: datetime.datetime | None = None
+    """With a time zone; None where they do not end."""
+
+
+CredentialsProvider = Callable[[], AwsCredentials]
+"""Gives fresh credentials each time it is called. Raises `AegisError` where it can't."""
+
+
+def target(path: str, query: Iterable[tuple[str, str]] = ()) -> str:
+    """Path and query as they are sent and signed: percent-encoded once, the query sorted by name."""
+    encoded = quote(path, safe="/~")
+    pairs = sorted((quote(name, safe="~"), quote(value, safe="~")) for name, value in query)
+    return encoded + "?" * bool(pairs) + "&".join(f"{name}={value}" for name, value in pairs)
+
+
+def signed_headers(
+    method: str,
+    target: str,
+    headers: Mapping[str, str],
+    credentials: AwsCredentials,
+    *,
+    region: str,
+    service: str = "s3",
+    now: datetime.datetime,
+) -> dict[str, str]:
+    """The given headers (with `Host`) and those that sign them all. `target` comes from `target`; `now` is in UTC."""
+    stamp = now.strftime("%Y%m%dT%H%M%SZ")
+    signed = {**headers, "X-Amz-Content-SHA256": _NOTHING, "X-Amz-Date": stamp}
+    if credentials.token:
+        signed["X-Amz-Security-Token"] = credentials.token
+    canonical = {name.lower(): " ".join(value.split()) for name, value in signed.items()}
+    names = ";".join(sorted(canonical))
+    path, _, query = target.partition("?")
+    request = "\n".join(
+        (method, path, query, *(f"{name}:{canonical[name]}" for name in sorted(canonical)), "", names, _NOTHING)
+    )
+    scope = f"{stamp[:8]}/{region}/{service}/aws4_request"
+    text = "\n".join((_ALGORITHM, stamp, scope, hashlib.sha256(request.encode()).hexdigest()))
+    signature = hmac.new(_signing_key(credentials.secret_key, scope), text.encode(), hashlib.sha256).hexdigest()
+    signed["Authorization"] = (
+        f"{_ALGORITHM} Credential={credentials.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
+    )
+    return signed
+
+
+def _signing_key(secret: str, scope: str) -> bytes:
+    key = b"AWS4" + secret.encode()
+    for part in scope.split("/"):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    return key

@@ -1,0 +1,249 @@
+"""Objects in S3, and in stores that speak its protocol.
+
+Requests are made and signed here (`store_http`, `aws_signature`): no environment variable, no configuration file and no
+redirect has a say in where they go.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+
+from aegis.adapters.aws_signature import AwsCredentials, CredentialsProvider, signed_headers, target
+from aegis.adapters.s3_documents import MAX_DOCUMENT, Page, error_code, parse_objects, parse_versions, repeated
+from aegis.adapters.store_http import TIMEOUT, Origin, Reply, whole
+from aegis.adapters.store_replies import check_body, info_of, quoted
+from aegis.core.errors import CouldNotDecide, UsageError
+from aegis.core.ports.objects import ObjectInfo
+from aegis.storage import faults
+from aegis.storage.location import parse_location
+from aegis.storage.patience import Clock, Patience, retried
+
+MAX_OBJECTS = 100_000
+"""Of one prefix, with their old versions; ten times what the largest model repositories hold."""
+PAGE = 1000
+"""Entries of a listing that are asked for at once: the most that S3 gives."""
+REFRESH = datetime.timedelta(seconds=120)
+"""Credentials that end sooner are replaced: what has begun must be able to finish."""
+_EXPIRED = frozenset({"ExpiredToken", "TokenRefreshRequired"})
+_NO_VERSIONS = frozenset({"AccessDenied", "NotImplemented", "MethodNotAllowed"})
+"""How roles and stores say that versions are not listed."""
+
+_Query = tuple[tuple[str, str], ...]
+
+
+class S3Store:
+    """One bucket. Fulfils `aegis.core.ports.objects.ObjectStore`."""
+
+    def __init__(
+        self,
+        bucket: str,
+        region: str,
+        credentials: CredentialsProvider,
+        *,
+        endpoint: str | None = None,
+        patience: Patience | None = None,
+        clock: Clock | None = None,
+        timeout: float = TIMEOUT,
+        utc: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.UTC),
+    ) -> None:
+        """`endpoint`: of an S3-compatible store, `https://host[:port]`; None for AWS. `timeout`: seconds of silence.
+
+        `UsageError` `verify.source_invalid`, `verify.region_invalid` or `verify.endpoint_invalid` where the arguments
+        name no place.
+        """
+        parse_location(f"s3://{bucket}/")
+        address, self._path = _address(bucket, region, endpoint)
+        self._bucket, self._region = bucket, region
+        self._origin = Origin(address, timeout=timeout)
+        self._credentials = _Credentials(credentials, utc)
+        self._patience, self._clock, self._utc = patience or Patience(), clock or Clock(), utc
+
+    @property
+    def location(self) -> str:
+        """For messages and evidence."""
+        return f"s3://{self._bucket}"
+
+    def list(self, prefix: str) -> Sequence[ObjectInfo]:
+        """Every object whose key starts with the prefix, in its latest version, by key.
+
+        Where versions may not be listed (`s3:ListBucketVersions`), `version` is None, and an object is held fast by
+        its ETag alone.
+        """
+        objects: dict[str, ObjectInfo] = {}
+        seen: set[tuple[str, str]] = set()
+        page = self._first_page(prefix, PAGE)
+        while True:
+            again = repeated(seen, page.names)
+            if again is not None or (page.next is not None and not page.names):
+                raise faults.bad_listing(self._where(prefix), f"the listing repeats itself at {(again or '')[:200]!r}")
+            for info in page.objects:
+                if objects.setdefault(info.key, info) is not info:
+                    raise faults.bad_listing(self._where(info.key), "the listing has two latest versions of it")
+            if len(seen) > MAX_OBJECTS:
+                raise faults.too_many(self._where(prefix), MAX_OBJECTS)
+            if page.next is None:
+                return tuple(objects[key] for key in sorted(objects))
+            page = self._page(prefix, PAGE, page.versions, page.next)
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """The current version of one object; None where there is none."""
+        try:
+            return retried(lambda: self._head(key), self._patience, self._clock)
+        except CouldNotDecide as error:
+            if error.code == "verify.store_missing":
+                return None
+            # Who may list only some prefixes is not told whether an object exists
+            # (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html): a listing says it. The latest
+            # version of a key stands before all that begins with it.
+            if error.code != "verify.store_denied" or any(key == name for name, _ in self._first_page(key, 1).names):
+                raise
+            return None
+
+    def read(self, info: ObjectInfo, start: int = 0) -> Iterator[bytes]:
+        """The bytes of exactly this version from offset `start`; asked for once, without retries."""
+        where = self._where(info.key)
+        query = (("versionId", info.version),) if info.version else ()
+        headers = {"If-Match": quoted(info.etag)} if info.etag else {}
+        if start:
+            headers["Range"] = f"bytes={start}-{info.size - 1}"
+        with self._ask("GET", info.key, query, headers, where) as reply:
+            self._check(reply, where)
+            check_body(reply, info, start, where, version=reply.headers.get("x-amz-version-id"))
+            yield from reply.body
+
+    def _head(self, key: str) -> ObjectInfo:
+        where = self._where(key)
+        with self._ask("HEAD", key, (), {}, where) as reply:
+            self._check(reply, where)
+            version = reply.headers.get("x-amz-version-id")
+            return info_of(reply, key, where, version=None if version == "null" else version)
+
+    def _first_page(self, prefix: str, size: int) -> Page:
+        try:
+            return self._page(prefix, size, versions=True)
+        except _NoVersionsError:
+            return self._page(prefix, size, versions=False)
+
+    def _page(self, prefix: str, size: int, versions: bool, follow: _Query = ()) -> Page:
+        where = self._where(prefix)
+        kind = ("versions", "") if versions else ("list-type", "2")
+        query = (kind, ("prefix", prefix), ("encoding-type", "url"), ("max-keys", str(size)), *follow)
+
+        def ask() -> bytes:
+            with self._ask("GET", "", query, {}, where) as reply:
+                document = whole(reply, MAX_DOCUMENT, where)
+                if reply.status != 200 and versions and not follow and error_code(document) in _NO_VERSIONS:
+                    raise _NoVersionsError
+                if reply.status != 200:
+                    raise self._refusal(reply, error_code(document), where)
+                if len(document) != int(reply.headers.get("content-length") or len(document)):
+                    raise faults.failed(where, "the listing was cut off")
+                return document
+
+        document = retried(ask, self._patience, self._clock)
+        return parse_versions(document, where, prefix) if versions else parse_objects(document, where, prefix)
+
+    def _ask(
+        self, method: str, key: str, query: _Query, headers: Mapping[str, str], where: str
+    ) -> AbstractContextManager[Reply]:
+        address = target(f"{self._path}/{key}", query)
+        signed = signed_headers(
+            method,
+            address,
+            {"Host": self._origin.host, **headers},
+            self._credentials.get(where),
+            region=self._region,
+            now=self._utc(),
+        )
+        return self._origin.request(method, address, signed, where)
+
+    def _check(self, reply: Reply, where: str) -> None:
+        if reply.status not in {200, 206}:
+            raise self._refusal(reply, error_code(whole(reply, MAX_DOCUMENT, where)), where)
+
+    def _refusal(self, reply: Reply, code: str, where: str) -> CouldNotDecide:
+        """What an answer that is no success means (…/API/ErrorResponses.html). Answers to HEAD have no code."""
+        said = f"{reply.status} {code}".strip()
+        if code in _EXPIRED or (reply.status == 400 and not code):
+            self._credentials.forget()
+            return faults.failed(where, said)
+        if 300 <= reply.status < 400 or code in {"AuthorizationHeaderMalformed", "PermanentRedirect"}:
+            region = reply.headers.get("x-amz-bucket-region", "")
+            return faults.redirected(where, f"region {region}" if _REGION.fullmatch(region) else "another address")
+        if reply.status in {401, 403}:
+            return faults.denied(where, said)
+        if reply.status == 404:
+            return faults.missing(where, said)
+        if reply.status == 412:
+            return faults.changed(where, said)
+        if reply.status == 416:
+            return faults.wrong_range(where, said, "the rest of the object")
+        return faults.failed(where, said)
+
+    def _where(self, key: str) -> str:
+        return f"{self.location}/{key}"
+
+
+class _NoVersionsError(Exception):
+    """Versions may not be listed. Never leaves this module."""
+
+
+class _Credentials:
+    """The credentials that are in use, replaced before they end."""
+
+    def __init__(self, provider: CredentialsProvider, utc: Callable[[], datetime.datetime]) -> None:
+        self._provider = provider
+        self._utc = utc
+        self._lock = threading.Lock()
+        self._kept: AwsCredentials | None = None
+
+    def get(self, where: str) -> AwsCredentials:
+        with self._lock:
+            kept = self._kept
+            if kept is None or (kept.expires is not None and kept.expires - self._utc() < REFRESH):
+                kept = self._kept = self._provider()
+            for text in (kept.access_key, kept.secret_key, kept.token or "-"):
+                if not text or not text.isascii() or not text.isprintable() or " " in text:
+                    raise faults.denied(where, "the credentials are empty or hold characters that none have")
+            return kept
+
+    def forget(self) -> None:
+        with self._lock:
+            self._kept = None
+
+
+_REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
+
+
+def _address(bucket: str, region: str, endpoint: str | None) -> tuple[str, str]:
+    """The bucket's origin, and the path before its keys.
+
+    AWS' certificates cover one label before `s3`, so a bucket with dots is named in the path
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html).
+    """
+    if not _REGION.fullmatch(region):
+        raise UsageError(
+            "verify.region_invalid",
+            f"the region is {region[:60]!r}",
+            expected="a region such as eu-central-1",
+            remedy="Set `verify.aws.region`, or the input `aws-region`.",
+        )
+    if endpoint is not None:
+        try:
+            place = parse_location(f"{endpoint.removesuffix('/')}/key")
+        except UsageError:
+            place = None
+        if place is None or place.scheme != "https" or place.key != "key":
+            raise UsageError(
+                "verify.endpoint_invalid",
+                f"the S3 endpoint is {endpoint[:200]!r}",
+                expected="https://host or https://host:port",
+                remedy="Correct `verify.aws.s3-endpoint` in the policy file.",
+            )
+        return place.store, f"/{bucket}"
+    host = f"s3.{region}.amazonaws.com" + ".cn" * region.startswith("cn-")
+    return (f"https://{host}", f"/{bucket}") if "." in bucket else (f"https://{bucket}.{host}", "")
