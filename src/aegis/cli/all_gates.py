@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from aegis.cli import deliver, scan
+from aegis.cli import deliver, scan, verify
 from aegis.cli.options import ScanOptions
+from aegis.cli.verify_options import VerifyOptions
 from aegis.core.merge import merged
 from aegis.core.verdict import exit_code
 
@@ -30,9 +31,15 @@ def add_command(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the gates one after the other. Each writes its own verdict to a folder below that of the common one."""
     environ = os.environ if arguments.github else {}
-    asked = ScanOptions.from_inputs(environ) if arguments.github else ScanOptions.from_arguments(arguments)
-    options = replace(asked, named_only=True, strict=False)
-    verdicts = [scan.answer(options, environ)[0]]
+    if arguments.github:
+        options, of_verify = ScanOptions.from_inputs(environ), VerifyOptions.from_inputs(environ)
+    else:
+        options = ScanOptions.from_arguments(arguments)
+        of_verify = VerifyOptions.from_arguments(arguments, os.environ)
+    options = replace(options, named_only=True, strict=False)
+    every = [scan.answer(options, environ)[0], verify.answer(replace(of_verify, named_only=True), environ)]
+    # none named is wrong configuration, which the first verdict says
+    verdicts = [verdict for verdict in every if verdict.reason != "core.gate_not_named"] or every[:1]
     if options.output is not None:
         workspace = Path(environ["GITHUB_WORKSPACE"]) if "GITHUB_WORKSPACE" in environ else None
         for verdict in verdicts:

@@ -105,8 +105,8 @@ class GateRun:
         """Refuse to be asked for by a policy that does not name the gate."""
         if section is None and self.asked.named_only:
             raise UsageError(
-                "core.policy_missing",
-                f"the policy ({in_force.origin}) names no gate",
+                "core.gate_not_named",
+                f"the policy ({in_force.origin}) does not name this gate",
                 expected=f"a section such as `{self.gate}:` in {self.policy_file}",
                 remedy="add the section, or use the gate's own action",
             )
@@ -155,8 +155,10 @@ class GateRun:
         """The command that gives the same answer on a laptop."""
         workspace = self.environ.get("GITHUB_WORKSPACE") or "."
         path = os.path.relpath(self.asked.path, workspace) if self.asked.github else self.asked.path
-        words = ["aegis", "all" if self.asked.named_only else self.gate, f"./{path}" if path.startswith("-") else path]
-        words += self.words
+        command = "all" if self.asked.named_only else self.gate
+        # below `verify` there are commands, so its folder is an option
+        place = [f"--path={path}"] if command == "verify" else [f"./{path}" if path.startswith("-") else path]
+        words = ["aegis", command, *place, *self.words]
         words += [f"--base={self.base}"] if self.base else []
         words += [f"--policy={self.asked.policy}"] if self.asked.policy else []
         checkout = f"git checkout {self.source.commit} && " if self.source.commit else ""

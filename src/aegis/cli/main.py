@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 import aegis
-from aegis.cli import all_gates, scan
+from aegis.cli import all_gates, scan, verify
 from aegis.cli.interruption import Stopped, stop_on_signals
 from aegis.core.errors import AegisError, crashed
 from aegis.core.verdict import EXIT_ERROR
@@ -53,5 +53,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"aegis {aegis.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     scan.add_command(commands)
+    verify.add_command(commands)
     all_gates.add_command(commands)
     return parser

@@ -26,7 +26,8 @@ def merged(verdicts: Sequence[Verdict]) -> Verdict:
             Evidence(name=verdict.gate, value={"result": verdict.result, "reason": verdict.reason})
             for verdict in verdicts
         ),
-        findings=tuple(finding for verdict in verdicts for finding in verdict.findings),
+        # a policy that cannot be read stands in the way of each gate, and is one finding
+        findings=tuple({(f.rule, f.fingerprint, f.line): f for v in verdicts for f in v.findings}.values()),
         waivers=tuple(waiver for verdict in verdicts for waiver in verdict.waivers),
         notices=tuple(notice for verdict in verdicts for notice in verdict.notices),
         bootstrap=any(verdict.bootstrap for verdict in verdicts),

@@ -36,6 +36,12 @@ TABLE = (
         "Create the file, or leave the argument out to use `aegis.yml`.",
     ),
     Code(
+        "core.gate_not_named",
+        "The policy names no gate",
+        "The root action runs the gates that the policy names; none at all would be green for anything.",
+        "Add a section such as `scan:` to the policy file, or use the gate's own action.",
+    ),
+    Code(
         "core.policy_invalid",
         "Policy file not valid",
         "A policy that is only half understood would protect only half of what its author believes.",

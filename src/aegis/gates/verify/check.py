@@ -65,7 +65,7 @@ def _check_artifact(artifact: Artifact, policy: VerifyPolicy, file: str) -> None
 
 def _check_location(source: str, policy: VerifyPolicy, file: str, where: str, *, folder: bool) -> None:
     location = parse_location(source)
-    if folder and not location.folder:
+    if folder and not location.is_prefix:
         raise _incomplete(file, f"{where} is {source!r}", "a prefix, which ends in `/`")
     for scheme, section in (("s3", policy.aws), ("oci", policy.oci)):
         if location.scheme == scheme and section is None:

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from aegis.core.errors import UsageError
+from aegis.core.errors import AegisError, UsageError
 from aegis.core.policy import Signer as Rule
 from aegis.gates.verify.check import KEY_VARIABLE
 from aegis.signatures.types import CertificateSigner, IdentitySigner, KeySigner, Signer, Trust
@@ -25,7 +25,7 @@ class Materials:
     """A file of the repository at the policy's own commit. Raises UsageError where there is none."""
     key_variable: str | None
     """What COSIGN_PUB_KEY holds; None or empty where it is not set."""
-    no_variable: UsageError
+    no_variable: AegisError
     """Why it may be unset: told where the policy asks for it."""
 
 

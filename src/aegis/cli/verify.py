@@ -1,0 +1,78 @@
+"""`aegis verify`: artifacts are signed by whom the policy says."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from aegis.cli import deliver
+from aegis.cli.gate_run import GateRun
+from aegis.cli.progress import progress_bar
+from aegis.cli.verify_options import VerifyOptions
+from aegis.core.verdict import Verdict, exit_code
+
+FORMATS = ("text", "json", "sarif", "markdown")
+
+
+def add_command(commands: Any) -> None:
+    """Add the command, its arguments, and the commands below it."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "verify", help="artifacts are signed by whom the policy says", allow_abbrev=False
+    )
+    add_arguments(parser)
+    parser.set_defaults(run=run)
+    from aegis.cli import verify_one, verify_release, verify_shards
+
+    below = parser.add_subparsers(title="single artifacts, releases and shards", metavar="COMMAND")
+    for module in (verify_one, verify_release, verify_shards):
+        module.add_commands(below)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the gate; the runbook's script takes the same."""
+    add_repository_arguments(parser)
+    parser.add_argument("--output", metavar="DIR", type=Path, help="write the verdict in all its forms to DIR")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="what to print (default: text)")
+    parser.add_argument("--shard", metavar="I/N", help="judge only the I-th of N shards of `aegis verify plan`")
+    parser.add_argument("--github", action="store_true", help="take inputs, event and reports as a GitHub action does")
+
+
+def add_repository_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which repository and whose policy."""
+    parser.add_argument("--path", default=".", help="a folder of a git repository (default: this one)")
+    parser.add_argument("--base", metavar="REV", help="take policy, keys and lock from the merge base with REV")
+    parser.add_argument("--policy", metavar="FILE", help="policy file in the repository (default: aegis.yml)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the gate."""
+    if arguments.github:
+        options = VerifyOptions.from_inputs(os.environ)
+        return deliver.to_github(answer(options, os.environ), options, os.environ)
+    options = VerifyOptions.from_arguments(arguments, os.environ)
+    with progress_bar("verify") as progress:
+        verdict = answer(replace(options, progress=progress), {})
+    if options.output is not None:
+        deliver.to_folder(verdict, options.output)
+    deliver.to_terminal(verdict, arguments.format)
+    return exit_code(verdict)
+
+
+def answer(options: VerifyOptions, environ: Mapping[str, str]) -> Verdict:
+    """The verdict, whatever happens. `environ` is empty for a run that no workflow asked for."""
+    words = [f"--shard={options.shard}"] if options.shard else []
+    run = GateRun.begin("verify", options, environ, words)
+
+    def judge() -> Verdict:
+        found = run.look()
+        run.named(found.in_force, found.in_force.policy.verify)
+        # Its packages are there only where the policy names the gate.
+        from aegis.cli import verify_run
+
+        return verify_run.judged(run, found, options)
+
+    return run.guarded(judge)

@@ -1,0 +1,160 @@
+"""One run of the verify gate: repository, policy, keys, stores and credentials joined."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from dataclasses import replace
+
+from aegis.cli.gate_run import Found, GateRun
+from aegis.cli.stores import Stores
+from aegis.cli.verify_options import VerifyOptions
+from aegis.core.errors import AegisError, CouldNotDecide, UsageError
+from aegis.core.policy import Signer, VerifyPolicy
+from aegis.core.verdict import Verdict
+from aegis.gates.verify.check import check_policy
+from aegis.gates.verify.earlier import Earlier, read_earlier
+from aegis.gates.verify.gate import Request, judge
+from aegis.gates.verify.needs import needs_of
+from aegis.gates.verify.trust import Materials, trust_of
+from aegis.signatures import lock as locks
+from aegis.storage.location import parse_location
+
+
+def judged(run: GateRun, found: Found, options: VerifyOptions) -> Verdict:
+    """The verdict on what stands in the repository. Raises AegisError where there is none."""
+    request, stores = request_of(run, found, options)
+    if options.shard is not None:
+        from aegis.cli import verify_shards
+
+        return verify_shards.judged(run, found, request, stores, options.shard)
+    answer = judge(request, stores)
+    run.subject = (*run.subject, *answer.subjects)
+    return run.conclude(answer.outcome, found.in_force, request.policy)
+
+
+def request_of(run: GateRun, found: Found, options: VerifyOptions) -> tuple[Request, Stores]:
+    """What the gate is asked, and the stores that it may open."""
+    policy = found.in_force.policy.verify
+    if policy is None:
+        raise UsageError(
+            "core.policy_missing",
+            f"the policy ({found.in_force.origin}) has no section `verify`",
+            expected=f"`verify:` with artifacts and signers in {run.policy_file}",
+            remedy="add the section; docs/verify.md has one to start with",
+        )
+    # before any key is read or token minted
+    check_policy(policy, file=run.policy_file)
+    files = _Files(found, policy)
+    stores = Stores(policy, needs_of(policy), options, run.environ, found.event, found.repository.root)
+    request = Request(
+        policy=policy,
+        in_force=found.in_force,
+        policy_file=run.policy_file,
+        now=run.started,
+        materials=Materials(files.read, options.cosign_pub_key, _no_key(run, found)),
+        trusted_root=files.read(policy.trusted_root) if policy.trusted_root is not None else None,
+        lock=files.lock(),
+        weaker=tuple(files.weaker()),
+        own_files=frozenset({run.policy_file, policy.lock, *files.named()}),
+        changes=tuple(found.repository.changed(found.base.commit)) if found.base.commit is not None else None,
+        progress=options.progress,
+    )
+    earlier, notice = _earlier(request, stores)
+    notices = (*found.base.notices, *([notice] if notice else []))
+    return replace(request, earlier=earlier, notices=notices), stores
+
+
+class _Files:
+    """The files that the policy names, where the policy comes from: on a change from its base commit."""
+
+    def __init__(self, found: Found, policy: VerifyPolicy) -> None:
+        self._repository = found.repository
+        self._policy = policy
+        self._commit = None if found.in_force.bootstrap else found.base.policy
+
+    def read(self, path: str) -> bytes:
+        """A file that must be there."""
+        content = self._at(self._commit, path)
+        if content is None:
+            where = f"at {self._commit[:12]}" if self._commit else "in the repository"
+            raise UsageError(
+                "verify.key_missing",
+                f"there is no file {path!r} {where}",
+                expected="the key, certificate or trusted root that the policy names, tracked by git",
+                remedy="commit it; on a pull request the base commit's files count, so it must be merged first",
+            )
+        return content
+
+    def lock(self) -> locks.Lock:
+        """The lock in force; an empty one where there is none yet."""
+        content = self._at(self._commit, self._policy.lock)
+        return locks.parse_lock(content, name=self._policy.lock) if content is not None else locks.Lock()
+
+    def named(self) -> Iterator[str]:
+        """Every file of keys, certificates and trust."""
+        policy = self._policy
+        rules: list[Signer] = [*policy.signers, *(policy.earlier.signers if policy.earlier else ())]
+        for artifact in policy.artifacts:
+            rules += [*artifact.signers, *(artifact.release.signers if artifact.release else ())]
+        for rule in rules:
+            if rule.key is not None and not rule.key.startswith("env:"):
+                yield rule.key
+            if rule.certificate is not None:
+                yield rule.certificate
+        if policy.trusted_root is not None:
+            yield policy.trusted_root
+
+    def weaker(self) -> Iterator[str]:
+        """What the change does to them: another key is another signer, and the lock only moves forward."""
+        if self._commit is None:
+            return
+        for path in dict.fromkeys(self.named()):
+            before = self._at(self._commit, path)
+            if before is not None and self._at(None, path) != before:
+                yield f"verify: {path} is another one"
+        lock = self._policy.lock
+        before = self._at(self._commit, lock)
+        if before is not None:
+            after = self._at(None, lock)
+            parsed = locks.parse_lock(after, name=lock) if after is not None else locks.Lock()
+            for what in locks.moved_backward(locks.parse_lock(before, name=lock), parsed):
+                yield f"verify.lock: {what}"
+
+    def _at(self, commit: str | None, path: str) -> bytes | None:
+        if commit is not None:
+            return self._repository.show(commit, path)
+        return self._repository.read(path) if self._repository.entries([path]) else None
+
+
+def _no_key(run: GateRun, found: Found) -> AegisError:
+    """Why COSIGN_PUB_KEY may be unset."""
+    from aegis.adapters.github_context import pull_request
+
+    change = pull_request(run.environ, found.event.payload)
+    if change is not None and change.restricted:
+        return CouldNotDecide(
+            "verify.key_missing",
+            "COSIGN_PUB_KEY is empty: GitHub gives a run for a fork or for Dependabot no secrets",
+            expected="the public key",
+            remedy="keep the key as a file of the repository, which such a run can read, and name it in the policy",
+        )
+    return UsageError(
+        "verify.key_missing",
+        "the policy takes a key from COSIGN_PUB_KEY, which is empty",
+        expected="PEM, base64 of it, or a path in the repository",
+        remedy="set the input `cosign-pub-key`, or on a laptop the variable COSIGN_PUB_KEY",
+    )
+
+
+def _earlier(request: Request, stores: Stores) -> tuple[Earlier | None, str | None]:
+    rule = request.policy.earlier
+    if rule is None:
+        return None, None
+    location = parse_location(rule.source)
+    trust = trust_of(rule.signers, 1, request.trusted_root, request.materials, request.now)
+    try:
+        store = stores(location)
+    except CouldNotDecide as error:
+        return None, f"The earlier verdict cannot be read: {error.problem}"
+    return read_earlier(store, location.key, trust, datetime.timedelta(days=rule.max_age_days))

@@ -1,0 +1,139 @@
+"""Artifacts of kind `file`: one object, or each object below a prefix, with a signature of its own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from aegis.core.errors import Refused, UsageError
+from aegis.core.ports.objects import ObjectInfo
+from aegis.gates.verify import releases
+from aegis.gates.verify.prepared import (
+    BUNDLE_LIMIT,
+    Case,
+    Prepared,
+    beside,
+    bundles,
+    by_name,
+    file_name,
+    missing,
+    one_object,
+    signature_names,
+)
+from aegis.gates.verify.reading import Got, Gotten, Wanted
+from aegis.gates.verify.result import Result
+from aegis.signatures.types import Bundle, SignedBy
+from aegis.signatures.verify import needed_digests, needs_content, verify_message
+
+DEFAULT = "*.sigstore.json"
+"""What cosign and sigstore call a file's bundle."""
+CONTENT_LIMIT = 64 << 20
+"""Bytes of a file that is kept in memory, because its key signs the content and not a digest (Ed25519, RFC 8032)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    name: str
+    wanted: Wanted
+    bundles: tuple[Bundle, ...]
+
+
+def prepare(case: Case) -> Prepared:
+    """Read the signatures of the file or files."""
+    found = _below(case) if case.location.is_prefix else _single(case)
+    signed: list[_Signed] = []
+    objects: list[ObjectInfo] = []
+    for name, (info, beside_it) in found.items():
+        read, infos = bundles(case, beside_it, BUNDLE_LIMIT)
+        signed.append(_Signed(name, _wanted(case, info, read), tuple(read)))
+        objects += [info, *infos]
+    release = releases.prepare(case)
+    objects += release.objects
+
+    def finish(gotten: Gotten) -> Result:
+        by: list[SignedBy] = []
+        digests: dict[str, str] = {}
+        for each in signed:
+            got = gotten[each.wanted.place]
+            by += _verified(case, each, got)
+            digests[each.name] = got.digests["sha256"].hex()
+        root = _root(digests)
+        return Result(
+            name=case.artifact.name,
+            kind="file",
+            source=case.artifact.source,
+            sha256=root,
+            objects=len(signed),
+            size=sum(gotten[each.wanted.place].size for each in signed),
+            signed_by=tuple(dict.fromkeys(by)),
+            release=release.version(root),
+        )
+
+    return Prepared(case=case, objects=tuple(objects), wanted=tuple(each.wanted for each in signed), finish=finish)
+
+
+_Found = Mapping[str, tuple[ObjectInfo, Sequence[tuple[str, ObjectInfo | None]]]]
+"""Each file with its signatures by their names; None where one is not there."""
+
+
+def _single(case: Case) -> _Found:
+    info = one_object(case, case.location.key)
+    if info is None:
+        raise missing(case)
+    name = file_name(case)
+    names = signature_names(case.artifact, name, DEFAULT)
+    return {name: (info, [(each, one_object(case, beside(case, each))) for each in names])}
+
+
+def _below(case: Case) -> _Found:
+    """Whatever is no signature of another object has to have one: an object without is not overlooked."""
+    for pattern in case.artifact.signatures:
+        if "*" not in pattern:
+            raise UsageError(
+                "verify.policy_incomplete",
+                f"verify.artifacts.{case.artifact.name}.signatures holds {pattern!r}, and the source is a prefix",
+                expected="names with `*` for the name of each file",
+                remedy="correct `signatures`, e.g. '*.sigstore.json'",
+            )
+    listed = by_name(case)
+    names = {name: signature_names(case.artifact, name, DEFAULT) for name in listed}
+    signatures = {each for name in listed for each in names[name]}
+    release = {case.artifact.release.statement} if case.artifact.release else set()
+    files = {name: info for name, info in listed.items() if name not in signatures | release}
+    if not files:
+        raise missing(case)
+    return {name: (info, [(each, listed.get(each)) for each in names[name]]) for name, info in files.items()}
+
+
+def _wanted(case: Case, info: ObjectInfo, read: Sequence[Bundle]) -> Wanted:
+    content = needs_content(read, case.trust)
+    if content and info.size > CONTENT_LIMIT:
+        raise Refused(
+            "verify.too_large_for_key",
+            f"{info.key!r} has {info.size} bytes, and its Ed25519 key signs the content itself",
+            expected=f"at most {CONTENT_LIMIT} bytes, or a signature over a digest",
+            remedy="sign with a P-256 key or keyless, or sign a model manifest (`aegis sign model`)",
+        )
+    algorithms = frozenset({"sha256", *needed_digests(read, case.trust)})
+    return Wanted(case.store, info, algorithms, keep=CONTENT_LIMIT if content else 0)
+
+
+def _verified(case: Case, each: _Signed, got: Got) -> Sequence[SignedBy]:
+    try:
+        return verify_message(each.bundles, got.digests, case.trust, got.content).signed_by
+    except Refused as refused:
+        if not case.location.is_prefix:
+            raise
+        # which of the files it is
+        raise Refused(
+            refused.code, f"{each.name!r}: {refused.problem}", expected=refused.expected, remedy=refused.remedy
+        ) from refused
+
+
+def _root(digests: Mapping[str, str]) -> str:
+    """A single file's own digest; of several, that of their sorted `sha256sum` lines."""
+    if len(digests) == 1:
+        return next(iter(digests.values()))
+    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items()))
+    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
