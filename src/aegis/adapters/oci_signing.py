@@ -1,0 +1,74 @@
+"""Signatures of OCI's requests, by `oci`'s own signer, for requests without a body.
+
+https://docs.oracle.com/en-us/iaas/Content/API/Concepts/signingrequests.htm
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from typing import Any
+from urllib.parse import urlsplit
+
+from aegis.adapters.oci_identity import OciSession
+
+_NO_SERVICES = "OCI_PYTHON_SDK_NO_SERVICE_IMPORTS"
+
+
+@dataclass(slots=True)
+class _Request:
+    """What `oci`'s signers take for a request: the part of `requests.PreparedRequest` that they use."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: None = None
+
+    @property
+    def path_url(self) -> str:
+        """Path and query as they are sent."""
+        parts = urlsplit(self.url)
+        return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+@dataclass(slots=True)
+class RequestSigner:
+    """Signs each request with the session of the moment. Safe to call from threads."""
+
+    sessions: Callable[[], OciSession]
+    now: Callable[[], float] = time.time
+    """Seconds since 1970: a signature is good for five minutes around its date."""
+    _held: tuple[OciSession, Any] | None = field(default=None, repr=False)
+    """`oci`'s signer of the newest session."""
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __call__(self, method: str, url: str) -> dict[str, str]:
+        """The headers that sign this request; `url` must be exactly what is sent, with the `Host` that is sent."""
+        session = self.sessions()
+        with self._lock:
+            if self._held is None or self._held[0] is not session:
+                self._held = session, _security_token_signer(session)
+            signer = self._held[1]
+        request = _Request(method, url, {"date": formatdate(self.now(), usegmt=True)})
+        signer(request)
+        return {"Date": request.headers["date"], "Authorization": request.headers["authorization"]}
+
+
+def _security_token_signer(session: OciSession) -> Any:
+    """`oci`'s signer for a session token and its key."""
+    # While it is imported, `oci` would import all of its 150 services (half a minute) if a variable said so.
+    before = os.environ.get(_NO_SERVICES)
+    os.environ[_NO_SERVICES] = "true"
+    try:
+        module = importlib.import_module("oci.auth.signers.security_token_signer")
+    finally:
+        if before is None:
+            del os.environ[_NO_SERVICES]
+        else:
+            os.environ[_NO_SERVICES] = before
+    return module.SecurityTokenSigner(session.token, session.key)
