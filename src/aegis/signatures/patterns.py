@@ -151,7 +151,7 @@ def _parse(pattern: str) -> tuple[_Part, ...]:
         raise _UnsafeError(f"has more than {MAX_PATTERN} characters")
     if not _PRINTABLE.issuperset(pattern):
         raise _UnsafeError("holds characters that no identity has")
-    if not pattern.startswith("^") or not pattern.endswith("$") or pattern.endswith("\\$"):
+    if not pattern.startswith("^") or not pattern.endswith("$"):
         raise _UnsafeError("is not anchored by ^ and $")
     return _Reader(pattern, 1, len(pattern) - 1).parts()
 
