@@ -1,0 +1,123 @@
+"""From a signing certificate to an authority that is believed, at a given time (RFC 5280 6)."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from aegis.signatures.certificate import Leaf
+from aegis.signatures.refusal import refused, refusing
+from aegis.signatures.trusted_root import Authority
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
+UPDATE = "Update the trusted root (`aegis` and its lock, or `trusted-root` in the policy): it may know a newer key."
+
+
+def check_issued(leaf: Leaf, authorities: Sequence[Authority], times: Iterable[datetime.datetime]) -> Certificate:
+    """Return the certificate that issued `leaf`, when all of the chain was valid at every one of `times`.
+
+    Refuses with `verify.unknown_trust_key`, `verify.certificate_untrusted`, `verify.trust_window`,
+    `verify.certificate_expired` or `verify.issuer_expired`.
+    """
+    times = sorted(times)
+    named = [authority for authority in authorities if _names(authority.certificates[0], leaf.certificate)]
+    if not named:
+        raise refused(
+            "verify.unknown_trust_key",
+            f"the certificate is issued by {_name(leaf.certificate)!a}, whom the trusted root does not know",
+            expected="an authority of the trusted root",
+            remedy=UPDATE,
+        )
+    issued = [authority for authority in named if _issued(authority.certificates[0], leaf.certificate)]
+    if not issued:
+        raise refused(
+            "verify.certificate_untrusted",
+            "the certificate names a known authority, which has not signed it",
+            expected="a certificate that its issuer has signed",
+        )
+    for at in times:
+        if not leaf.not_before <= at <= leaf.not_after:
+            raise refused(
+                "verify.certificate_expired",
+                f"the signature was made at {at.isoformat()}, outside the certificate's validity",
+                expected=f"a time from {leaf.not_before.isoformat()} to {leaf.not_after.isoformat()}",
+            )
+    valid = [authority for authority in issued if all(map(authority.window.holds, times))]
+    if not valid:
+        raise refused(
+            "verify.trust_window",
+            f"the certificate's authority was not in use at {times[0].isoformat()}",
+            expected="a time " + " or ".join(str(authority.window) for authority in issued),
+            remedy=UPDATE,
+        )
+    authority = valid[0]
+    check_chain(leaf.certificate, authority.certificates[:-1], authority.certificates[-1:], times)
+    return authority.certificates[0]
+
+
+def check_chain(
+    leaf: Certificate,
+    intermediates: Sequence[Certificate],
+    roots: Sequence[Certificate],
+    times: Iterable[datetime.datetime],
+) -> None:
+    """A path from `leaf` to one of `roots` that is valid at every one of `times`.
+
+    Any extended key usage is taken, since the library knows only those of TLS; callers check their own. Refuses with
+    `verify.issuer_expired` or `verify.certificate_untrusted`.
+    """
+    from cryptography.x509 import ExtendedKeyUsage
+    from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Store
+
+    for at in times:
+        for issuer in (*intermediates, *roots) if len(roots) == 1 else ():
+            # GHSA-wfqv-66vq-46rm: an authority's certificate that ends before the leaf's ends its leaves.
+            if not issuer.not_valid_before_utc <= at <= issuer.not_valid_after_utc:
+                raise refused(
+                    "verify.issuer_expired",
+                    f"the authority's certificate was not valid when the signature was made, at {at.isoformat()}",
+                    expected=f"a time from {issuer.not_valid_before_utc.isoformat()} "
+                    f"to {issuer.not_valid_after_utc.isoformat()}",
+                )
+        expected = "a chain to a root that is believed, valid at the time of signing (RFC 5280 6)"
+        with refusing("verify.certificate_untrusted", "the certificate's chain does not hold", expected=expected):
+            policy = {
+                "ca_policy": ExtensionPolicy.webpki_defaults_ca(),
+                "ee_policy": ExtensionPolicy.webpki_defaults_ee(),
+            }
+            policy = {
+                name: each.may_be_present(ExtendedKeyUsage, Criticality.AGNOSTIC, None) for name, each in policy.items()
+            }
+            verifier = PolicyBuilder().store(Store(list(roots))).time(at).extension_policies(**policy)
+            verifier.build_client_verifier().verify(leaf, list(intermediates))
+
+
+def _names(issuer: Certificate, leaf: Certificate) -> bool:
+    """Whether `leaf` says that it is from `issuer`: by name, and by key where both tell one."""
+    from cryptography.x509 import AuthorityKeyIdentifier, ExtensionNotFound, SubjectKeyIdentifier
+
+    if issuer.subject != leaf.issuer:
+        return False
+    try:
+        wanted = leaf.extensions.get_extension_for_class(AuthorityKeyIdentifier).value.key_identifier
+        return wanted is None or wanted == issuer.extensions.get_extension_for_class(SubjectKeyIdentifier).value.digest
+    except ExtensionNotFound:
+        return True
+
+
+def _issued(issuer: Certificate, leaf: Certificate) -> bool:
+    from cryptography.exceptions import InvalidSignature
+
+    try:
+        leaf.verify_directly_issued_by(issuer)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True
+
+
+def _name(certificate: Certificate) -> str:
+    with refusing("verify.certificate_invalid", "the issuer's name cannot be read", expected="RFC 5280 4.1.2.4"):
+        return certificate.issuer.rfc4514_string()[:120]
