@@ -1,6 +1,6 @@
 """What OCI must be told to trust one GitHub workflow, and why a trust refuses a token.
 
-- `render(TrustWanted(…)) -> TrustText`: what `aegis credentials trust --cloud oci` prints, the trust and the IAM policy.
+- `render(TrustWanted(…)) -> TrustText`: what `aegis credentials trust --cloud oci` prints: trust and IAM policy.
 - `explain(claims, trust, client_id=None) -> tuple[TrustCheck, …]`: what doctor prints; the domain takes the token where
   all of them hold. `trust` comes from `oci_trust_document.parse_trust`.
 """
@@ -69,7 +69,7 @@ class TrustCheck:
 
     what: str
     said: str | None
-    """None: the token does not say it."""
+    """What the token (or the client) says; None: nothing."""
     wanted: str
     holds: bool
     fix: str = ""
@@ -78,7 +78,7 @@ class TrustCheck:
     def __str__(self) -> str:
         """For people."""
         said = "nothing" if self.said is None else repr(self.said)
-        return f"{self.what}: the token says {said}, the trust wants {self.wanted}"
+        return f"{self.what}: it is {said}, the trust wants {self.wanted}"
 
 
 def render(wanted: TrustWanted) -> TrustText:
