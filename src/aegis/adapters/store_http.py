@@ -1,7 +1,7 @@
 """HTTP to one object store: one origin, no redirects, no proxies, nothing from the environment.
 
 Built on `http.client`, where nothing of that happens by itself: obstore follows redirects to other hosts and takes
-proxies from the environment, and lets neither be switched off. It is also the quickest: see benchmarks/verify_storage.py.
+proxies from the environment, and lets neither be switched off. It is also the quickest (benchmarks/verify_storage.py).
 """
 
 from __future__ import annotations
