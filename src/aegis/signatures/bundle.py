@@ -54,9 +54,7 @@ def parse_bundle(data: bytes, *, name: str, limit: int = strict_json.MAX_BYTES) 
         raise malformed(what, "is empty", expected="a signature")
     if not data.lstrip(b" \t\r\n").startswith(b"{"):
         return cosign_formats.bare_signature(data, what=what)
-    document = strict_json.parse(data, what=what, limit=limit)
-    if not isinstance(document, dict):
-        raise malformed(what, "is no JSON object", expected="a bundle")
+    document: dict[str, Any] = strict_json.parse(data, what=what, limit=limit)
     message = Message(document, what)
     if "base64Signature" in document and "mediaType" not in document:
         return cosign_formats.older_bundle(message)
