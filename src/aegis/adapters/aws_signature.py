@@ -9,28 +9,13 @@ from __future__ import annotations
 import datetime
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from urllib.parse import quote
+
+from aegis.core.ports.credentials import AwsCredentials
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _NOTHING = hashlib.sha256(b"").hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class AwsCredentials:
-    """Short-lived credentials of AWS, or of a store that speaks its protocol."""
-
-    access_key: str
-    secret_key: str = field(repr=False)
-    token: str | None = field(default=None, repr=False)
-    """The session token."""
-    expires: datetime.datetime | None = None
-    """With a time zone; None where they do not end."""
-
-
-CredentialsProvider = Callable[[], AwsCredentials]
-"""Gives fresh credentials each time it is called. Raises `AegisError` where it can't."""
 
 
 def target(path: str, query: Iterable[tuple[str, str]] = ()) -> str:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import datetime
 import re
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 
-from aegis.adapters.aws_signature import AwsCredentials, CredentialsProvider, signed_headers, target
+from aegis.adapters.aws_signature import signed_headers, target
 from aegis.adapters.s3_documents import MAX_DOCUMENT, Page, error_code, parse_objects, parse_versions, repeated
 from aegis.adapters.store_http import TIMEOUT, Origin, Reply, whole
 from aegis.adapters.store_replies import check_body, info_of, quoted
 from aegis.core.errors import CouldNotDecide, UsageError
+from aegis.core.ports.credentials import AwsCredentialSource
 from aegis.core.ports.objects import ObjectInfo
 from aegis.storage import faults
 from aegis.storage.location import parse_location
@@ -26,9 +26,8 @@ MAX_OBJECTS = 100_000
 """Of one prefix, with their old versions; ten times what the largest model repositories hold."""
 PAGE = 1000
 """Entries of a listing that are asked for at once: the most that S3 gives."""
-REFRESH = datetime.timedelta(seconds=120)
-"""Credentials that end sooner are replaced: what has begun must be able to finish."""
-_EXPIRED = frozenset({"ExpiredToken", "TokenRefreshRequired"})
+_DENIED = frozenset({"ExpiredToken", "TokenRefreshRequired", "InvalidToken"})
+"""Refusals of credentials that come as 400."""
 _NO_VERSIONS = frozenset({"AccessDenied", "NotImplemented", "MethodNotAllowed"})
 """How roles and stores say that versions are not listed."""
 
@@ -42,7 +41,7 @@ class S3Store:
         self,
         bucket: str,
         region: str,
-        credentials: CredentialsProvider,
+        credentials: AwsCredentialSource,
         *,
         endpoint: str | None = None,
         patience: Patience | None = None,
@@ -59,7 +58,7 @@ class S3Store:
         address, self._path = _address(bucket, region, endpoint)
         self._bucket, self._region = bucket, region
         self._origin = Origin(address, timeout=timeout)
-        self._credentials = _Credentials(credentials, utc)
+        self._credentials = credentials
         self._patience, self._clock, self._utc = patience or Patience(), clock or Clock(), utc
 
     @property
@@ -151,13 +150,12 @@ class S3Store:
         self, method: str, key: str, query: _Query, headers: Mapping[str, str], where: str
     ) -> AbstractContextManager[Reply]:
         address = target(f"{self._path}/{key}", query)
+        credentials = self._credentials()
+        for text in (credentials.access_key, credentials.secret_key, credentials.token or "-"):
+            if not text or not text.isascii() or not text.isprintable() or " " in text:
+                raise faults.denied(where, "the credentials are empty or hold characters that none have")
         signed = signed_headers(
-            method,
-            address,
-            {"Host": self._origin.host, **headers},
-            self._credentials.get(where),
-            region=self._region,
-            now=self._utc(),
+            method, address, {"Host": self._origin.host, **headers}, credentials, region=self._region, now=self._utc()
         )
         return self._origin.request(method, address, signed, where)
 
@@ -168,13 +166,10 @@ class S3Store:
     def _refusal(self, reply: Reply, code: str, where: str) -> CouldNotDecide:
         """What an answer that is no success means (…/API/ErrorResponses.html). Answers to HEAD have no code."""
         said = f"{reply.status} {code}".strip()
-        if code in _EXPIRED or (reply.status == 400 and not code):
-            self._credentials.forget()
-            return faults.failed(where, said)
         if 300 <= reply.status < 400 or code in {"AuthorizationHeaderMalformed", "PermanentRedirect"}:
             region = reply.headers.get("x-amz-bucket-region", "")
             return faults.redirected(where, f"region {region}" if _REGION.fullmatch(region) else "another address")
-        if reply.status in {401, 403}:
+        if reply.status in {401, 403} or code in _DENIED:
             return faults.denied(where, said)
         if reply.status == 404:
             return faults.missing(where, said)
@@ -190,30 +185,6 @@ class S3Store:
 
 class _NoVersionsError(Exception):
     """Versions may not be listed. Never leaves this module."""
-
-
-class _Credentials:
-    """The credentials that are in use, replaced before they end."""
-
-    def __init__(self, provider: CredentialsProvider, utc: Callable[[], datetime.datetime]) -> None:
-        self._provider = provider
-        self._utc = utc
-        self._lock = threading.Lock()
-        self._kept: AwsCredentials | None = None
-
-    def get(self, where: str) -> AwsCredentials:
-        with self._lock:
-            kept = self._kept
-            if kept is None or (kept.expires is not None and kept.expires - self._utc() < REFRESH):
-                kept = self._kept = self._provider()
-            for text in (kept.access_key, kept.secret_key, kept.token or "-"):
-                if not text or not text.isascii() or not text.isprintable() or " " in text:
-                    raise faults.denied(where, "the credentials are empty or hold characters that none have")
-            return kept
-
-    def forget(self) -> None:
-        with self._lock:
-            self._kept = None
 
 
 _REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")

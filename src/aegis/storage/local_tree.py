@@ -167,7 +167,7 @@ def changed(where: str) -> Refused:
         "verify.file_changed",
         f"{where} changed while it was read",
         expected="files that nobody writes to",
-        remedy="Stop whatever writes there, and run it again; if you know of nothing, treat the machine as compromised.",
+        remedy="Stop whatever writes there and run it again; if nothing should, treat the machine as compromised.",
     )
 
 
