@@ -586,14 +586,14 @@ TABLE = (
     Code(
         "verify.unknown_trust_key",
         "Unknown log or authority",
-        "The trusted root does not know the key that stands behind the signature: it was rotated, or it is an impostor's.",
-        "Update Aegis, or `trusted-root` in the policy; if the key is not one of Sigstore's, treat the signature as forged.",
+        "The trusted root does not know the key behind the signature: it was rotated, or it is an impostor's.",
+        "Update Aegis, or `trusted-root` in the policy; a key that is none of Sigstore's means a forgery.",
     ),
     Code(
         "verify.trust_window",
         "Key of a log or authority not in use then",
         "The trusted root believes each key for a time; a retired key may be in anybody's hands.",
-        "Update Aegis, or `trusted-root` in the policy; if the key is not one of Sigstore's, treat the signature as forged.",
+        "Update Aegis, or `trusted-root` in the policy; a key that is none of Sigstore's means a forgery.",
     ),
     Code(
         "verify.wrong_identity",
