@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 import aegis
-from aegis.cli import all_gates, scan, verify
+from aegis.cli import all_gates, credentials, scan, sign, verify
 from aegis.cli.interruption import Stopped, stop_on_signals
 from aegis.core.errors import AegisError, crashed
 from aegis.core.verdict import EXIT_ERROR
@@ -54,5 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     scan.add_command(commands)
     verify.add_command(commands)
+    sign.add_command(commands)
     all_gates.add_command(commands)
+    credentials.add_command(commands)
     return parser

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aegis.cli.surroundings import Event
 from aegis.cli.verify_options import VerifyOptions
@@ -15,6 +16,10 @@ from aegis.core.ports.objects import ObjectStore
 from aegis.gates.verify.needs import Need
 from aegis.report.annotations import mask
 from aegis.storage.location import HERE, Location
+
+if TYPE_CHECKING:
+    from aegis.adapters.github_oidc import Minter
+    from aegis.adapters.oci_identity import OciSessions
 
 
 @dataclass(slots=True)
@@ -30,6 +35,7 @@ class Stores:
     """The repository, for artifacts in it."""
     _opened: dict[tuple[str, str], ObjectStore | AegisError] = field(default_factory=dict)
     _aws: AwsCredentialSource | AegisError | None = None
+    _sessions: OciSessions | AegisError | None = None
 
     def __call__(self, location: Location) -> ObjectStore:
         """The store of an address."""
@@ -59,7 +65,7 @@ class Stores:
             case "file":
                 from aegis.adapters.objects_local import LocalStore
 
-                return LocalStore(self.root if location.store == HERE else Path(location.store))
+                return LocalStore(self.root if location.store == HERE else Path(location.store), name=location.store)
 
     def _s3(self, bucket: str, aws: Aws) -> ObjectStore:
         from aegis.adapters.objects_s3 import S3Store
@@ -86,9 +92,13 @@ class Stores:
         from aegis.identity.role import parse_role, session_name
         from aegis.identity.session_policy import ReadNeed, session_policy
 
+        # a run for a fork has neither a token nor the role's name: the token's absence says why
+        minter = self._minter()
         arn = aws.role or self.options.role
         if arn is None:
-            raise self._no_role()
+            raise _unset(
+                "the role", "stands in `verify.aws.role`, the input `aws-role-to-assume` or AWS_ROLE_TO_ASSUME"
+            )
         role = parse_role(arn)
         needs = [ReadNeed(need.store, need.prefixes, need.keys) for need in self.needs if need.scheme == "s3"]
         exchange = Exchange(
@@ -101,30 +111,39 @@ class Stores:
             endpoint=aws.sts_endpoint,
             account=aws.account,
         )
-        credentials = RoleCredentials(exchange, self._mint(aws.audience), mask=mask)
+        credentials = RoleCredentials(exchange, lambda: minter.mint(aws.audience), mask=mask)
         # now, so that a refusal is told once and before anything else
         credentials()
         return credentials
 
-    def _no_role(self) -> AegisError:
-        """In a run that gets neither secrets nor tokens, that is the reason to tell."""
-        self._mint("unused")
-        return _unset("the role", "stands in `verify.aws.role`, the input `aws-role-to-assume` or AWS_ROLE_TO_ASSUME")
-
     def _oci(self, store: str, oci: Oci) -> ObjectStore:
         from aegis.adapters.objects_oci import OciStore
-        from aegis.adapters.oci_identity import DomainClient, TokenSigner
+        from aegis.adapters.oci_signing import RequestSigner
 
-        mint = self._mint(oci.audience)
-        if not (self.options.oci_client_id and self.options.oci_client_secret):
-            raise _unset("the OCI client", "is in the inputs `oci-client-id` and `oci-client-secret`")
-        raise NotImplementedError(store, mint, DomainClient, TokenSigner, OciStore)
+        if self._sessions is None:
+            try:
+                self._sessions = self._oci_sessions(oci)
+            except AegisError as error:
+                self._sessions = error
+        if isinstance(self._sessions, AegisError):
+            raise self._sessions
+        namespace, _, bucket = store.partition("/")
+        return OciStore(namespace, bucket, oci.region, RequestSigner(self._sessions), endpoint=oci.storage_endpoint)
 
-    def _mint(self, audience: str) -> Callable[[], str]:
+    def _oci_sessions(self, oci: Oci) -> OciSessions:
+        from aegis.adapters.oci_identity import OciClient, OciExchange, OciSessions
+
+        # a run for a fork has neither a token nor the client's secret: the token's absence says why
+        minter = self._minter()
+        client = OciClient(self.options.oci_client_id, self.options.oci_client_secret)
+        sessions = OciSessions(OciExchange(domain=oci.domain, audience=oci.audience, client=client), minter.mint, mask=mask)
+        sessions()
+        return sessions
+
+    def _minter(self) -> Minter:
         from aegis.adapters.github_oidc import minter_of
 
-        minter = minter_of(self.environ, self.event.payload, mask=mask)
-        return lambda: minter.mint(audience)
+        return minter_of(self.environ, self.event.payload, mask=mask)
 
 
 def _unset(what: str, where: str) -> UsageError:

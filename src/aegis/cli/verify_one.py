@@ -13,14 +13,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aegis.core.errors import CouldNotDecide, Refused, UsageError
+from aegis.core.errors import Refused, UsageError
 from aegis.report.escape import terminal
 
 if TYPE_CHECKING:
     from aegis.signatures.types import Bundle, Signer, Trust, Verified
 
-MAX_CONTENT = 64 << 20
-"""Bytes that are kept in memory where a key signs the content itself (Ed25519)."""
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 
 
@@ -220,25 +218,9 @@ def _digests(artifact: str, algorithms: frozenset[str], content: bool) -> tuple[
                 remedy="name the file instead of its digest",
             )
         return {"sha256": bytes.fromhex(named[1])}, None
-    from aegis.storage.hashing import HashingSink
+    from aegis.cli.sign import digests_of
 
-    sink = HashingSink({"sha256", *algorithms})
-    kept = bytearray()
-    try:
-        with open(artifact, "rb", buffering=0) as file:  # noqa: PTH123 - a name such as `-` or `a//b` stays as it is
-            buffer = memoryview(bytearray(1 << 18))
-            while length := file.readinto(buffer):
-                sink.write(buffer[:length])
-                if content and len(kept) <= MAX_CONTENT:
-                    kept += buffer[:length]
-    except OSError as error:
-        raise CouldNotDecide(
-            "verify.artifact_missing",
-            f"{artifact!r} cannot be read: {error.strerror}",
-            expected="a file",
-            remedy="correct the argument",
-        ) from error
-    return sink.digests, bytes(kept) if content and len(kept) <= MAX_CONTENT else None
+    return digests_of(Path(artifact), {"sha256", *algorithms}, keep=content)
 
 
 def _told(arguments: argparse.Namespace, verified: Verified, sha256: str) -> int:

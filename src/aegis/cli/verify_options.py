@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aegis.cli.surroundings import read_input
+from aegis.cli.verify_shards import shard_files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,8 @@ class VerifyOptions:
     """Run only if the policy names the gate."""
     shard: str | None = None
     """`i/N`."""
+    shards: tuple[Path, ...] | None = None
+    """Files of all shards, to be merged."""
     role: str | None = None
     """ARN of the role to assume, where the policy names none."""
     region: str | None = None
@@ -52,7 +55,7 @@ class VerifyOptions:
     def from_inputs(cls, environ: Mapping[str, str]) -> VerifyOptions:
         """Of the action's inputs; start-up has checked their values."""
         workspace = environ.get("GITHUB_WORKSPACE") or "."
-        output = read_input("output", environ)
+        output, shards = read_input("output", environ), read_input("shards", environ)
         return cls(
             path=str(Path(workspace) / (read_input("path", environ) or ".")),
             base=read_input("base", environ) or None,
@@ -61,6 +64,7 @@ class VerifyOptions:
             upload=read_input("upload", environ) != "never",
             github=True,
             shard=read_input("shard", environ) or None,
+            shards=shard_files(Path(workspace) / shards) if shards else None,
             role=read_input("aws-role-to-assume", environ) or None,
             region=read_input("aws-region", environ) or None,
             cosign_pub_key=read_input("cosign-pub-key", environ) or None,

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Iterator
 from dataclasses import replace
 
+from aegis.cli import verify_shards
 from aegis.cli.gate_run import Found, GateRun
 from aegis.cli.stores import Stores
 from aegis.cli.verify_options import VerifyOptions
@@ -25,9 +26,9 @@ def judged(run: GateRun, found: Found, options: VerifyOptions) -> Verdict:
     """The verdict on what stands in the repository. Raises AegisError where there is none."""
     request, stores = request_of(run, found, options)
     if options.shard is not None:
-        from aegis.cli import verify_shards
-
-        return verify_shards.judged(run, found, request, stores, options.shard)
+        return verify_shards.judged_shard(run, found, request, stores, options)
+    if options.shards is not None:
+        return verify_shards.judged_merge(run, found, request, stores, options.shards)
     answer = judge(request, stores)
     run.subject = (*run.subject, *answer.subjects)
     return run.conclude(answer.outcome, found.in_force, request.policy)
@@ -89,7 +90,7 @@ class _Files:
     def lock(self) -> locks.Lock:
         """The lock in force; an empty one where there is none yet."""
         content = self._at(self._commit, self._policy.lock)
-        return locks.parse_lock(content, name=self._policy.lock) if content is not None else locks.Lock()
+        return locks.parse_lock(content, file=self._policy.lock) if content is not None else locks.Lock()
 
     def named(self) -> Iterator[str]:
         """Every file of keys, certificates and trust."""
@@ -117,8 +118,8 @@ class _Files:
         before = self._at(self._commit, lock)
         if before is not None:
             after = self._at(None, lock)
-            parsed = locks.parse_lock(after, name=lock) if after is not None else locks.Lock()
-            for what in locks.moved_backward(locks.parse_lock(before, name=lock), parsed):
+            parsed = locks.parse_lock(after, file=lock) if after is not None else locks.Lock()
+            for what in locks.moved_backward(locks.parse_lock(before, file=lock), parsed):
                 yield f"verify.lock: {what}"
 
     def _at(self, commit: str | None, path: str) -> bytes | None:

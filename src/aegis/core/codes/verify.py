@@ -751,4 +751,10 @@ TABLE = (
         "The certificate is for another subject than the policy names.",
         "Sign it as the workflow or person that the policy names, or have the policy's owner change it.",
     ),
+    Code(
+        "verify.no_credentials",
+        "No credentials on this machine",
+        "A bucket cannot be read without credentials, and outside a workflow there is no OIDC token.",
+        "Log in as for every AWS tool, or run the check in its workflow.",
+    ),
 )

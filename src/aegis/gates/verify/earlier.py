@@ -103,7 +103,7 @@ def _is_young(read: str, now: datetime.datetime, max_age: datetime.timedelta) ->
 def _result(value: Any) -> Result:
     facts = dict(value)
     by = [SignedBy(**{**dict(each), "notices": tuple(each["notices"])}) for each in facts.pop("signed_by")]
-    return Result(**facts, signed_by=tuple(by))
+    return Result(**{**facts, "notices": tuple(facts["notices"])}, signed_by=tuple(by))
 
 
 def _unusable(problem: str) -> Refused:

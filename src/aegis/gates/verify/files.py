@@ -64,10 +64,12 @@ def prepare(case: Case) -> Prepared:
             kind="file",
             source=case.artifact.source,
             sha256=root,
+            content=root,
             objects=len(signed),
             size=sum(gotten[each.wanted.place].size for each in signed),
             signed_by=tuple(dict.fromkeys(by)),
             release=release.version(root),
+            notices=release.notices,
         )
 
     return Prepared(case=case, objects=tuple(objects), wanted=tuple(each.wanted for each in signed), finish=finish)

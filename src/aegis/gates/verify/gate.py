@@ -76,27 +76,37 @@ class Judged:
         return tuple(Subject(name=each.name, digest={"sha256": each.sha256}) for each in self.results)
 
 
-def judge(request: Request, open_store: OpenStore, read: Read | None = None) -> Judged:
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The gate between the signatures and the bytes."""
+
+    prepared: tuple[Prepared, ...]
+    """What has to be read."""
+    results: tuple[Result, ...]
+    """What an earlier verdict already answers."""
+    findings: tuple[Finding, ...]
+    """What is refused, or cannot be decided, without reading."""
+
+    @property
+    def wanted(self) -> tuple[Wanted, ...]:
+        """Every object to be read."""
+        return tuple(wanted for each in self.prepared for wanted in each.wanted)
+
+
+def judge(request: Request, open_store: OpenStore) -> Judged:
     """Judge every artifact of the policy. Raises UsageError for a policy that protects nothing."""
+    return finish(request, prepare(request, open_store), lambda wanted: streaming.read(wanted, request.progress))
+
+
+def prepare(request: Request, open_store: OpenStore) -> Stage:
+    """Read signatures and listings. Raises UsageError for a policy that protects nothing."""
     check_policy(request.policy, file=request.policy_file)
-    prepared, results, findings = prepare(request, open_store)
-    reading = read or (lambda wanted: streaming.read(wanted, request.progress))
-    for group in prepared:
-        try:
-            results.append(_finish(group, reading(group.wanted)))
-        except (Refused, CouldNotDecide) as error:
-            findings.append(finding_of(group.case.artifact, error))
-    return Judged(_outcome(request, results, findings), tuple(results))
-
-
-def prepare(request: Request, open_store: OpenStore) -> tuple[list[Prepared], list[Result], list[Finding]]:
-    """What has to be read, what an earlier verdict already answers, and what is refused without reading."""
     prepared: list[Prepared] = []
     results: list[Result] = []
     findings: list[Finding] = []
     for artifact in request.policy.artifacts:
         try:
-            each = _prepare(_case(artifact, request, open_store))
+            each = _prepare(case_of(artifact, request, open_store))
         except (Refused, CouldNotDecide) as error:
             findings.append(finding_of(artifact, error))
             continue
@@ -105,10 +115,22 @@ def prepare(request: Request, open_store: OpenStore) -> tuple[list[Prepared], li
             prepared.append(each)
         else:
             results.append(known)
-    return prepared, results, findings
+    return Stage(tuple(prepared), tuple(results), tuple(findings))
 
 
-def _case(artifact: Artifact, request: Request, open_store: OpenStore) -> Case:
+def finish(request: Request, stage: Stage, read: Read) -> Judged:
+    """Hold what was read against the signatures."""
+    results, findings = list(stage.results), list(stage.findings)
+    for each in stage.prepared:
+        try:
+            results.append(_finish(each, read(each.wanted)))
+        except (Refused, CouldNotDecide) as error:
+            findings.append(finding_of(each.case.artifact, error))
+    return Judged(outcome_of(request, results, findings), tuple(results))
+
+
+def case_of(artifact: Artifact, request: Request, open_store: OpenStore) -> Case:
+    """An artifact with its store and those whom it is trusted from."""
     policy, now = request.policy, request.now
     location = parse_location(artifact.source)
     rules = artifact.signers or policy.signers
@@ -162,7 +184,10 @@ def _how_to_sign(artifact: Artifact) -> str:
     return f"aegis sign {what[artifact.kind]} {how}, then upload what it writes beside {artifact.source}"
 
 
-def _outcome(request: Request, results: Sequence[Result], findings: Sequence[Finding]) -> Outcome:
+def outcome_of(
+    request: Request, results: Sequence[Result], findings: Sequence[Finding], *, not_applicable: str | None = None
+) -> Outcome:
+    """What the gate found, after loosenings and waivers."""
     weaker = [*of_gate(request.in_force.loosened, "verify"), *request.weaker]
     told: list[str] = []
     loosened: list[Finding] = []
@@ -175,11 +200,14 @@ def _outcome(request: Request, results: Sequence[Result], findings: Sequence[Fin
         request.in_force.policy.waivers,
         gate="verify",
         today=request.now.date(),
-        whole=True,
+        # a shard does not see what the others refuse
+        whole=not_applicable is None,
         policy_path=request.policy_file,
     )
     notices = dict.fromkeys(
-        f"{each.name}: {notice}" for each in results for by in each.signed_by for notice in by.notices
+        f"{each.name}: {notice}"
+        for each in results
+        for notice in (*each.notices, *(notice for by in each.signed_by for notice in by.notices))
     )
     reused = sum(each.reused is not None for each in results)
     if reused:
@@ -193,6 +221,7 @@ def _outcome(request: Request, results: Sequence[Result], findings: Sequence[Fin
             Evidence(name="trusted_root", value=_root_digest(request.trusted_root)),
             Evidence(name="earlier", value=request.earlier.digest if request.earlier is not None else None),
         ),
+        not_applicable=not_applicable,
     )
 
 

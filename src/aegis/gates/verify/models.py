@@ -43,10 +43,12 @@ def prepare(case: Case, own: Sequence[Bundle] | None = None) -> Prepared:
             kind="model",
             source=case.artifact.source,
             sha256=manifest.root.hex(),
+            content=manifest.content.hex(),
             objects=len(files),
             size=sum(info.size for info in files.values()),
             signed_by=verified.signed_by,
             release=release.version(manifest.content.hex()),
+            notices=release.notices,
         )
 
     return Prepared(

@@ -46,7 +46,7 @@ def _locations(policy: VerifyPolicy) -> Iterator[Location]:
 def _of_artifact(artifact: Artifact, location: Location) -> Iterator[Location]:
     yield location
     folder = location.key if location.is_prefix else location.key[: location.key.rfind("/") + 1]
-    beside = []
+    beside: list[str] = []
     if not location.is_prefix:
         beside += signature_names(artifact, PurePosixPath(location.key).name, files.DEFAULT)
     elif artifact.kind == "attestation":

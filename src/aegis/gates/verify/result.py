@@ -27,12 +27,15 @@ class Result:
     source: str
     sha256: str
     """Hex: of the file, or the root digest of the model."""
+    content: str
+    """Hex: the digest that releases bind. Of a model it covers the files' names too, which its root digest does not."""
     objects: int
     size: int
     """Bytes of all objects that are signed."""
     signed_by: tuple[SignedBy, ...] = ()
     release: str | None = None
     """The version that its release statement gives."""
+    notices: tuple[str, ...] = ()
     reused: str | None = None
     """Digest of the earlier verdict that stands for it; None where it was read now."""
     read: str = ""

@@ -1,0 +1,230 @@
+"""`aegis sign file|model|attestation`: the way from red to green, with a key or keyless in a workflow."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import sys
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aegis.core.errors import CouldNotDecide, UsageError
+from aegis.report.escape import terminal
+
+if TYPE_CHECKING:
+    from aegis.signatures.manifest import Hashed
+    from aegis.signatures.sign_key import PrivateKey
+
+PASSWORD = "COSIGN_PASSWORD"  # noqa: S105 - the variable's name, as cosign has it
+MAX_CONTENT = 64 << 20
+"""Bytes of a file that a key signs as it is (Ed25519)."""
+
+
+def add_command(commands: Any) -> None:
+    """Add the command and the three below it."""
+    parser = commands.add_parser("sign", help="sign a file, a model or a statement", allow_abbrev=False)
+    below = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    file = below.add_parser("file", help="one file", allow_abbrev=False)
+    file.add_argument("file", type=Path)
+    add_signer(file)
+    kind = file.add_mutually_exclusive_group()
+    kind.add_argument("--bundle", metavar="FILE", type=Path, help="to write (default: the file with .sigstore.json)")
+    kind.add_argument("--signature", metavar="FILE", type=Path, help="write a detached signature, as older tools do")
+    file.set_defaults(run=run_file)
+
+    model = below.add_parser("model", help="every file of a folder", allow_abbrev=False)
+    model.add_argument("folder", type=Path)
+    add_signer(model)
+    model.add_argument("--signature", metavar="FILE", type=Path, help="to write (default: model.sig in the folder)")
+    model.add_argument("--name", help="the model's name, for people (default: the folder's)")
+    model.add_argument("--shard-size", metavar="BYTES", type=int, default=0, help="sign large files in pieces")
+    model.add_argument("--ignore-path", metavar="PATH", action="append", default=[], help="leave this out, and say so")
+    model.set_defaults(run=run_model)
+
+    attestation = below.add_parser("attestation", help="a statement about one file", allow_abbrev=False)
+    attestation.add_argument("file", type=Path)
+    add_signer(attestation)
+    attestation.add_argument("--predicate", metavar="FILE", type=Path, required=True, help="a JSON object")
+    attestation.add_argument("--type", metavar="TYPE", required=True, help="the predicate type")
+    attestation.add_argument("--bundle", metavar="FILE", type=Path, help="default: the file with .sigstore.json")
+    attestation.set_defaults(run=run_attestation)
+
+
+def add_signer(parser: argparse.ArgumentParser) -> None:
+    """Who signs."""
+    who = parser.add_mutually_exclusive_group(required=True)
+    who.add_argument("--key", metavar="FILE", type=Path, help=f"private key, PEM; its password in {PASSWORD}")
+    who.add_argument("--keyless", action="store_true", help="this workflow's own identity, by its OIDC token")
+    parser.add_argument(
+        "--trust-config", metavar="FILE", type=Path, help="of another Sigstore than the public one, with --keyless"
+    )
+
+
+def run_file(arguments: argparse.Namespace) -> int:
+    """One file."""
+    from aegis.signatures import sign_key
+
+    if arguments.keyless:
+        if arguments.signature is not None:
+            raise UsageError(
+                "core.wrong_usage",
+                "--signature with --keyless",
+                expected="--bundle: a keyless signature needs its certificate and log entry beside it",
+                remedy="use --bundle, or leave it out",
+            )
+        from aegis.cli import keyless
+
+        digests, _ = digests_of(arguments.file, {"sha256"})
+        bundle = keyless.sign_digest(digests["sha256"], arguments.trust_config)
+        return _written(_beside(arguments), bundle)
+    key = private_key(arguments.key)
+    needed = sign_key.needed_digest(key)
+    digests, content = digests_of(arguments.file, {"sha256", *([needed] if needed else [])}, keep=needed is None)
+    if arguments.signature is not None:
+        return _written(arguments.signature, sign_key.detached(key, digests, content))
+    return _written(_beside(arguments), sign_key.sign_file(key, digests, content))
+
+
+def run_model(arguments: argparse.Namespace) -> int:
+    """Every file of a folder."""
+    from aegis.signatures.sign_model import model_statement
+
+    folder: Path = arguments.folder
+    target: Path = arguments.signature or folder / "model.sig"
+    inside = target.resolve().parent == folder.resolve()
+    ignored = [*arguments.ignore_path, *([target.name] if inside else [])]
+    hashed = _hash_folder(folder, ignored, arguments.shard_size)
+    name = arguments.name or folder.resolve().name
+    payload = model_statement(name, hashed, shard_size=arguments.shard_size, ignore_paths=ignored)
+    return _written(target, signed_statement(arguments, payload))
+
+
+def run_attestation(arguments: argparse.Namespace) -> int:
+    """A statement about one file."""
+    from aegis.cli.verify_one import read_file
+    from aegis.signatures import strict_json
+    from aegis.signatures.sign_model import canonical
+    from aegis.signatures.statement import V1
+
+    predicate = strict_json.parse(read_file(arguments.predicate), what=str(arguments.predicate))
+    if not isinstance(predicate, dict):
+        raise UsageError(
+            "core.wrong_usage",
+            f"{str(arguments.predicate)!r} is no JSON object",
+            expected="the predicate as a JSON object",
+            remedy="correct the file",
+        )
+    digests, _ = digests_of(arguments.file, {"sha256"})
+    subject = {"name": arguments.file.name, "digest": {"sha256": digests["sha256"].hex()}}
+    statement = {"_type": V1, "subject": [subject], "predicateType": arguments.type, "predicate": predicate}
+    return _written(_beside(arguments), signed_statement(arguments, canonical(statement)))
+
+
+def signed_statement(arguments: argparse.Namespace, payload: bytes) -> bytes:
+    """A bundle around an in-toto statement, by whoever the arguments name."""
+    from aegis.signatures.statement import PAYLOAD_TYPE
+
+    if arguments.keyless:
+        from aegis.cli import keyless
+
+        return keyless.sign_statement(payload, arguments.trust_config)
+    from aegis.signatures import sign_key
+
+    return sign_key.sign_statement(private_key(arguments.key), payload, payload_type=PAYLOAD_TYPE)
+
+
+def private_key(place: Path) -> PrivateKey:
+    """The key of a file. Its password comes from the environment, which other processes cannot read as arguments."""
+    from aegis.cli.verify_one import read_file
+    from aegis.signatures.sign_key import load_private_key
+
+    return load_private_key(read_file(place, 1 << 16), name=str(place), password=os.environ.get(PASSWORD))
+
+
+def digests_of(
+    file: Path, algorithms: Collection[str], *, keep: bool = False
+) -> tuple[Mapping[str, bytes], bytes | None]:
+    """A file's digests, read once; its content too if it is to be kept and is small."""
+    from aegis.storage.hashing import HashingSink
+
+    sink, kept = HashingSink(algorithms), bytearray()
+    try:
+        with file.open("rb", buffering=0) as opened:
+            buffer = memoryview(bytearray(1 << 18))
+            while length := opened.readinto(buffer):
+                sink.write(buffer[:length])
+                if keep and len(kept) <= MAX_CONTENT:
+                    kept += buffer[:length]
+    except OSError as error:
+        raise UsageError(
+            "core.wrong_usage",
+            f"{str(file)!r} cannot be read: {error.strerror}",
+            expected="a file",
+            remedy="correct the argument",
+        ) from error
+    return sink.digests, bytes(kept) if keep and len(kept) <= MAX_CONTENT else None
+
+
+def model_content(folder: Path) -> str:
+    """The digest (hex) that a release of this folder binds: names and digests of its files, without its signatures."""
+    from aegis.signatures.manifest import read_manifest
+    from aegis.signatures.sign_model import model_statement
+    from aegis.signatures.statement import PAYLOAD_TYPE, parse_statement
+    from aegis.signatures.types import Envelope
+
+    apart = ("model.sig", "release.sigstore.json")
+    payload = model_statement(folder.resolve().name, _hash_folder(folder, apart, 0))
+    return read_manifest(parse_statement(Envelope(PAYLOAD_TYPE, payload, b"")), allowed_ignores=()).content.hex()
+
+
+def _hash_folder(folder: Path, ignored: Collection[str], shard_size: int) -> Mapping[str, Hashed]:
+    from aegis.adapters.objects_local import LocalStore
+    from aegis.gates.verify import streaming
+    from aegis.gates.verify.reading import Wanted
+    from aegis.signatures.manifest import Hashed
+
+    store = LocalStore(folder)
+    infos = [
+        info
+        for info in store.list("")
+        if not any(info.key == path or info.key.startswith(f"{path.rstrip('/')}/") for path in ignored)
+    ]
+    whole = frozenset() if shard_size else frozenset({"sha256"})
+    wanted = [Wanted(store, info, whole, "sha256" if shard_size else "", shard_size) for info in infos]
+    gotten = streaming.read(wanted)
+    return {
+        each.info.key: Hashed(got.size, got.shards if shard_size else (got.digests["sha256"],))
+        for each in wanted
+        for got in [gotten[each.place]]
+    }
+
+
+def _beside(arguments: argparse.Namespace) -> Path:
+    file: Path = arguments.file
+    given: Path | None = arguments.bundle
+    return given or file.with_name(f"{file.name}.sigstore.json")
+
+
+def _written(target: Path, content: bytes) -> int:
+    write(target, content)
+    sys.stdout.write(f"{terminal(str(target))}\n")
+    return 0
+
+
+def write(target: Path, content: bytes) -> None:
+    """The whole file or nothing."""
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+    try:
+        draft.write_bytes(content)
+        draft.replace(target)
+    except OSError as error:
+        raise CouldNotDecide(
+            "core.output_unwritable",
+            f"cannot write {str(target)!r}: {error.strerror}",
+            expected="a place that can be written",
+            remedy="choose another file",
+        ) from error
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,60 @@
+"""The release statement beside an artifact: name, version and digest, held against `aegis.lock`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aegis.core.errors import Refused
+from aegis.core.ports.objects import ObjectInfo
+from aegis.gates.verify.prepared import BUNDLE_LIMIT, Case, beside, one_object, read_limited
+from aegis.signatures import lock as locks
+from aegis.signatures import release as releases
+from aegis.signatures.bundle import parse_bundle
+from aegis.signatures.release import Release
+from aegis.signatures.statement import parse_statement
+from aegis.signatures.verify import verify_envelopes
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A statement whose signature holds; of an artifact that needs none, nothing."""
+
+    case: Case
+    statement: Release | None = None
+    standing: locks.Standing = "unknown"
+    objects: tuple[ObjectInfo, ...] = ()
+
+    def version(self, digest: str) -> str | None:
+        """The version that was released with this digest. Raises Refused for another name or digest, or out of time."""
+        if self.statement is None:
+            return None
+        releases.check(self.statement, name=self.case.artifact.name, root=digest, now=self.case.now)
+        return self.statement.version
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """That the lock does not know this release yet."""
+        if self.statement is None or self.standing == "accepted":
+            return ()
+        accept = f"`aegis verify release accept {self.case.artifact.name}`"
+        return (f"version {self.statement.version} is not in the lock yet: {accept} keeps older ones out",)
+
+
+def prepare(case: Case) -> Released:
+    """Read and verify the statement, if the policy asks for one. Raises Refused, a rollback among others."""
+    rule = case.artifact.release
+    if rule is None or case.release_trust is None:
+        return Released(case)
+    key = case.location.key + rule.statement if case.location.is_prefix else beside(case, rule.statement)
+    info = one_object(case, key)
+    if info is None:
+        raise Refused(
+            "verify.release_missing",
+            f"{case.artifact.source}: there is no {rule.statement!r}",
+            expected="a signed statement of name, version and digest",
+            remedy=f"aegis verify release sign {case.artifact.name} --version VERSION, then upload what it writes",
+        )
+    bundle = parse_bundle(read_limited(case, rule.statement, info, BUNDLE_LIMIT), name=rule.statement)
+    _, envelopes = verify_envelopes([bundle], case.release_trust)
+    statement = releases.parse_release(parse_statement(envelopes[0]))
+    return Released(case, statement, locks.check(case.lock, statement), (info,))

@@ -1,0 +1,209 @@
+"""One verification over several machines: a plan that each of them works out alike, and a merge that fails closed.
+
+Each shard lists the stores and reads the signatures itself, so all of them know the same plan or, where something has
+changed in between, plans of different digests, which never merge. What a shard gives are digests of ranges; the merge
+holds them against the signatures as if it had read the bytes. A file whose manifest has shards (OpenSSF Model Signing
+1.0, method `shards`) is divided at their borders; any other file is read by one shard as a whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aegis.core.errors import Refused, UsageError
+from aegis.core.ports.objects import ObjectInfo
+from aegis.gates.verify import streaming
+from aegis.gates.verify.reading import Got, Gotten, Wanted
+from aegis.signatures import strict_json
+
+SCHEMA = "aegis-verify-shard/v1"
+MAX_SHARDS = 256
+"""Jobs of one matrix (https://docs.github.com/actions/reference/limits)."""
+_LIMIT = 64 << 20
+"""Bytes of a shard's file: a million digests of ranges."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A range of one object, read by one shard."""
+
+    wanted: Wanted
+    start: int
+    end: int
+
+    @property
+    def name(self) -> str:
+        """Names exactly this range of exactly this version."""
+        info = self.wanted.info
+        return f"{self.wanted.place} {info.version or ''} {info.etag or ''} {self.start}-{self.end}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Who reads what."""
+
+    digest: str
+    """SHA-256 (hex) of everything in it, and of the policy that it serves."""
+    shards: tuple[tuple[Unit, ...], ...]
+    here: tuple[Wanted, ...]
+    """What the merge reads itself: content that a key signs as it is."""
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Bytes of each shard."""
+        return tuple(sum(unit.end - unit.start for unit in units) for units in self.shards)
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """`i/N` as two numbers, i from 1. Raises UsageError."""
+    found = re.fullmatch(r"([1-9][0-9]{0,2})/([1-9][0-9]{0,2})", text, re.ASCII)
+    if found is not None and int(found[1]) <= int(found[2]) <= MAX_SHARDS:
+        return int(found[1]), int(found[2])
+    raise UsageError(
+        "core.wrong_usage",
+        f"the shard is {text[:40]!r}",
+        expected=f"i/N with 1 ≤ i ≤ N ≤ {MAX_SHARDS}",
+        remedy="correct the argument `--shard` or the input `shard`",
+    )
+
+
+def plan_of(wanted: Sequence[Wanted], count: int, policy: str) -> Plan:
+    """The plan for so many shards; `policy` is a digest of what is asked."""
+    units = sorted(
+        (unit for each in wanted if not each.keep for unit in _units(each, count)),
+        key=lambda unit: (unit.start - unit.end, unit.name),
+    )
+    loads = [(0, number) for number in range(count)]
+    shards: list[list[Unit]] = [[] for _ in range(count)]
+    for unit in units:
+        load, number = heapq.heappop(loads)
+        shards[number].append(unit)
+        heapq.heappush(loads, (load + unit.end - unit.start, number))
+    facts = [SCHEMA, policy, [[_facts(unit) for unit in each] for each in shards]]
+    digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    return Plan(digest, tuple(map(tuple, shards)), tuple(each for each in wanted if each.keep))
+
+
+def _units(wanted: Wanted, count: int) -> Iterator[Unit]:
+    size, step = wanted.info.size, wanted.shard_size
+    if not step or size <= step:
+        yield Unit(wanted, 0, size)
+        return
+    ranges = -(-size // step)
+    length = -(-ranges // count) * step
+    for start in range(0, size, length):
+        yield Unit(wanted, start, min(start + length, size))
+
+
+def _facts(unit: Unit) -> list[Any]:
+    wanted = unit.wanted
+    return [unit.name, sorted(wanted.algorithms), wanted.shard_algorithm, wanted.shard_size, wanted.info.size]
+
+
+def read_shard(plan: Plan, number: int) -> bytes:
+    """Read what the plan gives to one shard; the content of its file."""
+    units = plan.shards[number - 1]
+    results = {}
+    for unit in units:
+        view = _Range(unit)
+        info = ObjectInfo(unit.wanted.info.key, unit.end - unit.start, unit.wanted.info.version, unit.wanted.info.etag)
+        part = Wanted(view, info, unit.wanted.algorithms, unit.wanted.shard_algorithm, unit.wanted.shard_size)
+        (got,) = streaming.read([part]).values()
+        results[unit.name] = {
+            "digests": {name: digest.hex() for name, digest in sorted(got.digests.items())},
+            "shards": [digest.hex() for digest in got.shards],
+        }
+    document = {"schema": SCHEMA, "plan": plan.digest, "shard": number, "of": len(plan.shards), "read": results}
+    return json.dumps(document, sort_keys=True).encode()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Range:
+    """A range of an object as if it were the whole of one."""
+
+    unit: Unit
+
+    @property
+    def location(self) -> str:
+        return self.unit.wanted.store.location
+
+    def list(self, prefix: str) -> Sequence[ObjectInfo]:
+        return self.unit.wanted.store.list(prefix)
+
+    def head(self, key: str) -> ObjectInfo | None:
+        return self.unit.wanted.store.head(key)
+
+    def read(self, info: ObjectInfo, start: int = 0) -> Iterator[bytes | memoryview]:
+        left = info.size - start
+        chunks = self.unit.wanted.store.read(self.unit.wanted.info, self.unit.start + start)
+        for chunk in chunks:
+            yield memoryview(chunk)[:left]
+            left -= len(chunk)
+            if left <= 0:
+                close = getattr(chunks, "close", None)
+                if close is not None:
+                    close()
+                return
+
+
+def merged(plan: Plan, documents: Mapping[str, bytes]) -> Gotten:
+    """The digests of all shards together. Refuses unless they are exactly those of the plan.
+
+    `documents`: the shards' files by their names.
+    """
+    found: dict[int, Mapping[str, Any]] = {}
+    for name, document in sorted(documents.items()):
+        number, read = _parse(name, document, plan)
+        if number in found:
+            raise _unfit(f"{name!r} is a second shard {number}", "each shard once")
+        found[number] = read
+    missing = sorted(set(range(1, len(plan.shards) + 1)) - set(found))
+    if missing:
+        raise _unfit(
+            f"shard {', '.join(map(str, missing))} of {len(plan.shards)} is missing", "every shard of the plan"
+        )
+    parts: dict[str, list[tuple[Unit, Any]]] = {}
+    for number, units in enumerate(plan.shards, 1):
+        if set(found[number]) != {unit.name for unit in units}:
+            raise _unfit(f"shard {number} has read something else than its part of the plan", "exactly its part")
+        for unit in units:
+            parts.setdefault(unit.wanted.place, []).append((unit, found[number][unit.name]))
+    whole = {place: _joined(each) for place, each in parts.items()}
+    return {**whole, **streaming.read(plan.here)}
+
+
+def _parse(name: str, document: bytes, plan: Plan) -> tuple[int, Mapping[str, Any]]:
+    content = strict_json.parse(document, what=name, limit=_LIMIT)
+    if not isinstance(content, dict) or set(content) != {"schema", "plan", "shard", "of", "read"}:
+        raise _unfit(f"{name!r} is no shard's file", "the `shard.json` that a shard wrote")
+    if (content["schema"], content["plan"], content["of"]) != (SCHEMA, plan.digest, len(plan.shards)):
+        raise _unfit(f"{name!r} is of another plan", f"the plan {plan.digest[:12]} of {len(plan.shards)} shards")
+    number, read = content["shard"], content["read"]
+    if type(number) is not int or not 1 <= number <= len(plan.shards) or not isinstance(read, dict):
+        raise _unfit(f"{name!r} is no shard of the plan", f"a number from 1 to {len(plan.shards)}")
+    return number, read
+
+
+def _joined(parts: Iterable[tuple[Unit, Any]]) -> Got:
+    ordered = sorted(parts, key=lambda part: part[0].start)
+    try:
+        shards = tuple(bytes.fromhex(digest) for _, got in ordered for digest in got["shards"])
+        digests = {name: bytes.fromhex(digest) for name, digest in ordered[0][1]["digests"].items()}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _unfit("a shard's digests cannot be read", "hexadecimal digests of each range") from error
+    return Got(ordered[0][0].wanted.info.size, digests if len(ordered) == 1 else {}, shards)
+
+
+def _unfit(problem: str, expected: str) -> Refused:
+    return Refused(
+        "verify.shard_invalid",
+        problem,
+        expected=expected,
+        remedy="run all shards of one plan again, and merge exactly their outputs",
+    )
