@@ -30,6 +30,9 @@ DIGESTS: Mapping[KeyKind, str] = {
 github.com/sigstore/architecture-docs/blob/main/algorithm-registry.md); pure
 Ed25519, which hashes for itself, has none."""
 
+ED25519_SIZE = 64
+"""Bytes of every Ed25519 signature (RFC 8032 5.1.6)."""
+
 MIN_RSA_BITS = 2048
 """NIST SP 800-131A: less is no longer allowed for signatures."""
 MAX_RSA_BITS = 8192
@@ -121,6 +124,8 @@ def check_signature(
     Refuses with `verify.wrong_signature`, or `verify.content_needed`.
     """
     if key.kind == "ed25519":
+        if len(signature) != ED25519_SIZE:
+            raise _wrong(key)
         if content is None:
             raise content_needed()
         if _holds_ed25519(key, signature, content):

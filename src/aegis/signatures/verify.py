@@ -51,9 +51,9 @@ def needed_digests(bundles: Sequence[Bundle], trust: Trust) -> frozenset[str]:
 
 
 def needs_content(bundles: Sequence[Bundle], trust: Trust) -> bool:
-    """Whether the artifact's bytes themselves are asked for: by Ed25519 keys."""
-    return bool(bundles) and any(
-        isinstance(signer, KeySigner) and signer.key.kind == "ed25519" for signer in trust.signers
+    """Whether the artifact's bytes themselves are asked for: by Ed25519 keys, for signatures that may be theirs."""
+    return any(isinstance(signer, KeySigner) and signer.key.kind == "ed25519" for signer in trust.signers) and any(
+        len(bundle.content.signature) == keys.ED25519_SIZE and not bundle.certificates for bundle in bundles
     )
 
 
