@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from aegis.cli.credentials_documents import read
+from aegis.cli.masking import masker
 from aegis.cli.surroundings import read_event
 from aegis.core.errors import UsageError
 from aegis.core.verdict import EXIT_ERROR, EXIT_FAIL, EXIT_PASS
@@ -21,6 +22,11 @@ _SHOWN = (
     "iss", "aud", "sub", "repository", "repository_id", "repository_owner_id", "ref", "environment", "job_workflow_ref",
     "event_name", "actor", "runner_environment",
 )  # fmt: skip
+_ANSWERS = {
+    True: ("the trust allows this token", EXIT_PASS),
+    False: ("the trust does not allow this token", EXIT_FAIL),
+    None: ("whether the trust allows this token cannot be known here", EXIT_ERROR),
+}
 _MARKS = {True: "✓", False: "✗", None: "?"}
 
 
@@ -39,19 +45,17 @@ def run(arguments: argparse.Namespace) -> int:
     allowed = judge(arguments, claims)
     if not all(holds for holds, _ in own):
         allowed = False
-    _say({True: "the trust allows this token", False: "the trust does not allow this token"}.get(
-        allowed, "whether the trust allows this token cannot be known here"
-    ))  # fmt: skip
-    return {True: EXIT_PASS, False: EXIT_FAIL}.get(allowed, EXIT_ERROR)
+    answer, code = _ANSWERS[allowed]
+    _say(answer)
+    return code
 
 
 def _token(arguments: argparse.Namespace, audience: str, environ: Mapping[str, str]) -> str:
     """A token of this job, or the one that was given: by file or input, since arguments can be seen by everyone."""
     if arguments.token_file is None:
         from aegis.adapters.github_oidc import minter_of
-        from aegis.report.annotations import mask
 
-        return minter_of(environ, read_event(environ).payload, mask=mask).mint(audience)
+        return minter_of(environ, read_event(environ).payload, mask=masker(environ)).mint(audience)
     data = sys.stdin.buffer.read(MAX_TOKEN + 2) if arguments.token_file == "-" else read(arguments.token_file)  # noqa: S105 - a file's name
     try:
         return data.decode("ascii").strip()

@@ -11,7 +11,7 @@ from aegis.core.errors import UsageError
 from aegis.core.verdict import EXIT_FAIL, EXIT_PASS
 from aegis.identity.lint import LintFinding, Severity, lint_policy, lint_workflow
 from aegis.identity.policy_document import parse_policy
-from aegis.identity.trust_policy import TrustedJob, aws_trust_policy
+from aegis.identity.trust_policy import ISSUER, TrustedJob, aws_trust_policy
 from aegis.report.escape import terminal_block
 
 _MAX_FILE = 1 << 20
@@ -51,7 +51,7 @@ def _aws(arguments: argparse.Namespace) -> tuple[str, list[str]]:
     policy = aws_trust_policy(job, account=_given(arguments, "account"), partition=arguments.partition)
     text = json.dumps(policy, indent=2)
     notes = [
-        f"the account needs an OIDC provider for https://token.actions.githubusercontent.com with audience {job.audience}",
+        f"the account needs an OIDC provider for https://{ISSUER} with the audience {job.audience}",
         "renaming or moving the repository or the workflow ends this trust: run this command again then",
         'Terraform: save it as trust.json, and set assume_role_policy = file("trust.json")',
     ]

@@ -11,13 +11,16 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 
+from msgspec import structs
+
 from aegis.cli.credentials_documents import read
+from aegis.cli.masking import masker
 from aegis.cli.surroundings import read_event
 from aegis.core.errors import UsageError
+from aegis.core.policy import Aws
 from aegis.core.policy_file import parse_policy
 from aegis.core.ports.credentials import AwsCredentials
 from aegis.core.verdict import EXIT_PASS
-from aegis.report.escape import command_data
 
 _REMOVED = ("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
 """With these the command could get credentials of its own, without a session policy."""
@@ -28,7 +31,7 @@ def run_command(arguments: argparse.Namespace) -> int:
     command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     if not command:
         raise _wrong("no command is given", "aegis credentials exec -- COMMAND …")
-    credentials, region = _obtained(arguments, os.environ, _masker(os.environ))
+    credentials, aws = _obtained(arguments, os.environ, masker(os.environ))
     sys.stderr.write(f"aegis: credentials until {_end(credentials)}; they cannot be renewed in a running command\n")
     environ = {
         name: value for name, value in os.environ.items() if not name.startswith("AWS_") and name not in _REMOVED
@@ -38,9 +41,11 @@ def run_command(arguments: argparse.Namespace) -> int:
         "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
         "AWS_SESSION_TOKEN": credentials.token or "",
         "AWS_CREDENTIAL_EXPIRATION": _end(credentials),
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
+        "AWS_REGION": aws.region or "",
+        "AWS_DEFAULT_REGION": aws.region or "",
     }
+    if aws.s3_endpoint is not None:
+        environ["AWS_ENDPOINT_URL_S3"] = aws.s3_endpoint
     sys.stdout.flush()
     sys.stderr.flush()
     try:
@@ -56,7 +61,7 @@ def print_for_sdk(arguments: argparse.Namespace) -> int:
     # An SDK shows what the program wrote to stderr when it fails, so nothing is masked before it is certain to succeed.
     secrets: list[str] = []
     credentials, _ = _obtained(arguments, os.environ, secrets.append)
-    mask = _masker(os.environ)
+    mask = masker(os.environ)
     for secret in secrets:
         mask(secret)
     document = {
@@ -72,11 +77,10 @@ def print_for_sdk(arguments: argparse.Namespace) -> int:
 
 def _obtained(
     arguments: argparse.Namespace, environ: Mapping[str, str], mask: Callable[[str], None]
-) -> tuple[AwsCredentials, str]:
-    """Credentials for what the policy reads from S3, and the region."""
+) -> tuple[AwsCredentials, Aws]:
+    """Credentials for what the policy reads from S3, and what is in force of `verify.aws`."""
     from aegis.adapters.aws import Exchange, RoleCredentials
     from aegis.adapters.github_oidc import minter_of
-    from aegis.core.policy import Aws
     from aegis.gates.verify.needs import needs_of
     from aegis.identity.role import parse_role, session_name
     from aegis.identity.session_policy import ReadNeed, session_policy
@@ -100,19 +104,9 @@ def _obtained(
         account=aws.account,
     )
     minter = minter_of(environ, read_event(environ).payload, mask=mask)
-    return RoleCredentials(exchange, lambda: minter.mint(aws.audience), mask=mask)(), region
-
-
-def _masker(environ: Mapping[str, str]) -> Callable[[str], None]:
-    """On GitHub by a command on stderr, which the runner reads too: stdout belongs to the command that is run."""
-    if environ.get("GITHUB_ACTIONS") != "true":
-        return lambda value: None
-
-    def mask(value: str) -> None:
-        sys.stderr.write(f"::add-mask::{command_data(value)}\n")
-        sys.stderr.flush()
-
-    return mask
+    return RoleCredentials(exchange, lambda: minter.mint(aws.audience), mask=mask)(), structs.replace(
+        aws, region=region
+    )
 
 
 def _end(credentials: AwsCredentials) -> str:

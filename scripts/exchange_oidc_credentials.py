@@ -1,0 +1,23 @@
+#!/usr/bin/env python3
+"""Short-lived AWS credentials for one command: `… exec -- CMD` and `… process` are those of `aegis credentials`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "src"))
+
+try:
+    from aegis.cli.main import main
+except ModuleNotFoundError as missing:
+    sys.stderr.write(
+        f"{missing.name} is not installed for {sys.executable}\n"
+        f"  expected: the environment that `make venv` makes in {ROOT}\n"
+        f"  next: run `make venv` there, then {ROOT / '.venv/bin/python'} {' '.join(sys.argv)}\n"
+    )
+    sys.exit(3)
+
+if __name__ == "__main__":
+    sys.exit(main(["credentials", *sys.argv[1:]]))
