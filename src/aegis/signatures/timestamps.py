@@ -11,9 +11,6 @@ from aegis.signatures.issuing import UPDATE
 from aegis.signatures.refusal import refused, refusing
 from aegis.signatures.trusted_root import Authority
 
-MAX_TIMESTAMPS = 32
-"""As sigstore-go (`internal/limits`): each costs a signature check (GHSA-cq38-jh5f-37mq)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
@@ -29,15 +26,9 @@ def proven_times(
     """The times of all that known authorities have stamped, and how many stamps are of others.
 
     A stamp of an authority that the trusted root does not know proves nothing and is passed over; one of a known
-    authority must hold. Refuses with `verify.too_many_timestamps`, `verify.duplicate_timestamp`,
-    `verify.timestamp_invalid` or `verify.trust_window`.
+    authority must hold. Refuses with `verify.duplicate_timestamp`, `verify.timestamp_invalid` or
+    `verify.trust_window`.
     """
-    if len(stamps) > MAX_TIMESTAMPS:
-        raise refused(
-            "verify.too_many_timestamps",
-            f"the signature has {len(stamps)} timestamps",
-            expected=f"at most {MAX_TIMESTAMPS}",
-        )
     if len(set(stamps)) != len(stamps):
         raise refused("verify.duplicate_timestamp", "a timestamp is there twice", expected="each once")
     found, unknown = [], 0

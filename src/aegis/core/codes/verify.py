@@ -674,12 +674,6 @@ TABLE = (
         "Sign it again; if you did not expect this, treat the store as compromised.",
     ),
     Code(
-        "verify.too_many_timestamps",
-        "Too many timestamps",
-        "Each timestamp costs its reader a check; so many serve to keep it busy.",
-        "Sign it again; if you did not expect this, treat the store as compromised.",
-    ),
-    Code(
         "verify.duplicate_timestamp",
         "Timestamp given twice",
         "One timestamp proves one time, however often it is given.",
