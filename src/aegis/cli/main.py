@@ -5,25 +5,37 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from types import MappingProxyType
 
 import aegis
-from aegis.cli import all_gates, credentials, scan, sign, verify
 from aegis.cli.interruption import Stopped, stop_on_signals
-from aegis.core.errors import AegisError, crashed
-from aegis.core.verdict import EXIT_ERROR
+from aegis.core.errors import AegisError, CouldNotDecide, crashed
 from aegis.report.escape import terminal_block
+
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "scan": "aegis.cli.scan",
+        "verify": "aegis.cli.verify",
+        "sign": "aegis.cli.sign",
+        "credentials": "aegis.cli.credentials",
+        "all": "aegis.cli.all_gates",
+    }
+)
+"""Each command's module, which has `add_command`."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; give back the exit code (0 pass, 1 fail, 2 wrong usage or policy, 3 could not decide)."""
-    code = _run(_parser().parse_args(arguments))
+    given = sys.argv[1:] if arguments is None else arguments
+    code = _run(_parser(given[0] if given else None).parse_args(given))
     try:
         sys.stdout.flush()
     except OSError:
         # Python would try once more at its end, and change the exit code to one that means nothing here.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_ERROR
+        return CouldNotDecide.exit_code
     return code
 
 
@@ -36,7 +48,7 @@ def _run(parsed: argparse.Namespace) -> int:
     except Stopped as stopped:
         return _told(stopped.reason)
     except BrokenPipeError:  # nobody reads on
-        return EXIT_ERROR
+        return CouldNotDecide.exit_code
     except Exception as error:  # a defect is told like every other reason for no answer
         return _told(crashed(error))
 
@@ -46,15 +58,14 @@ def _told(error: AegisError) -> int:
     return error.exit_code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(chosen: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="aegis", description="Gates that cannot be green by accident.", allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"aegis {aegis.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    scan.add_command(commands)
-    verify.add_command(commands)
-    sign.add_command(commands)
-    all_gates.add_command(commands)
-    credentials.add_command(commands)
+    # A command costs the import of its own module only; help and mistakes need all of them.
+    for name, module in COMMANDS.items():
+        if chosen not in COMMANDS or name == chosen:
+            import_module(module).add_command(commands)
     return parser

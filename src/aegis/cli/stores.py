@@ -136,7 +136,9 @@ class Stores:
         # a run for a fork has neither a token nor the client's secret: the token's absence says why
         minter = self._minter()
         client = OciClient(self.options.oci_client_id, self.options.oci_client_secret)
-        sessions = OciSessions(OciExchange(domain=oci.domain, audience=oci.audience, client=client), minter.mint, mask=mask)
+        sessions = OciSessions(
+            OciExchange(domain=oci.domain, audience=oci.audience, client=client), minter.mint, mask=mask
+        )
         sessions()
         return sessions
 

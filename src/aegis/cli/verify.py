@@ -7,13 +7,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aegis.cli import deliver
-from aegis.cli.gate_run import GateRun
-from aegis.cli.progress import progress_bar
-from aegis.cli.verify_options import VerifyOptions
-from aegis.core.verdict import Verdict, exit_code
+if TYPE_CHECKING:
+    from aegis.cli.verify_options import VerifyOptions
+    from aegis.core.verdict import Verdict
 
 FORMATS = ("text", "json", "sarif", "markdown")
 
@@ -50,6 +48,11 @@ def add_repository_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the gate."""
+    from aegis.cli import deliver
+    from aegis.cli.progress import progress_bar
+    from aegis.cli.verify_options import VerifyOptions
+    from aegis.core.verdict import exit_code
+
     if arguments.github:
         options = VerifyOptions.from_inputs(os.environ)
         return deliver.to_github(answer(options, os.environ), options, os.environ)
@@ -64,6 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def answer(options: VerifyOptions, environ: Mapping[str, str]) -> Verdict:
     """The verdict, whatever happens. `environ` is empty for a run that no workflow asked for."""
+    from aegis.cli.gate_run import GateRun
+
     words = [f"--shard={options.shard}"] if options.shard else []
     run = GateRun.begin("verify", options, environ, words)
 

@@ -41,6 +41,13 @@ def add_commands(commands: Any) -> None:
     model.add_argument(
         "--ignore-path", metavar="PATH", action="append", default=[], help="what the signer may have left out"
     )
+    model.add_argument(
+        "--beside",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="what lies in the folder and is no part of the model, e.g. its release statement",
+    )
     model.set_defaults(run=run_model)
 
     attestation = commands.add_parser("attestation", help="a statement about one file", allow_abbrev=False)
@@ -126,7 +133,7 @@ def run_model(arguments: argparse.Namespace) -> int:
         sign=f"aegis sign model {folder} --key KEY.pem",
     )
     own = [_bundle(arguments.signature)] if outside else None
-    prepared = models.prepare(case, own)
+    prepared = models.prepare(case, own, beside=frozenset(arguments.beside))
     result = prepared.finish(streaming.read(prepared.wanted))
     from aegis.signatures.types import Verified
 

@@ -6,17 +6,17 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aegis.core.errors import CouldNotDecide, UsageError
-from aegis.core.verdict import Verdict, exit_code
 
 if TYPE_CHECKING:
     from aegis.cli.gate_run import Found, GateRun
     from aegis.cli.stores import Stores
     from aegis.cli.verify_options import VerifyOptions
+    from aegis.core.verdict import Verdict
     from aegis.gates.verify.gate import Request
 
 FILE = "shard.json"
@@ -66,6 +66,7 @@ def run_merge(arguments: argparse.Namespace) -> int:
 
     from aegis.cli import deliver, verify
     from aegis.cli.verify_options import VerifyOptions
+    from aegis.core.verdict import exit_code
 
     options = replace(VerifyOptions.from_arguments(arguments, os.environ), shards=tuple(arguments.files))
     verdict = verify.answer(options, {})
@@ -111,7 +112,7 @@ def judged_merge(run: GateRun, found: Found, request: Request, stores: Stores, f
 
     documents = _documents(files)
     stage = gate.prepare(request, stores)
-    plan = shards.plan_of(stage.wanted, len(documents), request.in_force.sha256)
+    plan = shards.plan_of(stage.wanted, shards.count_of(documents), request.in_force.sha256)
     gotten = shards.merged(plan, documents)
     answer = gate.finish(request, stage, lambda wanted: gotten)
     run.subject = (*run.subject, *answer.subjects)
@@ -123,9 +124,9 @@ def shard_files(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(folder.rglob(FILE)))
 
 
-def _documents(files: tuple[Path, ...]) -> Mapping[str, bytes]:
+def _documents(files: tuple[Path, ...]) -> Sequence[tuple[str, bytes]]:
     try:
-        documents = {str(file): file.read_bytes() for file in files}
+        documents = [(str(file), file.read_bytes()) for file in files]
     except OSError as error:
         raise CouldNotDecide(
             "verify.shard_invalid",

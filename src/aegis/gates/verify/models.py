@@ -16,15 +16,15 @@ from aegis.signatures.types import Bundle, Verified
 from aegis.signatures.verify import verify_envelopes
 
 
-def prepare(case: Case, own: Sequence[Bundle] | None = None) -> Prepared:
+def prepare(case: Case, own: Sequence[Bundle] | None = None, *, beside: frozenset[str] = frozenset()) -> Prepared:
     """Verify the manifest, and hold it against what is there before a byte of it is read.
 
-    `own`: signatures that lie elsewhere, in place of those in the folder.
+    `own`: signatures that lie elsewhere, in place of those in the folder. `beside`: names that are no part of it.
     """
     listed = by_name(case)
     names = () if own is not None else signature_names(case.artifact, "", SIGNATURE)
     statement = {case.artifact.release.statement} if case.artifact.release is not None else set()
-    apart = frozenset(names) | statement
+    apart = frozenset(names) | statement | beside
     if own is None:
         read, signatures = bundles(case, [(name, listed.get(name)) for name in names], MODEL_LIMIT)
     else:

@@ -152,13 +152,23 @@ class _Range:
                 return
 
 
-def merged(plan: Plan, documents: Mapping[str, bytes]) -> Gotten:
+def count_of(documents: Sequence[tuple[str, bytes]]) -> int:
+    """How many shards the plan has, as the first file says it; `merged` holds all of them against the plan."""
+    name, document = documents[0]
+    content = strict_json.parse(document, what=name, limit=_LIMIT)
+    count = content.get("of") if isinstance(content, dict) else None
+    if type(count) is not int or not 1 <= count <= MAX_SHARDS:
+        raise _unfit(f"{name!r} is no shard's file", "the `shard.json` that a shard wrote")
+    return count
+
+
+def merged(plan: Plan, documents: Sequence[tuple[str, bytes]]) -> Gotten:
     """The digests of all shards together. Refuses unless they are exactly those of the plan.
 
-    `documents`: the shards' files by their names.
+    `documents`: the shards' files with their names.
     """
     found: dict[int, Mapping[str, Any]] = {}
-    for name, document in sorted(documents.items()):
+    for name, document in documents:
         number, read = _parse(name, document, plan)
         if number in found:
             raise _unfit(f"{name!r} is a second shard {number}", "each shard once")
