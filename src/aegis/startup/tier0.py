@@ -20,7 +20,7 @@ MINIMUM_PYTHON = (3, 11)
 INPUTS = {
     "scan": ("path", "strict", "base", "policy", "output", "upload", "index-url", "github-token"),
     "verify": (
-        *("path", "base", "policy", "output", "upload", "index-url", "github-token", "shard", "cloud"),
+        *("path", "base", "policy", "output", "upload", "index-url", "github-token", "shard", "shards", "cloud"),
         *("aws-role-to-assume", "aws-region", "cosign-pub-key", "oci-client-id", "oci-client-secret"),
     ),
     "all": (
