@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -33,7 +33,7 @@ class Reply:
     headers: Mapping[str, str]
     """By name in lower case; of a repeated one, all values joined by a comma."""
     body: Iterator[bytes]
-    """In chunks, until `Content-Length` or the end; ends early or raises `CouldNotDecide` where it breaks."""
+    """In chunks, until `Content-Length` or the end; raises `CouldNotDecide` where it breaks."""
 
 
 class Origin:
@@ -109,18 +109,23 @@ class _Body:
         self._response = response
         self._where = where
         self._timeout = timeout
-        self._left: int | None = response.length
+        self._left = response.length
+        self._length = response.length or 0
         self._ended = False
 
     def chunks(self) -> Iterator[bytes]:
+        """Everything up to the end. Raises `verify.store_cut` where that comes before Content-Length says."""
         while chunk := self._read(CHUNK):
             yield chunk
+        if self._left:
+            raise faults.cut(self._where, self._length - self._left, self._length)
 
     def drain(self) -> bool:
         """Read what little may be left; whether the connection can be used again."""
         if not self._ended and (self._left or 0) <= _MAX_DRAINED and self._left is not None:
-            for _ in self.chunks():
-                pass
+            with suppress(CouldNotDecide):
+                for _ in self.chunks():
+                    pass
         return self._ended and not self._left
 
     def _read(self, limit: int) -> bytes:

@@ -77,7 +77,7 @@ class Staging:
         """
         *folders, last = name.split("/")
         check_text(name, "the artifact")
-        if {"", ".", ".."} & {*folders, last} or "\\0" in name:
+        if {"", ".", ".."} & {*folders, last} or "\0" in name:
             raise unsafe_name(name, "the artifact")
         with self._told(name):
             try:

@@ -58,11 +58,9 @@ def wrong_size(where: str, got: str, listed: int) -> CouldNotDecide:
     return _fault("verify.store_wrong_size", f"{where}: {got}", f"{listed} bytes, as listed", _CHANGED)
 
 
-def cut(where: str, done: int, size: int, tries: int) -> CouldNotDecide:
-    """The transfer ended early every time."""
-    return _fault(
-        "verify.store_cut", f"{where}: the transfer ended after {done} bytes, {tries} times", f"{size} bytes", _AGAIN
-    )
+def cut(where: str, done: int, size: int) -> CouldNotDecide:
+    """The transfer ended early. Transient."""
+    return _fault("verify.store_cut", f"{where}: the transfer ended after {done} bytes", f"{size} bytes", _AGAIN)
 
 
 def changed(where: str, said: str) -> CouldNotDecide:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes
 
 from aegis.core.errors import UsageError
 
@@ -80,7 +80,7 @@ def parse_location(text: str) -> Location:
             store = f"{namespace}/{bucket}"
             return _bucket(text, "oci", store, key, bool(slash and _OCI_STORE.fullmatch(store)))
         case "https" | "http":
-            return _url(text)
+            return _url(text, found[1], rest[2:])
         case _:
             raise _invalid(text, "s3://bucket/key, oci://namespace/bucket/key, https://host/path, or a path")
 
@@ -93,16 +93,14 @@ def _bucket(text: str, scheme: Literal["s3", "oci"], store: str, key: str, known
     return Location(scheme, store, key)
 
 
-def _url(text: str) -> Location:
-    parts = urlsplit(text)
-    host = parts.netloc
+def _url(text: str, scheme: str, rest: str) -> Location:
+    host, _, path = rest.partition("/")
     name = host if host.endswith("]") else host.rpartition(":")[0] or host
     port = host.removeprefix(name)[1:]
     if not _HOST.fullmatch(host) or (port and int(port) > 65535):
         raise _invalid(text, "https://host/path or https://host:port/path, the host in lower case and without a user")
-    if parts.scheme != "https" and name not in _LOOPBACK:
+    if scheme != "https" and name not in _LOOPBACK:
         raise _invalid(text, "https (plain HTTP only on this machine)")
-    path = parts.path.removeprefix("/")
     if not path or not _URL_PATH.fullmatch(path):
         raise _invalid(text, "a path after the host, percent-encoded as it is sent")
     decoded = unquote_to_bytes(path)
@@ -112,7 +110,7 @@ def _url(text: str) -> Location:
         _check_key(text, decoded.decode())
     except UnicodeDecodeError as error:
         raise _invalid(text, "a path in UTF-8") from error
-    return Location("https", f"{parts.scheme}://{host}", path)
+    return Location("https", f"{scheme}://{host}", path)
 
 
 def _path(text: str) -> Location:

@@ -12,7 +12,7 @@ from aegis.core.errors import CouldNotDecide
 
 T = TypeVar("T")
 
-TRANSIENT = frozenset({"verify.store_failed", "verify.store_slow"})
+TRANSIENT = frozenset({"verify.store_failed", "verify.store_slow", "verify.store_cut"})
 """Faults that may be gone in a moment. All others stay as they are, however often one asks."""
 
 

@@ -71,7 +71,7 @@ def read_once(
             attempt, waited, renewed_at = 1, 0.0, done + RENEWED
         pause = patience.pause(attempt, waited, clock)
         if pause is None:
-            raise problem or faults.cut(where, done, info.size, attempt)
+            raise problem or faults.cut(where, done, info.size)
         stop.check()
         clock.sleep(pause)
         attempt, waited = attempt + 1, waited + pause

@@ -153,7 +153,7 @@ def _read(root: int, name: str) -> dict[str, Any] | None:
         if not ours or stat.S_IMODE(about.st_mode) & 0o077:
             return None
         entry = json.loads(os.read(file, _MAX_ENTRY + 1))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     finally:
         os.close(file)

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aegis.core.errors import AegisError, CouldNotDecide, Refused
+from aegis.storage.content_store import ContentStore, Staging
+
+DIGEST = "ab" * 32
+FILES = {"model.bin": b"m" * 1000, "weights/a/1.bin": b"", "weights/b.bin": b"b"}
+
+
+def fill(staging: Staging, files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
+        with staging.create(name) as sink:
+            sink.write(content)
+
+
+def publish(root: Path, files: Mapping[str, bytes] = FILES, digest: str = DIGEST) -> Path:
+    with ContentStore(root).stage() as staging:
+        fill(staging, files)
+        return staging.publish(digest)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "cache" / "artifacts"
+
+
+class TestPublish:
+    def test_the_artifact_is_there_as_a_whole_private_and_read_only(self, root: Path) -> None:
+        place = publish(root)
+        assert place == root / f"sha256-{DIGEST}"
+        assert content(place) == FILES
+        assert stat.S_IMODE(root.stat().st_mode) == 0o700
+        for path in (place, *place.rglob("*")):
+            assert stat.S_IMODE(path.stat().st_mode) == (0o500 if path.is_dir() else 0o400)
+        assert os.listdir(root) == [place.name]
+        assert ContentStore(root).find(DIGEST) == place
+
+    def test_a_single_file(self, root: Path) -> None:
+        assert content(publish(root, {"model.onnx": b"x"})) == {"model.onnx": b"x"}
+
+    def test_what_is_not_published_is_not_there(self, root: Path) -> None:
+        store = ContentStore(root)
+        with store.stage() as staging:
+            fill(staging, FILES)
+            assert store.find(DIGEST) is None
+        assert os.listdir(root) == []
+
+    @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError, SystemExit])
+    def test_an_error_leaves_nothing(self, root: Path, error: type[BaseException]) -> None:
+        with pytest.raises(error), ContentStore(root).stage() as staging:
+            fill(staging, FILES)
+            raise error
+        assert os.listdir(root) == []
+
+    def test_one_that_is_there_already_is_kept(self, root: Path) -> None:
+        before = publish(root).stat()
+        assert publish(root).stat().st_ino == before.st_ino
+        assert len(os.listdir(root)) == 1
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {**FILES, "model.bin": b"M" * 1000},
+            {**FILES, "model.bin": b"m" * 999},
+            {**FILES, "extra.bin": b""},
+            {"model.bin": FILES["model.bin"]},
+        ],
+    )
+    def test_one_that_is_there_with_other_bytes_is_an_error(self, root: Path, other: dict[str, bytes]) -> None:
+        publish(root, other)
+        with pytest.raises(CouldNotDecide) as caught:
+            publish(root)
+        assert caught.value.code == "verify.kept_copy_changed"
+        assert content(root / f"sha256-{DIGEST}") == other
+
+    def test_a_link_at_the_destination_is_not_followed(self, root: Path, tmp_path: Path) -> None:
+        root.mkdir(mode=0o700, parents=True)
+        (tmp_path / "elsewhere").mkdir()
+        (root / f"sha256-{DIGEST}").symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(CouldNotDecide):
+            publish(root)
+        assert ContentStore(root).find(DIGEST) is None
+        assert os.listdir(tmp_path / "elsewhere") == []
+
+    def test_many_publishers_at_once(self, root: Path) -> None:
+        places: list[Path] = []
+        errors: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                places.extend(publish(root) for _ in range(5))
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=run) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert errors == []
+        assert set(places) == {root / f"sha256-{DIGEST}"}
+        assert content(places[0]) == FILES
+        assert os.listdir(root) == [places[0].name]
+
+    @pytest.mark.parametrize("digest", ["", "AB" * 32, "ab" * 31, "../" + "ab" * 31, "ab" * 32 + "\n"])
+    def test_a_digest_is_64_hex_digits(self, root: Path, digest: str) -> None:
+        with pytest.raises(Refused):
+            publish(root, digest=digest)
+        with pytest.raises(Refused):
+            ContentStore(root).find(digest)
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        "name", ["", "/etc/x", "../x", "a/../x", "a//b", "./a", "a/.", "a/", "..", ".", "a\0b", "a\udcff"]
+    )
+    def test_no_name_leads_elsewhere(self, root: Path, name: str) -> None:
+        with ContentStore(root).stage() as staging, pytest.raises(AegisError) as caught, staging.create(name):
+            pass
+        assert caught.value.code in {"verify.unsafe_name", "verify.name_not_text"}
+        assert os.listdir(root) == []
+
+    @pytest.mark.parametrize("second", ["a", "a/b"])
+    def test_no_name_is_written_twice(self, root: Path, second: str) -> None:
+        with ContentStore(root).stage() as staging, pytest.raises(Refused) as caught:
+            fill(staging, {"a": b"1"})
+            fill(staging, {second: b"2"})
+        assert caught.value.code == "verify.unsafe_name"
+
+    def test_no_link_in_the_staging_folder_is_followed(self, root: Path, tmp_path: Path) -> None:
+        (tmp_path / "outside").mkdir()
+        with ContentStore(root).stage() as staging:
+            (folder,) = root.iterdir()
+            (folder / "a").symlink_to(tmp_path / "outside")
+            (folder / "b").symlink_to(tmp_path / "outside" / "b")
+            for name in ("a/x", "b"):
+                with pytest.raises(AegisError), staging.create(name):
+                    pass
+        assert os.listdir(tmp_path / "outside") == []
+
+    @given(st.text(max_size=20))
+    def test_any_name_is_written_below_or_refused(self, tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
+        root = tmp_path_factory.mktemp("any", numbered=True) / "root"
+        with ContentStore(root).stage() as staging:
+            try:
+                fill(staging, {name: b"x"})
+            except AegisError:
+                return
+            place = staging.publish(DIGEST)
+        assert content(place) == {name: b"x"}
+
+
+class TestRoot:
+    @pytest.mark.parametrize("mode", [0o755, 0o770, 0o701, 0o777])
+    def test_a_folder_that_others_can_enter_is_refused(self, root: Path, mode: int) -> None:
+        root.mkdir(parents=True)
+        root.chmod(mode)
+        with pytest.raises(CouldNotDecide) as caught:
+            publish(root)
+        assert caught.value.code == "verify.not_private"
+        with pytest.raises(CouldNotDecide):
+            ContentStore(root).find(DIGEST)
+
+    def test_a_link_is_refused(self, root: Path, tmp_path: Path) -> None:
+        root.parent.mkdir()
+        (tmp_path / "private").mkdir(mode=0o700)
+        root.symlink_to(tmp_path / "private")
+        with pytest.raises(CouldNotDecide) as caught:
+            publish(root)
+        assert caught.value.code == "verify.not_private"
+
+    def test_a_file_is_refused(self, root: Path) -> None:
+        root.parent.mkdir()
+        root.write_bytes(b"")
+        with pytest.raises(CouldNotDecide) as caught:
+            publish(root)
+        assert caught.value.code == "verify.not_private"
+
+    def test_a_stale_staging_folder_is_removed_and_a_living_one_is_not(self, root: Path) -> None:
+        store = ContentStore(root)
+        with store.stage() as staging:
+            fill(staging, FILES)
+            stale = root / ".staging-0123"
+            (stale / "sealed").mkdir(parents=True)
+            (stale / "sealed" / "x").write_bytes(b"x")
+            (stale / "sealed").chmod(0o500)
+            with store.stage():
+                assert len(os.listdir(root)) == 2
+            assert not stale.exists()
+            assert content(staging.publish(DIGEST)) == FILES
