@@ -54,7 +54,7 @@ class PrivateSigstore:
         self.tiled_log = Log("rekor-2.private.test", tiled=True, history=history)
         self.timestamps = TimestampAuthority(AT)
         window = Window(AT - YEAR)
-        chain = (self.root_authority.certificate,)
+        chain: tuple[Certificate, ...] = (self.root_authority.certificate,)
         if intermediate:
             chain = (self.authority.certificate, *chain)
         self.root = Root(

@@ -1,0 +1,1 @@
+"""Keyless bundles with the verdict that each deserves: for the battery, and for second opinions."""
