@@ -8,11 +8,13 @@ finds these only with `--no-ignore-git-paths`.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Collection, Mapping
 
 from aegis.core.errors import UsageError
+from aegis.signatures.keys import PublicKey
 from aegis.signatures.manifest import PREDICATE_TYPE, Hashed
 from aegis.signatures.names import check_names
 from aegis.signatures.shown import shown
@@ -70,6 +72,17 @@ def model_statement(
     if len(payload) > MAX_BYTES:
         raise _cannot(f"the manifest has {len(payload)} bytes", f"at most {MAX_BYTES} bytes: larger shards")
     return payload
+
+
+def key_hint(key: PublicKey) -> str:
+    """What `publicKey.hint` of a model's bundle has to be: SHA-256 (hex) of the public key's PEM text.
+
+    SPEC.md 4.1 asks for a hex fingerprint without saying of what; model_signing refuses any other than this.
+    """
+    body = base64.b64encode(key.spki).decode()
+    lines = [body[at : at + 64] for at in range(0, len(body), 64)]
+    pem = "\n".join(["-----BEGIN PUBLIC KEY-----", *lines, "-----END PUBLIC KEY-----", ""])
+    return hashlib.sha256(pem.encode()).hexdigest()
 
 
 def canonical(statement: Mapping[str, object]) -> bytes:

@@ -24,7 +24,7 @@ from aegis.signatures.lock import check as check_lock
 from aegis.signatures.manifest import Manifest, check_digests, check_listing, read_manifest
 from aegis.signatures.release import Release, parse_release, release_statement
 from aegis.signatures.release import check as check_release
-from aegis.signatures.sign_model import model_statement
+from aegis.signatures.sign_model import key_hint, model_statement
 from aegis.signatures.statement import parse_statement
 from aegis.signatures.types import KeySigner, Trust
 from aegis.signatures.verify import verify_envelopes
@@ -56,11 +56,11 @@ class Keys:
         self.public.write_text(signing.pem(self.key))
 
     def sign(self, payload: bytes) -> bytes:
-        """A bundle as model_signing writes it: its hint is the SHA-256 of the key's PEM text."""
+        """A bundle as model_signing reads it."""
         assert isinstance(self.key, ec.EllipticCurvePrivateKey)
         bundle = signing.envelope_bundle(self.key, payload)
-        hint = hashlib.sha256(signing.pem(self.key).encode()).hexdigest()
-        bundle["verificationMaterial"] = {"publicKey": {"hint": hint}, "tlogEntries": []}
+        public = load_public_key(signing.pem(self.key), name="key.pub")
+        bundle["verificationMaterial"]["publicKey"]["hint"] = key_hint(public)
         return signing.dump(bundle)
 
     @property
@@ -155,6 +155,14 @@ def test_what_we_sign_is_accepted_by_model_signing(tmp_path: Path, folder: Path,
         theirs(keys, folder)
     with pytest.raises(Refused):
         ours(keys, folder)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_hint_is_the_one_that_model_signing_writes(tmp_path: Path, folder: Path, kind: str) -> None:
+    keys = Keys(tmp_path, kind)
+    they_sign(keys, folder)
+    written = parse_bundle((folder / SIGNATURE).read_bytes(), name=SIGNATURE).key_hint
+    assert written == key_hint(load_public_key(signing.pem(keys.key), name="key.pub"))
 
 
 def test_the_files_of_git_that_we_sign_are_accepted_if_model_signing_looks_at_them(keys: Keys, folder: Path) -> None:
