@@ -92,8 +92,8 @@ def sign_statement(key: PrivateKey, payload: bytes, *, payload_type: str) -> byt
     signed = Envelope(payload_type, payload, b"").signed
     algorithm = needed_digest(key)
     digests = {} if algorithm is None else {algorithm: hashlib.new(algorithm, signed).digest()}
-    # sigstore_bundle.proto: the hint of the key and the envelope's keyid are the same.
-    signatures = [{"sig": _base64(sign(key, digests, signed)), "keyid": key.hint}]
+    # Without a keyid, as cosign writes it: its verifier refuses one that is the hint, as sigstore_bundle.proto has it.
+    signatures = [{"sig": _base64(sign(key, digests, signed))}]
     envelope = {"payload": _base64(payload), "payloadType": payload_type, "signatures": signatures}
     return _bundle(key, {"dsseEnvelope": envelope})
 

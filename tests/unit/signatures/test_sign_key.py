@@ -53,9 +53,11 @@ def test_a_statement_s_bundle_verifies(kind: str) -> None:
     data = sign_key.sign_statement(key, signing.STATEMENT, payload_type=signing.IN_TOTO)
     _, (envelope,) = verify_envelopes([parse_bundle(data, name="b")], _trust(key))
     assert (envelope.payload, envelope.payload_type) == (signing.STATEMENT, signing.IN_TOTO)
-    written = json.loads(data)
-    hint = written["verificationMaterial"]["publicKey"]["hint"]
-    assert written["dsseEnvelope"]["signatures"][0]["keyid"] == hint == signing.hint(signing.private(kind))
+    written, expected = json.loads(data), signing.envelope_bundle(signing.private(kind))
+    for document in (written, expected):
+        (signature,) = document["dsseEnvelope"]["signatures"]
+        signature["sig"] = ""
+    assert written == expected
 
 
 @pytest.mark.parametrize("kind", signing.KINDS)
