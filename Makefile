@@ -44,6 +44,7 @@ docs: venv ## write the generated files anew: schemas, reasons, catalogue, actio
 lock: venv ## compile the locks anew from pyproject.toml
 	$(RUN) scripts/lock.py
 
-bench: venv ## print ratios beside semgrep, ruff and pip, each on the same work in turn
+bench: venv ## print ratios beside semgrep, ruff, pip, cosign, sigstore and model_signing, each on the same work in turn
 	$(RUN) benchmarks/startup.py
 	$(RUN) benchmarks/scan.py
+	$(RUN) benchmarks/verify_peers.py --large

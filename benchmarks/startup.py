@@ -104,6 +104,7 @@ def main() -> int:
     rows = (
         ("scan, no candidate", ("scan",), ("msgspec", "PyYAML")),
         ("scan with semgrep", ("scan", "semgrep"), ("msgspec", "PyYAML", SEMGREP.group())),
+        ("verify", ("keyless",), ("msgspec", "PyYAML", "cryptography", "botocore", "sigstore==4.5.*")),
     )
     for title, names, requirements in rows:
         theirs = least(pip(requirements, env))

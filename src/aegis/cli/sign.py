@@ -98,7 +98,7 @@ def run_model(arguments: argparse.Namespace) -> int:
     hashed = _hash_folder(folder, ignored, arguments.shard_size)
     name = arguments.name or folder.resolve().name
     payload = model_statement(name, hashed, shard_size=arguments.shard_size, ignore_paths=ignored)
-    return _written(target, signed_statement(arguments, payload))
+    return _written(target, signed_statement(arguments, payload, of_model=True))
 
 
 def run_attestation(arguments: argparse.Namespace) -> int:
@@ -122,7 +122,7 @@ def run_attestation(arguments: argparse.Namespace) -> int:
     return _written(_beside(arguments), signed_statement(arguments, canonical(statement)))
 
 
-def signed_statement(arguments: argparse.Namespace, payload: bytes) -> bytes:
+def signed_statement(arguments: argparse.Namespace, payload: bytes, *, of_model: bool = False) -> bytes:
     """A bundle around an in-toto statement, by whoever the arguments name."""
     from aegis.signatures.statement import PAYLOAD_TYPE
 
@@ -131,8 +131,11 @@ def signed_statement(arguments: argparse.Namespace, payload: bytes) -> bytes:
 
         return keyless.sign_statement(payload, arguments.trust_config)
     from aegis.signatures import sign_key
+    from aegis.signatures.sign_model import key_hint
 
-    return sign_key.sign_statement(private_key(arguments.key), payload, payload_type=PAYLOAD_TYPE)
+    key = private_key(arguments.key)
+    hint = key_hint(key.public) if of_model else None
+    return sign_key.sign_statement(key, payload, payload_type=PAYLOAD_TYPE, hint=hint)
 
 
 def private_key(place: Path) -> PrivateKey:

@@ -87,15 +87,15 @@ def sign_file(key: PrivateKey, digests: Mapping[str, bytes], content: bytes | No
     return _bundle(key, {"messageSignature": {"messageDigest": digest, "signature": _base64(signature)}})
 
 
-def sign_statement(key: PrivateKey, payload: bytes, *, payload_type: str) -> bytes:
-    """A Sigstore bundle with a DSSE envelope around `payload`."""
+def sign_statement(key: PrivateKey, payload: bytes, *, payload_type: str, hint: str | None = None) -> bytes:
+    """A Sigstore bundle with a DSSE envelope around `payload`. `hint`: in place of the one that cosign writes."""
     signed = Envelope(payload_type, payload, b"").signed
     algorithm = needed_digest(key)
     digests = {} if algorithm is None else {algorithm: hashlib.new(algorithm, signed).digest()}
     # Without a keyid, as cosign writes it: its verifier refuses one that is the hint, as sigstore_bundle.proto has it.
     signatures = [{"sig": _base64(sign(key, digests, signed))}]
     envelope = {"payload": _base64(payload), "payloadType": payload_type, "signatures": signatures}
-    return _bundle(key, {"dsseEnvelope": envelope})
+    return _bundle(key, {"dsseEnvelope": envelope}, hint)
 
 
 def detached(key: PrivateKey, digests: Mapping[str, bytes], content: bytes | None = None) -> bytes:
@@ -149,8 +149,8 @@ def _label(pem: bytes, name: str) -> str:
     return label
 
 
-def _bundle(key: PrivateKey, content: Mapping[str, Any]) -> bytes:
-    material = {"publicKey": {"hint": key.hint}}
+def _bundle(key: PrivateKey, content: Mapping[str, Any], hint: str | None = None) -> bytes:
+    material = {"publicKey": {"hint": hint or key.hint}}
     return json.dumps(
         {"mediaType": MEDIA_TYPE, "verificationMaterial": material, **content}, separators=(",", ":")
     ).encode()
