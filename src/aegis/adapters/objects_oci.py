@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
 from urllib.parse import quote, urlsplit
 
 from aegis.adapters.http_call import is_safe
@@ -20,7 +19,7 @@ from aegis.core.errors import CouldNotDecide, UsageError
 from aegis.core.ports.objects import ObjectInfo
 from aegis.storage import faults
 from aegis.storage.location import parse_location
-from aegis.storage.patience import TRANSIENT, Clock, Patience
+from aegis.storage.patience import Clock, Patience, retried
 
 MAX_OBJECTS = 100_000
 """Of one prefix, and of their versions; ten times what the largest model repositories hold."""
@@ -28,7 +27,6 @@ PAGE = "1000"
 """Entries: the most that one page holds."""
 Sign = Callable[[str, str], Mapping[str, str]]
 """The headers that sign a request of this method to this address. `AegisError` where there are no credentials."""
-_T = TypeVar("_T")
 _REGION = re.compile(r"[a-z]{2,}(?:-[a-z0-9]+)+")
 _HIDDEN = frozenset({"BucketNotFound", "NamespaceNotFound", "NotAuthorizedOrNotFound"})
 """404 for who may not see it, or for what is not there: OCI does not tell which."""
@@ -54,7 +52,7 @@ class OciStore:
         `UsageError` `verify.source_invalid`, `verify.region_invalid` or `verify.endpoint_invalid` where the arguments
         name no place.
         """
-        parse_location(f"oci://{namespace}/{bucket}/")
+        _check_names(namespace, bucket)
         self._namespace, self._bucket = namespace, bucket
         self._origin = Origin(_address(region, endpoint), timeout=timeout)
         self._sign = sign
@@ -82,7 +80,7 @@ class OciStore:
     def head(self, key: str) -> ObjectInfo | None:
         """The current version of one object; None where there is none."""
         try:
-            return self._retried(lambda: self._head(key))
+            return retried(lambda: self._head(key), self._patience, self._clock)
         except CouldNotDecide as error:
             # 404 stands for what may not be seen too, and HEAD has no words for it: the listing says it.
             where = self._where(key)
@@ -165,7 +163,7 @@ class OciStore:
                     raise faults.failed(where, "the listing was cut off")
                 return document, reply.headers.get("opc-next-page")
 
-        return self._retried(ask)
+        return retried(ask, self._patience, self._clock)
 
     @contextmanager
     def _ask(
@@ -182,19 +180,6 @@ class OciStore:
         """Raise what an answer other than 200 or 206 means."""
         if reply.status not in {200, 206}:
             raise _refused(reply.status, error_code(whole(reply, MAX_DOCUMENT, where)), where)
-
-    def _retried(self, ask: Callable[[], _T]) -> _T:
-        waited = 0.0
-        attempt = 1
-        while True:
-            try:
-                return ask()
-            except CouldNotDecide as error:
-                pause = self._patience.pause(attempt, waited, self._clock)
-                if error.code not in TRANSIENT or pause is None:
-                    raise
-            self._clock.sleep(pause)
-            attempt, waited = attempt + 1, waited + pause
 
     def _where(self, key: str) -> str:
         return f"{self.location}/{key}"
@@ -215,9 +200,19 @@ def _refused(status: int, code: str, where: str) -> CouldNotDecide:
         return faults.changed(where, said)
     if status == 416:
         return faults.wrong_range(where, said, "the rest of the object")
-    if status in {408, 429} or status >= 500:
-        return faults.failed(where, said)
-    return faults.unexpected(where, said)
+    return faults.failed(where, said)
+
+
+def _check_names(namespace: str, bucket: str) -> None:
+    """Both stand in the path of every request, so neither may hold more than a name, nor be one of a folder."""
+    location = parse_location(f"oci://{namespace}/{bucket}/")
+    if location.store != f"{namespace}/{bucket}" or location.key or not bucket.strip("."):
+        raise UsageError(
+            "verify.source_invalid",
+            f"the namespace is {namespace[:100]!r}, the bucket {bucket[:100]!r}",
+            expected="the names of one namespace and one bucket",
+            remedy="Write the source as oci://namespace/bucket/key.",
+        )
 
 
 def _address(region: str, endpoint: str | None) -> str:

@@ -1,0 +1,384 @@
+"""OCI Object Storage read over HTTP, from a double that verifies each signature: what is right, and what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from aegis.adapters.objects_oci import OciStore
+from aegis.core.errors import CouldNotDecide, UsageError
+from aegis.core.ports.objects import ObjectInfo, ObjectStore
+from aegis.storage.hashing import KeepingSink
+from aegis.storage.transfer import read_once
+from tests.doubles.oci.serving import Answer, Fault, json_answer
+from tests.doubles.oci.tenancy import Tenancy, tenancy
+
+DATA = bytes(range(256)) * 40
+KEY = "staging/model.bin"
+LIST, VERSIONS, OBJECT = "/o?", "/objectversions?", "/o/"
+
+
+@pytest.fixture
+def oci() -> Iterator[Tenancy]:
+    with tenancy() as running:
+        running.bucket.put(KEY, DATA)
+        running.bucket.put("staging/sub/a b+c&d=é.txt", b"odd name")
+        running.bucket.put("elsewhere/x", b"x")
+        yield running
+
+
+def listed(oci: Tenancy, store: ObjectStore) -> ObjectInfo:
+    return next(info for info in store.list("staging/") if info.key == KEY)
+
+
+def read(store: ObjectStore, info: ObjectInfo, start: int = 0) -> bytes:
+    return b"".join(bytes(chunk) for chunk in store.read(info, start))
+
+
+def refused(oci: Tenancy, ask: Callable[[], object]) -> CouldNotDecide:
+    """What the user is told; never a secret, always the place."""
+    with pytest.raises(CouldNotDecide) as caught:
+        ask()
+    told = "".join(traceback.format_exception(caught.value))
+    assert all(secret not in told for secret in oci.secrets)
+    assert "oci://octons/models/staging/" in caught.value.problem
+    return caught.value
+
+
+def asked(oci: Tenancy, part: str) -> int:
+    return sum(part in request.line for request in oci.storage.requests)
+
+
+class TestListing:
+    def test_every_object_below_the_prefix_by_key_with_its_version(self, oci: Tenancy) -> None:
+        first, second = oci.bucket.objects[KEY][0], oci.bucket.objects["staging/sub/a b+c&d=é.txt"][0]
+        assert oci.store().list("staging/") == (
+            ObjectInfo(KEY, len(DATA), first.version, first.etag),
+            ObjectInfo("staging/sub/a b+c&d=é.txt", 8, second.version, second.etag),
+        )
+
+    @pytest.mark.parametrize("size", [1, 2, 3, 7])
+    def test_pages_are_put_together(self, oci: Tenancy, size: int) -> None:
+        whole = oci.store().list("staging/")
+        for number in range(5):
+            oci.bucket.put(f"staging/shard-{number}", b"s")
+            oci.bucket.put(f"staging/shard-{number}", b"newer")
+        oci.storage.page_size = size
+        found = oci.store().list("staging/")
+        assert [info.key for info in found] == sorted(
+            [info.key for info in whole] + [f"staging/shard-{number}" for number in range(5)]
+        )
+        assert all(info.version == oci.bucket.objects[info.key][-1].version for info in found)
+
+    def test_of_several_versions_the_current_one(self, oci: Tenancy) -> None:
+        newest = oci.bucket.put(KEY, b"newer")
+        info = listed(oci, oci.store())
+        assert (info.version, info.size, info.etag) == (newest.version, 5, newest.etag)
+
+    def test_what_was_deleted_is_not_there(self, oci: Tenancy) -> None:
+        oci.bucket.delete(KEY)
+        assert [info.key for info in oci.store().list("staging/")] == ["staging/sub/a b+c&d=é.txt"]
+        assert oci.store().head(KEY) is None
+
+    def test_nothing_below_the_prefix(self, oci: Tenancy) -> None:
+        assert oci.store().list("staging/none/") == ()
+        assert asked(oci, VERSIONS) == 0
+
+    def test_a_bucket_without_versions(self, oci: Tenancy) -> None:
+        oci.bucket.versioned = False
+        one = oci.bucket.put(KEY, DATA)
+        info = listed(oci, oci.store())
+        assert (info.version, info.etag) == (None, one.etag)
+        assert read(oci.store(), info) == DATA
+
+    def test_who_may_not_list_versions_holds_fast_by_etag(self, oci: Tenancy) -> None:
+        oci.storage.versions_denied = True
+        info = listed(oci, oci.store())
+        assert info.version is None
+        assert read(oci.store(), info) == DATA
+        oci.bucket.put(KEY, b"x" * len(DATA))
+        assert refused(oci, lambda: read(oci.store(), info)).code == "verify.store_changed"
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"objects": None},
+            {"objects": "x"},
+            {"objects": [7]},
+            {"objects": [{"name": "elsewhere/x", "size": 1, "etag": "e"}]},
+            {"objects": [{"name": "", "size": 1, "etag": "e"}]},
+            {"objects": [{"name": KEY, "size": -1, "etag": "e"}]},
+            {"objects": [{"name": KEY, "size": True, "etag": "e"}]},
+            {"objects": [{"name": KEY, "size": "1", "etag": "e"}]},
+            {"objects": [{"name": KEY, "size": 10**15, "etag": "e"}]},
+            {"objects": [{"name": KEY, "size": 1}]},
+            {"objects": [{"name": KEY, "size": 1, "etag": "e\r\nX: y"}]},
+            {"objects": [{"name": KEY, "etag": "e"}]},
+            {"objects": [{"name": KEY, "size": 1, "etag": "e"}] * 2},
+            {"prefixes": ["staging/sub/"]},
+            {"nextStartWith": ""},
+            {"nextStartWith": 7},
+            {"objects": [], "nextStartWith": "staging/z"},
+        ],
+        ids=str,
+    )
+    def test_a_listing_that_does_not_say_it_all_is_refused(self, oci: Tenancy, change: dict[str, Any]) -> None:
+        def alter(answer: Answer) -> Answer:
+            return json_answer(200, {**json.loads(answer.body), **change})
+
+        oci.storage.faults.append(Fault(alter=alter, on=LIST))
+        assert refused(oci, lambda: oci.store().list("staging/")).code == "verify.store_listing"
+        assert asked(oci, LIST) == 1
+
+    def test_a_listing_that_does_not_go_on(self, oci: Tenancy) -> None:
+        """The same page again and again, or one from before."""
+        page = {"objects": [{"name": KEY, "size": 1, "etag": "e"}], "nextStartWith": "staging/n"}
+        oci.storage.faults.append(Fault(json_answer(200, page), on=LIST, times=5))
+        assert refused(oci, lambda: oci.store().list("staging/")).code == "verify.store_listing"
+        assert asked(oci, LIST) == 2
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"items": None},
+            {"items": [{"name": KEY, "size": 1, "etag": "e", "versionId": 7}]},
+            {"items": [{"name": KEY, "size": 1, "etag": "e", "versionId": ""}]},
+            {"items": [{"name": KEY, "size": 1, "etag": "e", "versionId": "v", "isDeleteMarker": "no"}]},
+            {"items": [{"name": KEY, "size": 1, "etag": "e", "versionId": v} for v in ("v1", "v2")]},
+            {"items": [{"name": "elsewhere/x", "size": 1, "etag": "e", "versionId": "v"}]},
+        ],
+        ids=str,
+    )
+    def test_so_is_one_of_the_versions(self, oci: Tenancy, change: dict[str, Any]) -> None:
+        oci.storage.faults.append(Fault(json_answer(200, {"items": [], **change}), on=VERSIONS))
+        assert refused(oci, lambda: oci.store().list("staging/")).code == "verify.store_listing"
+
+    def test_versions_that_do_not_go_on(self, oci: Tenancy) -> None:
+        endless = json_answer(200, {"items": []}, **{"opc-next-page": "cA=="})
+        oci.storage.faults.append(Fault(endless, on=VERSIONS, times=9))
+        assert refused(oci, lambda: oci.store().list("staging/")).code == "verify.store_listing"
+        assert asked(oci, VERSIONS) == 2
+
+    @pytest.mark.parametrize(
+        "body", [b"", b"<html>", b"[]", b'{"objects": [], "objects": []}', b"[" * 100_000, b"\xff"], ids=str
+    )
+    def test_what_is_no_listing(self, oci: Tenancy, body: bytes) -> None:
+        oci.storage.faults.append(Fault(Answer(200, body), on=LIST))
+        assert refused(oci, lambda: oci.store().list("staging/")).code == "verify.store_listing"
+
+    def test_a_page_that_is_cut_off_is_asked_for_again(self, oci: Tenancy) -> None:
+        oci.storage.faults.append(Fault(cut=20, on=LIST))
+        assert len(oci.store().list("staging/")) == 2
+        assert asked(oci, LIST) == 2
+
+    def test_too_many(self, oci: Tenancy, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("aegis.adapters.objects_oci.MAX_OBJECTS", 1)
+        assert refused(oci, lambda: oci.store().list("staging/")).code == "verify.too_many_objects"
+
+
+class TestHead:
+    def test_the_current_version(self, oci: Tenancy) -> None:
+        one = oci.bucket.objects[KEY][0]
+        assert oci.store().head(KEY) == ObjectInfo(KEY, len(DATA), one.version, one.etag)
+
+    def test_what_is_not_there(self, oci: Tenancy) -> None:
+        assert oci.store().head("staging/none") is None
+
+    def test_what_is_there_but_may_not_be_read_is_not_taken_for_missing(self, oci: Tenancy) -> None:
+        oci.storage.faults.append(Fault(Answer(404), on="HEAD"))
+        assert refused(oci, lambda: oci.store().head(KEY)).code == "verify.store_denied"
+
+    def test_a_bucket_that_is_not_there_is_no_missing_object(self, oci: Tenancy) -> None:
+        with pytest.raises(CouldNotDecide) as caught:
+            oci.store("none").head(KEY)
+        assert caught.value.code == "verify.store_denied"
+
+    @pytest.mark.parametrize("length", ["", "-1", "1e3"])
+    def test_without_a_length(self, oci: Tenancy, length: str) -> None:
+        def alter(answer: Answer) -> Answer:
+            return replace(answer, headers={**answer.headers, "Content-Length": length})
+
+        oci.storage.faults.append(Fault(alter=alter, on="HEAD", times=9))
+        assert refused(oci, lambda: oci.store().head(KEY)).code == "verify.store_failed"
+
+
+class TestReading:
+    @pytest.mark.parametrize("start", [0, 1, 4096, len(DATA) - 1])
+    def test_from_an_offset_to_the_end(self, oci: Tenancy, start: int) -> None:
+        store = oci.store()
+        assert read(store, listed(oci, store), start) == DATA[start:]
+        assert oci.storage.requests[-1].headers.get("range") == (f"bytes={start}-{len(DATA) - 1}" if start else None)
+
+    def test_a_name_with_odd_characters(self, oci: Tenancy) -> None:
+        store = oci.store()
+        info = store.head("staging/sub/a b+c&d=é.txt")
+        assert info is not None
+        assert read(store, info) == b"odd name"
+
+    def test_an_empty_object(self, oci: Tenancy) -> None:
+        oci.bucket.put("staging/empty", b"")
+        store = oci.store()
+        info = store.head("staging/empty")
+        assert info is not None
+        assert read(store, info) == b""
+
+    def test_the_listed_version_even_if_there_is_a_newer_one(self, oci: Tenancy) -> None:
+        store = oci.store()
+        info = listed(oci, store)
+        oci.bucket.put(KEY, b"newer")
+        assert read(store, info) == DATA
+
+    def test_a_version_that_was_removed(self, oci: Tenancy) -> None:
+        store = oci.store()
+        info = listed(oci, store)
+        del oci.bucket.objects[KEY]
+        assert refused(oci, lambda: read(store, info)).code == "verify.store_missing"
+
+    def test_a_transfer_that_broke_goes_on_where_it_was(self, oci: Tenancy) -> None:
+        oci.storage.faults += [Fault(cut=1000, on=OBJECT), Fault(cut=2000, on=OBJECT)]
+        sink = KeepingSink()
+        store = oci.store()
+        read_once(store, listed(oci, store), [sink], clock=oci.time.store_clock())
+        assert sink.content == DATA
+        spans = [request.headers.get("range") for request in oci.storage.requests if OBJECT in request.line]
+        assert spans == [None, f"bytes=1000-{len(DATA) - 1}", f"bytes=3000-{len(DATA) - 1}"]
+
+    @pytest.mark.parametrize(
+        ("headers", "start", "code"),
+        [
+            ({"Content-Encoding": "gzip"}, 0, "verify.store_encoded"),
+            ({"version-id": "v-other"}, 0, "verify.store_changed"),
+            ({"version-id": ""}, 0, "verify.store_changed"),
+            ({"etag": "other"}, 0, "verify.store_changed"),
+            ({"etag": ""}, 0, "verify.store_changed"),
+            ({"Content-Range": "bytes 0-9/10"}, 0, "verify.store_wrong_range"),
+            ({"Content-Range": f"bytes 99-{len(DATA) - 1}/{len(DATA)}"}, 100, "verify.store_wrong_range"),
+            ({"Content-Range": f"bytes 100-{len(DATA) - 1}/*"}, 100, "verify.store_wrong_range"),
+            ({"Content-Range": ""}, 100, "verify.store_wrong_range"),
+            ({"Content-Length": "5"}, 0, "verify.store_wrong_size"),
+            ({"Content-Length": "99999"}, 0, "verify.store_wrong_size"),
+        ],
+        ids=str,
+    )
+    def test_what_is_not_what_was_asked_for(self, oci: Tenancy, headers: dict[str, str], start: int, code: str) -> None:
+        def alter(answer: Answer) -> Answer:
+            return replace(answer, headers={**answer.headers, **headers})
+
+        store = oci.store()
+        info = listed(oci, store)
+        oci.storage.faults.append(Fault(alter=alter, on=OBJECT))
+        assert refused(oci, lambda: read(store, info, start)).code == code
+
+    def test_the_whole_object_instead_of_a_part(self, oci: Tenancy) -> None:
+        store = oci.store()
+        info = listed(oci, store)
+        one = oci.bucket.objects[KEY][0]
+        answer = Answer(200, DATA, {"etag": one.etag, "version-id": one.version or ""})
+        oci.storage.faults.append(Fault(answer, on=OBJECT))
+        assert refused(oci, lambda: read(store, info, 100)).code == "verify.store_wrong_range"
+
+    def test_what_is_stored_compressed(self, oci: Tenancy) -> None:
+        oci.bucket.put(KEY, b"\x1f\x8b", encoding="gzip")
+        store = oci.store()
+        assert refused(oci, lambda: store.head(KEY)).code == "verify.store_encoded"
+
+
+FAULTS = [
+    (Fault(json_answer(401, {"code": "NotAuthenticated"})), "verify.store_denied", 1),
+    (Fault(json_answer(403, {"code": "NotAllowed"})), "verify.store_denied", 1),
+    (Fault(json_answer(404, {"code": "BucketNotFound"})), "verify.store_denied", 1),
+    (Fault(json_answer(404, {"code": "NamespaceNotFound"})), "verify.store_denied", 1),
+    (Fault(json_answer(404, {"code": "NotAuthorizedOrNotFound"})), "verify.store_denied", 1),
+    (Fault(json_answer(404, {"code": "ObjectNotFound"})), "verify.store_missing", 1),
+    (Fault(json_answer(412, {"code": "IfMatchFailed"})), "verify.store_changed", 1),
+    (Fault(json_answer(416, {"code": "InvalidRange"})), "verify.store_wrong_range", 1),
+    (Fault(Answer(301, b"", {"Location": "http://127.0.0.1:1/"})), "verify.store_redirected", 1),
+    (Fault(Answer(307, b"", {"Location": "http://127.0.0.1:1/"})), "verify.store_redirected", 1),
+    (Fault(json_answer(409, {"code": "NotRestored"})), "verify.store_failed", 4),
+    (Fault(json_answer(429, {"code": "TooManyRequests"})), "verify.store_failed", 4),
+    (Fault(json_answer(500, {"code": "InternalServerError"})), "verify.store_failed", 4),
+    (Fault(Answer(503, b"<html>")), "verify.store_failed", 4),
+    (Fault(raw=b""), "verify.store_failed", 4),
+    (Fault(raw=b"SSH-2.0-x\r\n"), "verify.store_failed", 4),
+    (Fault(silence=0.6), "verify.store_slow", 4),
+]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "tries"), FAULTS, ids=[f"{code}-{n}" for n, (_, code, _) in enumerate(FAULTS)]
+)
+def test_each_fault_has_its_code_and_only_what_may_pass_is_asked_again(
+    oci: Tenancy, fault: Fault, code: str, tries: int
+) -> None:
+    store = oci.store(timeout=0.2)
+    oci.storage.faults.append(replace(fault, times=9, on=LIST))
+    assert refused(oci, lambda: store.list("staging/")).code == code
+    assert asked(oci, LIST) == tries
+    assert oci.time.slept == [0.5, 1.0, 2.0][: tries - 1]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "tries"), FAULTS, ids=[f"{code}-{n}" for n, (_, code, _) in enumerate(FAULTS)]
+)
+def test_reading_has_the_same_codes_and_is_asked_once(oci: Tenancy, fault: Fault, code: str, tries: int) -> None:
+    info = listed(oci, oci.store())
+    store = oci.store(timeout=0.2)
+    oci.storage.faults.append(replace(fault, times=9, on=OBJECT))
+    assert refused(oci, lambda: read(store, info)).code == code
+    assert asked(oci, OBJECT) == 1
+
+
+def test_what_has_passed_is_no_fault(oci: Tenancy) -> None:
+    oci.storage.faults += [Fault(Answer(503)), Fault(raw=b""), Fault(Answer(429))]
+    assert len(oci.store().list("staging/")) == 2
+    assert oci.time.slept == [0.5, 1.0, 2.0]
+
+
+def test_a_clock_that_is_wrong(oci: Tenancy) -> None:
+    store = oci.store()
+    oci.domain.now = lambda: oci.time.date + 600
+    error = refused(oci, lambda: store.list("staging/"))
+    assert error.code == "verify.store_denied"
+    assert "clock" in error.problem
+
+
+class TestArguments:
+    @pytest.mark.parametrize(
+        ("namespace", "bucket"),
+        [("", "b"), ("n", ""), ("n", "a/b"), ("n/m", "b"), ("N", "b"), ("n", "a b"), ("n", "..")],
+    )
+    def test_a_store_that_is_none(self, namespace: str, bucket: str) -> None:
+        with pytest.raises(UsageError) as caught:
+            OciStore(namespace, bucket, "eu-frankfurt-1", lambda method, url: {})
+        assert caught.value.code == "verify.source_invalid"
+
+    @pytest.mark.parametrize("region", ["", "evil.example/", "eu-frankfurt-1.evil", "EU-1", "eu-frankfurt-1\n", "eu"])
+    def test_a_region_that_is_none(self, region: str) -> None:
+        with pytest.raises(UsageError) as caught:
+            OciStore("n", "b", region, lambda method, url: {})
+        assert caught.value.code == "verify.region_invalid"
+
+    @pytest.mark.parametrize(
+        "endpoint",
+        ["http://example.com", "https://u:p@example.com", "https://example.com/x", "https://example.com?x", "x", ""],
+    )
+    def test_an_endpoint_to_which_no_session_may_be_shown(self, endpoint: str) -> None:
+        with pytest.raises(UsageError) as caught:
+            OciStore("n", "b", "eu-frankfurt-1", lambda method, url: {}, endpoint=endpoint)
+        assert caught.value.code == "verify.endpoint_invalid"
+
+    def test_the_address_is_the_one_of_the_region(self) -> None:
+        urls: list[str] = []
+
+        def sign(method: str, url: str) -> dict[str, str]:
+            urls.append(url)
+            raise CouldNotDecide("verify.oci_unreachable", "no session", expected="one", remedy="none")
+
+        with pytest.raises(CouldNotDecide, match="no session"):
+            OciStore("octons", "models", "eu-frankfurt-1", sign).head("staging/a")
+        assert urls == ["https://objectstorage.eu-frankfurt-1.oraclecloud.com/n/octons/b/models/o/staging/a"]
