@@ -34,7 +34,7 @@ class MemoryStore:
     chunk: int = 1000
     ends: list[int | Exception] = field(default_factory=list)
     """What happens to the first readings: so many bytes, then an early end; or an error at once."""
-    during: Callable[[str, int], None] = lambda key, place: None
+    during: Callable[[str, int], object] = lambda key, place: None
     """Called before each chunk is given."""
     reads: list[tuple[str, int]] = field(default_factory=list)
     """Key and offset of each reading."""

@@ -10,7 +10,7 @@ from aegis.adapters.store_replies import check_body, info_of, quoted
 from aegis.core.errors import CouldNotDecide
 from aegis.core.ports.objects import ObjectInfo
 from aegis.storage import faults
-from aegis.storage.location import parse_location
+from aegis.storage.location import check_store
 from aegis.storage.patience import Clock, Patience, retried
 
 
@@ -29,7 +29,8 @@ class HttpsStore:
 
         `UsageError` `verify.source_invalid` where it is none.
         """
-        self._origin = Origin(parse_location(f"{origin}/x").store, timeout=timeout)
+        check_store("https", origin)
+        self._origin = Origin(origin, timeout=timeout)
         self._patience, self._clock = patience or Patience(), clock or Clock()
 
     @property

@@ -19,7 +19,7 @@ from aegis.core.errors import CouldNotDecide, UsageError
 from aegis.core.ports.credentials import AwsCredentialSource
 from aegis.core.ports.objects import ObjectInfo
 from aegis.storage import faults
-from aegis.storage.location import parse_location
+from aegis.storage.location import check_store
 from aegis.storage.patience import Clock, Patience, retried
 
 MAX_OBJECTS = 100_000
@@ -54,7 +54,7 @@ class S3Store:
         `UsageError` `verify.source_invalid`, `verify.region_invalid` or `verify.endpoint_invalid` where the arguments
         name no place.
         """
-        parse_location(f"s3://{bucket}/")
+        check_store("s3", bucket)
         address, self._path = _address(bucket, region, endpoint)
         self._bucket, self._region = bucket, region
         self._origin = Origin(address, timeout=timeout)
@@ -203,16 +203,14 @@ def _address(bucket: str, region: str, endpoint: str | None) -> tuple[str, str]:
         )
     if endpoint is not None:
         try:
-            place = parse_location(f"{endpoint.removesuffix('/')}/key")
-        except UsageError:
-            place = None
-        if place is None or place.scheme != "https" or place.key != "key":
+            check_store("https", endpoint.removesuffix("/"))
+        except UsageError as error:
             raise UsageError(
                 "verify.endpoint_invalid",
                 f"the S3 endpoint is {endpoint[:200]!r}",
                 expected="https://host or https://host:port",
                 remedy="Correct `verify.aws.s3-endpoint` in the policy file.",
-            )
-        return place.store, f"/{bucket}"
+            ) from error
+        return endpoint.removesuffix("/"), f"/{bucket}"
     host = f"s3.{region}.amazonaws.com" + ".cn" * region.startswith("cn-")
     return (f"https://{host}", f"/{bucket}") if "." in bucket else (f"https://{bucket}.{host}", "")

@@ -85,6 +85,13 @@ def parse_location(text: str) -> Location:
             raise _invalid(text, "s3://bucket/key, oci://namespace/bucket/key, https://host/path, or a path")
 
 
+def check_store(scheme: Literal["s3", "oci", "https"], store: str) -> None:
+    """Refuse what could not be a `Location.store` of this scheme, as `parse_location` does."""
+    text = f"{store}/x" if scheme == "https" else f"{scheme}://{store}/x"
+    if parse_location(text) != Location(scheme, store, "x"):
+        raise _invalid(store, "a bucket's name, or an origin such as https://host")
+
+
 def _bucket(text: str, scheme: Literal["s3", "oci"], store: str, key: str, known: bool) -> Location:
     if not known:
         shape = {"s3": "s3://bucket/key", "oci": "oci://namespace/bucket/key"}[scheme]

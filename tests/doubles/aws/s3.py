@@ -336,8 +336,8 @@ class _Handler(BaseHTTPRequestHandler):
         step = 1 if fault is not None and fault.trickle else 64 * 1024
         for start in range(0, len(body), step):
             part = body[start : start + step]
-            self.wfile.write(part)
             self.server.s3.sent += len(part)
+            self.wfile.write(part)
             if fault is not None and fault.trickle:
                 time.sleep(fault.trickle)
 

@@ -219,11 +219,11 @@ class TestRead:
         assert self.code(model, info) == "verify.store_missing"
 
     def test_leaving_early_leaves_no_descriptor_open(self, model: Path) -> None:
-        before = len(os.listdir("/proc/self/fd"))
+        before = len(list(Path("/proc/self/fd").iterdir()))
         reading = store(model).read(self.info(model))
         next(iter(reading))
         del reading
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
 
     @staticmethod
     def info(model: Path) -> ObjectInfo:

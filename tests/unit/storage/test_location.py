@@ -150,7 +150,6 @@ def test_any_text_is_a_location_or_a_usage_error(text: str) -> None:
     for start in ("", "s3://models/", "oci://", "https://", "https://host/", "/"):
         try:
             location = parse_location(start + text)
-        except UsageError as error:
-            assert error.code == "verify.source_invalid"
-        else:
-            assert parse_location(str(location)) == location
+        except UsageError:
+            continue
+        assert parse_location(str(location)) == location

@@ -184,7 +184,7 @@ class TestMany:
 
     def test_a_store_that_hangs_does_not_outlast_the_time(self) -> None:
         forever = threading.Event()
-        store = MemoryStore({"a": DATA}, during=lambda key, place: forever.wait(60) or None)
+        store = MemoryStore({"a": DATA}, during=lambda key, place: forever.wait(60))
         begun = real_time.monotonic()
         with pytest.raises(CouldNotDecide) as caught:
             read_all(store, [INFO], no_sinks, patience=Patience(total=0.2))

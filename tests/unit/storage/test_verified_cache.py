@@ -5,12 +5,13 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from aegis.core.errors import AegisError
+from aegis.core.errors import AegisError, Refused
 from aegis.storage.verified_cache import MAX_AGE, Question, VerifiedCache, snapshot
 
 QUESTION = Question(policy="p" * 64, keys="k" * 64, trusted_root="t" * 64, root="r" * 64)
@@ -112,10 +113,8 @@ def test_a_change_while_it_was_hashed_is_not_remembered(
     before = snapshot(model)
     change(model)
     cache = VerifiedCache(root)
-    try:
+    with suppress(Refused):  # what may not be in a folder at all
         assert not cache.remember(model, QUESTION, before)
-    except AegisError as error:
-        assert error.code in {"verify.symlink", "verify.hard_link"}
     assert not cache.holds(model, QUESTION)
 
 
