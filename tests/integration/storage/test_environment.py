@@ -34,6 +34,21 @@ for name in ("boto3", "botocore", "obstore", "urllib3", "requests", "sigstore", 
 """
 
 
+ADDRESSES = (
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "HTTP_PROXY",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+)
+
+
 @pytest.fixture
 def trap() -> Iterator[tuple[str, list[str]]]:
     """An address where nobody may ever call, and who did."""
@@ -61,22 +76,7 @@ def test_a_poisoned_environment_changes_nothing(tmp_path: Path, trap: tuple[str,
     (tmp_path / ".aws" / "credentials").write_text("[default]\naws_access_key_id = x\naws_secret_access_key = y\n")
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login evil password evil\n")
     (tmp_path / ".netrc").chmod(0o600)
-    poison = {
-        name: elsewhere
-        for name in (
-            "AWS_ENDPOINT_URL",
-            "AWS_ENDPOINT_URL_S3",
-            "AWS_ENDPOINT",
-            "AWS_EC2_METADATA_SERVICE_ENDPOINT",
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-            "HTTP_PROXY",
-            "http_proxy",
-            "HTTPS_PROXY",
-            "https_proxy",
-            "ALL_PROXY",
-            "all_proxy",
-        )
-    }
+    poison = dict.fromkeys(ADDRESSES, elsewhere)
     more = {
         "AWS_PROFILE": "evil",
         "AWS_DEFAULT_PROFILE": "evil",

@@ -55,7 +55,8 @@ class _Page(BaseHTTPRequestHandler):
         else:
             self._send(200, {"ETag": '"one"', **site.headers}, site.content)
 
-    do_HEAD = do_GET
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
     def _send(self, status: int, headers: Headers, body: bytes) -> None:
         self.send_response(status)
