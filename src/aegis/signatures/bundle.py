@@ -56,7 +56,7 @@ def parse_bundle(data: bytes, *, name: str, limit: int = strict_json.MAX_BYTES) 
         return cosign_formats.bare_signature(data, what=what)
     document: dict[str, Any] = strict_json.parse(data, what=what, limit=limit)
     message = Message(document, what)
-    if "base64Signature" in document and "mediaType" not in document:
+    if "base64Signature" in document:
         return cosign_formats.older_bundle(message)
     return _sigstore_bundle(message)
 

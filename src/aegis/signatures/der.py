@@ -1,4 +1,4 @@
-"""The little DER (ITU-T X.690) that keys and signatures are made of: a sequence of positive integers."""
+"""The little DER (ITU-T X.690) that RSA keys are made of: a sequence of positive integers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _SEQUENCE, _INTEGER = 0x30, 0x02
 def positive_integers(data: bytes) -> tuple[int, ...]:
     """The members of a SEQUENCE of positive INTEGERs, in their only encoding (X.690 8.3, 10.1).
 
-    This is an RSAPublicKey (RFC 8017 A.1.1) and an Ecdsa-Sig-Value (RFC 3279 2.2.3). Raises ValueError.
+    An RSAPublicKey (RFC 8017 A.1.1) is one. Raises ValueError.
     """
     body, rest = _element(data, _SEQUENCE)
     if rest:

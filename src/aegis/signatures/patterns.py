@@ -91,7 +91,7 @@ def matches(pattern: str, identity: str) -> bool:
     reached = 1
     for part in parts:
         reached = _step(part, reached, identity)
-    return bool(reached >> len(identity) & 1)
+    return bool(reached >> len(identity))
 
 
 def _step(part: _Part, reached: int, identity: str) -> int:

@@ -121,7 +121,12 @@ def test_keys_that_are_weak_or_of_other_kinds_are_refused() -> None:
     others: list[tuple[bytes, str]] = [
         (_rsa_spki(rsa.generate_private_key(65537, 1024).public_key().public_numbers().n, 65537), "RSA of 1024 bits"),
         (_rsa_spki((1 << 2046) + 1, 65537), "RSA of 2047 bits"),
+        (_rsa_spki((1 << 2048) + 1, 65537), "RSA of 2049 bits"),
         (_rsa_spki((1 << 8199) + 1, 65537), "RSA of 8200 bits"),
+        (signing.spki(RSA) + b"\0", "strict DER"),
+        (signing.spki(RSA)[:-1], "strict DER"),
+        (signing.spki(RSA).replace(b"\x30\x82\x01\x0a", b"\x30\x83\x00\x01\x0a"), "strict DER"),
+        (signing.spki(RSA).replace(b"\x0f\x00\x30", b"\x0f\x01\x30"), "strict DER"),
         (_rsa_spki(n, 3), "exponent"),
         (_rsa_spki(n, 1), "exponent"),
         (_rsa_spki(n, 65538), "exponent"),
@@ -293,6 +298,9 @@ def test_ed25519_needs_the_content_and_takes_no_prehash() -> None:
     with pytest.raises(Refused) as error:
         keys.check_signature(key, signing.sign(ED25519, signing.CONTENT), digests=DIGESTS, content=None)
     assert error.value.code == "verify.content_needed"
+    with pytest.raises(Refused) as error:
+        keys.check_signature(key, bytes(63), digests=DIGESTS, content=None)
+    assert error.value.code == "verify.wrong_signature"
     # Ed25519ph prefixes its own domain (RFC 8032 2); others just sign the digest. Neither signs the content.
     domain = b"SigEd25519 no Ed25519 collisions" + bytes([1, 0]) + DIGESTS["sha512"]
     for signed in (DIGESTS["sha512"], DIGESTS["sha256"], domain):
