@@ -62,7 +62,8 @@ class Sts:
             answer: dict[str, Any] = self._client.assume_role_with_web_identity(**request)
         except ClientError as error:
             raise StsRefusedError(error.response) from None
-        except BotoCoreError as error:
+        except Exception as error:
+            # No answer, or one that botocore cannot read, for which it raises nearly anything; its text may hold secrets
             raise StsFaultError(type(error).__name__) from None
         return answer
 

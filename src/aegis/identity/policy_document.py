@@ -121,7 +121,7 @@ def parse_policy(text: str | bytes, *, name: str) -> PolicyDocument:
             break
     max_session, arn = role.get("MaxSessionDuration"), role.get("Arn")
     version = document.get("Version", "2008-10-17")
-    if version not in {"2008-10-17", "2012-10-17"}:
+    if version not in ("2008-10-17", "2012-10-17"):
         raise invalid(name, f"Version is {str(version)[:50]!r}")
     statements = document.get("Statement")
     statements = [statements] if isinstance(statements, dict) else statements
@@ -165,7 +165,7 @@ def _statement(number: int, value: Any, name: str) -> Statement:
     if unknown:
         raise invalid(name, f"{where} has the element {unknown[0][:50]!r}, which IAM does not know")
     effect = statement.get("Effect")
-    if effect not in {"Allow", "Deny"}:
+    if effect not in ("Allow", "Deny"):
         raise invalid(name, f"{where} has the Effect {str(effect)[:50]!r}")
     principals, not_principal = _principals(statement, name, where)
     actions, not_action = _pair(statement, "Action", name, where)

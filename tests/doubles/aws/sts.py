@@ -35,8 +35,6 @@ _CLAIMS = {
     "aud", "sub", "actor", "actor_id", "enterprise_id", "environment", "job_workflow_ref", "ref", "repository",
     "repository_id", "workflow",
 }  # fmt: skip
-PACKED_LIMIT = 900
-"""Bytes of the packed session policy. How AWS packs is not documented; zlib stands in for it."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +105,8 @@ class Sts:
     """Another account, in whose name sessions are given."""
     lifetime: int | None = None
     """Seconds of a session, whatever was asked for."""
+    packed_limit: int = 900
+    """Bytes of the packed session policy. How AWS packs is not documented; zlib stands in for it."""
     faults: list[Fault] = field(default_factory=list)
     requests: list[dict[str, str]] = field(default_factory=list)
     sessions: dict[str, Session] = field(default_factory=dict)
@@ -135,7 +135,7 @@ class Sts:
 
     def assume(self, given: Mapping[str, str]) -> str:
         """The answer's XML. Raises RefusalError."""
-        policy = _check(given)
+        policy = _check(given, self.packed_limit)
         role = next((one for one in self.roles if self.arn(one.name) == given["RoleArn"]), None)
         duration = int(given.get("DurationSeconds", "3600"))
         provider, claims = self._identified(given["WebIdentityToken"])
@@ -231,7 +231,7 @@ class Sts:
         )
 
 
-def _check(given: Mapping[str, str]) -> Mapping[str, Any] | None:
+def _check(given: Mapping[str, str], packed_limit: int) -> Mapping[str, Any] | None:
     """The parameters' own limits; the session policy, read."""
 
     def invalid(value: str, member: str, constraint: str) -> RefusalError:
@@ -260,9 +260,9 @@ def _check(given: Mapping[str, str]) -> Mapping[str, Any] | None:
     except (ValueError, KeyError, TypeError):
         raise RefusalError("MalformedPolicyDocument", "Syntax errors in policy.") from None
     packed = len(zlib.compress(policy.encode()))
-    if packed > PACKED_LIMIT:
+    if packed > packed_limit:
         message = (
-            f"Packed policy consumes {packed * 100 // PACKED_LIMIT}% of allotted space, please use smaller policy."
+            f"Packed policy consumes {packed * 100 // packed_limit}% of allotted space, please use smaller policy."
         )
         raise RefusalError("PackedPolicyTooLarge", message)
     return document

@@ -313,7 +313,7 @@ def test_a_reusable_call_has_no_steps() -> None:
         "jobs: {a: [",
         "\x00",
         "a: !!python/object:os.system x",
-        "[" * 3000,
+        "[" * 1500,
         b"\xff\xfe\xff",
     ],
 )

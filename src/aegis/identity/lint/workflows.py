@@ -74,7 +74,7 @@ def exposed_token(job: Job) -> Found:
         )
     checkouts = job.checkouts()
     if job.triggers & {"pull_request_target", "workflow_run"} and any(
-        _HEAD.search(str(inputs.get("ref", ""))) for _, inputs in checkouts
+        isinstance(ref := inputs.get("ref"), str) and _HEAD.search(ref) for _, inputs in checkouts
     ):
         yield (
             Severity.ERROR,
@@ -93,7 +93,7 @@ def exposed_token(job: Job) -> Found:
 def persisted_credentials(job: Job) -> Found:
     """18: the repository's token stays in .git/config."""
     for _, inputs in job.checkouts():
-        if inputs.get("persist-credentials") not in {False, "false"}:
+        if inputs.get("persist-credentials") not in (False, "false"):
             yield (
                 Severity.WARNING,
                 "actions/checkout leaves its token in the work tree for every later step",
