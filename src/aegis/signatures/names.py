@@ -62,15 +62,13 @@ def _problem(name: str) -> str | None:
         size = len(name.encode("utf-8"))
     except UnicodeEncodeError:
         return "is not UTF-8"
-    if not name:
-        return "is empty"
     if size > MAX_NAME:
         return f"has {size} bytes, and {MAX_NAME} are the most"
     if name.startswith("/"):
         return "is absolute"
     if "\\" in name:
         return "has a backslash, which separates folders on Windows"
-    if not name.isascii() or not name.isprintable():
+    if not name.isprintable():
         # Cc: control characters; Zl, Zp: separators of lines and paragraphs, which break a log's line.
         for character in name:
             if unicodedata.category(character) in {"Cc", "Zl", "Zp"} or character in _BIDIRECTIONAL:

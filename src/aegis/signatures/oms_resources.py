@@ -169,10 +169,9 @@ def _files(resources: Iterable[_Resource], shard_size: int) -> tuple[ManifestFil
 
 def _check_ranges(name: str, shards: Sequence[Shard], shard_size: int) -> None:
     for number, shard in enumerate(shards):
-        last = number == len(shards) - 1
         start, end = number * shard_size, shard.end or 0
-        longest = start + shard_size
-        if shard.start != start or not start < end <= longest or (end != longest and not last):
+        # One that ends too early leaves a gap before the next.
+        if shard.start != start or not start < end <= start + shard_size:
             raise inconsistent(
                 f"{shown(name)} has a shard from {shard.start} to {end}",
                 expected=f"shards of {shard_size} bytes from {start} on, without gap or overlap (SPEC.md 6.3.2)",

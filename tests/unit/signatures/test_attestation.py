@@ -58,6 +58,15 @@ def test_an_attestation_of_another_artifact_is_refused_whatever_its_name() -> No
     assert code([about({"sha256": A}), about({"sha256": B})], {"sha256": A}) == "verify.attestation_subject"
 
 
+def test_a_refusal_says_what_it_is_about() -> None:
+    with pytest.raises(Refused, match=rf"about 'a\.bin' \('sha256' {B}\) and 2 more\n.*{A}"):
+        check_attestation([about({"sha256": B}, {"sha256": B}, {"sha256": B})], {"sha256": A}, (SLSA,))
+    with pytest.raises(Refused, match="one of the type a predicate type"):
+        check_attestation([], {"sha256": A}, ())
+    with pytest.raises(Refused, match="one of the type a, b\n"):
+        check_attestation([], {"sha256": A}, ("b", "a"))
+
+
 @pytest.mark.parametrize(
     ("claimed", "actual"),
     [

@@ -159,6 +159,8 @@ def test_digests_that_are_not_computed_are_refused(name: str) -> None:
         lambda it: it["predicate"]["resources"].reverse(),
         lambda it: it["predicate"]["resources"][0].pop("name"),
         lambda it: it["predicate"]["resources"][0].update(name=""),
+        lambda it: it["predicate"]["resources"][0].update(name=1),
+        lambda it: it["predicate"]["resources"][0].update(algorithm=["sha256"]),
         lambda it: it["predicate"]["resources"][0].pop("algorithm"),
         lambda it: it["predicate"]["resources"][0].update(algorithm="sha512"),
         lambda it: it["predicate"]["resources"][0].update(algorithm="sha256-sharded-4"),

@@ -110,6 +110,8 @@ def test_another_predicate_is_refused() -> None:
         {"digest": {"sha256": ROOT.upper()}},
         {"digest": {"sha256": ROOT, "sha512": "ab" * 64}},
         {"digest": {"sha512": "ab" * 64}},
+        {"digest": {"sha256": 1}},
+        {"digest": {"sha256": None}},
         {"digest": ROOT},
         {"extra": 1},
         {"notAfter": "2026-12-31"},
@@ -216,7 +218,9 @@ def test_what_has_no_order_is_no_version(version: str) -> None:
 
 @pytest.mark.parametrize("version", [1, 1.2, None, ["1"]])
 def test_a_version_is_text(version: object) -> None:
-    assert code(signed(version=version)) == "verify.version_invalid"
+    with pytest.raises(Refused, match="no text") as refused:
+        parse_release(statement(signed(version=version)))
+    assert refused.value.code == "verify.version_invalid"
 
 
 def test_numbers_are_compared_and_not_text() -> None:

@@ -105,6 +105,15 @@ def test_what_is_no_statement_is_refused(changed: dict[str, Any]) -> None:
     assert refusal(valid(**changed)).code == "verify.statement_malformed"
 
 
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [("x\ny", r"'x\\ny'"), ({}, "an object"), ([], "a list"), (None, "missing"), (1.5, "1\\.5"), (True, "True")],
+)
+def test_a_refusal_says_what_stood_there(value: Any, says: str) -> None:
+    with pytest.raises(Refused, match=rf"its _type is {says}\n"):
+        parse_statement(envelope(valid(_type=value)))
+
+
 @pytest.mark.parametrize("key", ["_type", "subject", "predicateType"])
 def test_each_field_is_needed(key: str) -> None:
     value = valid()
