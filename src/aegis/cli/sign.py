@@ -7,6 +7,7 @@ import os
 import secrets
 import sys
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from aegis.report.escape import terminal
 if TYPE_CHECKING:
     from aegis.signatures.manifest import Hashed
     from aegis.signatures.sign_key import PrivateKey
+    from aegis.signatures.statement import Statement
+    from aegis.signatures.types import Envelope
 
 PASSWORD = "COSIGN_PASSWORD"  # noqa: S105 - the variable's name, as cosign has it
 MAX_CONTENT = 64 << 20
@@ -43,12 +46,17 @@ def add_command(commands: Any) -> None:
     model.add_argument("--ignore-path", metavar="PATH", action="append", default=[], help="leave this out, and say so")
     model.set_defaults(run=run_model)
 
-    attestation = below.add_parser("attestation", help="a statement about one file", allow_abbrev=False)
-    attestation.add_argument("file", type=Path)
+    attestation = below.add_parser("attestation", help="a statement about a file or model", allow_abbrev=False)
+    attestation.add_argument("file", type=Path, help="the file, or the model's folder")
     add_signer(attestation)
     attestation.add_argument("--predicate", metavar="FILE", type=Path, required=True, help="a JSON object")
     attestation.add_argument("--type", metavar="TYPE", required=True, help="the predicate type")
-    attestation.add_argument("--bundle", metavar="FILE", type=Path, help="default: the file with .sigstore.json")
+    attestation.add_argument(
+        "--bundle",
+        metavar="FILE",
+        type=Path,
+        help="to write (default: the file with .sigstore.json; attestation.sigstore.json in the folder)",
+    )
     attestation.set_defaults(run=run_attestation)
 
 
@@ -94,7 +102,7 @@ def run_model(arguments: argparse.Namespace) -> int:
     folder: Path = arguments.folder
     target: Path = arguments.signature or folder / "model.sig"
     inside = target.resolve().parent == folder.resolve()
-    ignored = [*arguments.ignore_path, *([target.name] if inside else [])]
+    ignored = [*(path.rstrip("/") for path in arguments.ignore_path), *([target.name] if inside else [])]
     hashed = _hash_folder(folder, ignored, arguments.shard_size)
     name = arguments.name or folder.resolve().name
     payload = model_statement(name, hashed, shard_size=arguments.shard_size, ignore_paths=ignored)
@@ -102,8 +110,9 @@ def run_model(arguments: argparse.Namespace) -> int:
 
 
 def run_attestation(arguments: argparse.Namespace) -> int:
-    """A statement about one file."""
+    """A statement about a file or model."""
     from aegis.cli.verify_one import read_file
+    from aegis.gates.verify.attestations import DEFAULT_IN_FOLDER, root_of
     from aegis.signatures import strict_json
     from aegis.signatures.sign_model import canonical
     from aegis.signatures.statement import V1
@@ -116,10 +125,18 @@ def run_attestation(arguments: argparse.Namespace) -> int:
             expected="the predicate as a JSON object",
             remedy="correct the file",
         )
-    digests, _ = digests_of(arguments.file, {"sha256"})
-    subject = {"name": arguments.file.name, "digest": {"sha256": digests["sha256"].hex()}}
+    artifact: Path = arguments.file
+    if artifact.is_dir():
+        target = arguments.bundle or artifact / DEFAULT_IN_FOLDER
+        inside = [target.name] if target.resolve().parent == artifact.resolve() else []
+        hashed = _hash_folder(artifact, inside, 0)
+        sha256 = root_of({name: each.digests[0] for name, each in hashed.items()})
+    else:
+        target = _beside(arguments)
+        sha256 = digests_of(artifact, {"sha256"})[0]["sha256"].hex()
+    subject = {"name": artifact.resolve().name, "digest": {"sha256": sha256}}
     statement = {"_type": V1, "subject": [subject], "predicateType": arguments.type, "predicate": predicate}
-    return _written(_beside(arguments), signed_statement(arguments, canonical(statement)))
+    return _written(target, signed_statement(arguments, canonical(statement)))
 
 
 def signed_statement(arguments: argparse.Namespace, payload: bytes, *, of_model: bool = False) -> bytes:
@@ -170,19 +187,61 @@ def digests_of(
     return sink.digests, bytes(kept) if keep and len(kept) <= MAX_CONTENT else None
 
 
-def model_content(folder: Path) -> str:
-    """The digest (hex) that a release of this folder binds: names and digests of its files, without its signatures."""
-    from aegis.signatures.manifest import read_manifest
+def model_content(folder: Path, signature: Path | None = None) -> str:
+    """The digest (hex) that a release of this folder binds: names and digests of its files, without its signatures.
+
+    They are taken in the way of the model's signature, if there is one: of files or shards, by its algorithm.
+    """
+    from aegis.signatures.manifest import SIGNATURE, check_digests, read_manifest
     from aegis.signatures.sign_model import model_statement
     from aegis.signatures.statement import PAYLOAD_TYPE, parse_statement
     from aegis.signatures.types import Envelope
 
-    apart = ("model.sig", "release.sigstore.json")
-    payload = model_statement(folder.resolve().name, _hash_folder(folder, apart, 0))
-    return read_manifest(parse_statement(Envelope(PAYLOAD_TYPE, payload, b"")), allowed_ignores=()).content.hex()
+    place = signature or folder / SIGNATURE
+    if signature is None and not place.exists():
+        apart = (SIGNATURE, "release.sigstore.json")
+        payload = model_statement(folder.resolve().name, _hash_folder(folder, apart, 0))
+        return read_manifest(parse_statement(Envelope(PAYLOAD_TYPE, payload, b"")), allowed_ignores=()).content.hex()
+    statement = parse_statement(_envelope(place))
+    ignored = _left_out(statement)
+    manifest = read_manifest(statement, allowed_ignores=ignored)
+    signed = {file.name for file in manifest.files}
+    hashed = _hash_folder(folder, ignored, manifest.shard_size, algorithm=manifest.algorithm, only=signed)
+    check_digests(manifest, hashed)
+    return manifest.content.hex()
 
 
-def _hash_folder(folder: Path, ignored: Collection[str], shard_size: int) -> Mapping[str, Hashed]:
+def _envelope(place: Path) -> Envelope:
+    from aegis.cli.verify_one import read_file
+    from aegis.signatures.bundle import parse_bundle
+    from aegis.signatures.types import Envelope
+
+    content = parse_bundle(read_file(place), name=str(place)).content
+    if not isinstance(content, Envelope):
+        raise UsageError(
+            "core.wrong_usage",
+            f"{str(place)!r} is no signature of a model",
+            expected="what `aegis sign model` writes",
+            remedy="name the model's signature by --signature",
+        )
+    return content
+
+
+def _left_out(statement: Statement) -> Collection[str]:
+    """Whatever the signer left out: a release binds the files that were signed, and the policy judges the rest."""
+    serialization = statement.predicate.get("serialization")
+    paths = serialization.get("ignore_paths") if isinstance(serialization, dict) else None
+    return [path for path in paths if isinstance(path, str)] if isinstance(paths, list) else []
+
+
+def _hash_folder(
+    folder: Path,
+    ignored: Collection[str],
+    shard_size: int,
+    *,
+    algorithm: str = "sha256",
+    only: Collection[str] | None = None,
+) -> Mapping[str, Hashed]:
     from aegis.adapters.objects_local import LocalStore
     from aegis.gates.verify import streaming
     from aegis.gates.verify.reading import Wanted
@@ -193,12 +252,13 @@ def _hash_folder(folder: Path, ignored: Collection[str], shard_size: int) -> Map
         info
         for info in store.list("")
         if not any(info.key == path or info.key.startswith(f"{path.rstrip('/')}/") for path in ignored)
+        and (only is None or info.key in only)
     ]
-    whole = frozenset() if shard_size else frozenset({"sha256"})
-    wanted = [Wanted(store, info, whole, "sha256" if shard_size else "", shard_size) for info in infos]
+    whole = frozenset() if shard_size else frozenset({algorithm})
+    wanted = [Wanted(store, info, whole, algorithm if shard_size else "", shard_size) for info in infos]
     gotten = streaming.read(wanted)
     return {
-        each.info.key: Hashed(got.size, got.shards if shard_size else (got.digests["sha256"],))
+        each.info.key: Hashed(got.size, got.shards if shard_size else (got.digests[algorithm],))
         for each in wanted
         for got in [gotten[each.place]]
     }
@@ -218,16 +278,19 @@ def _written(target: Path, content: bytes) -> int:
 
 def write(target: Path, content: bytes) -> None:
     """The whole file or nothing."""
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+    draft = target.parent / f".{target.name}.{secrets.token_hex(8)}"
     try:
         draft.write_bytes(content)
         draft.replace(target)
     except OSError as error:
+        with suppress(OSError):
+            draft.unlink()
         raise CouldNotDecide(
             "core.output_unwritable",
             f"cannot write {str(target)!r}: {error.strerror}",
             expected="a place that can be written",
             remedy="choose another file",
         ) from error
-    finally:
+    except BaseException:  # a signal: nothing half stays
         draft.unlink(missing_ok=True)
+        raise

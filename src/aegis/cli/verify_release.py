@@ -30,6 +30,9 @@ def add_commands(commands: Any) -> None:
     what.add_argument("--file", metavar="FILE", type=Path, help="the artifact, if it is a file")
     what.add_argument("--folder", metavar="DIR", type=Path, help="the artifact, if it is a model")
     what.add_argument("--digest", metavar="HEX", help="its `content` as a verdict of the gate tells it")
+    make.add_argument(
+        "--signature", metavar="FILE", type=Path, help="the model's, with --folder (default: model.sig in the folder)"
+    )
     make.add_argument("--days", metavar="N", type=int, default=90, help="how long it holds (default: 90)")
     sign.add_signer(make)
     make.add_argument(
@@ -81,13 +84,14 @@ def _digest(arguments: argparse.Namespace) -> str:
         return found[1]
     if arguments.file is not None:
         return sign.digests_of(arguments.file, {"sha256"})[0]["sha256"].hex()
-    return sign.model_content(arguments.folder)
+    return sign.model_content(arguments.folder, arguments.signature)
 
 
 def run_accept(arguments: argparse.Namespace) -> int:
     """Write what the store holds into the lock, if its statement is signed as the policy asks and moves forward."""
     from aegis.cli import sign
     from aegis.cli.gate_run import GateRun
+    from aegis.cli.verify_one import read_file
     from aegis.cli.verify_options import VerifyOptions
     from aegis.cli.verify_run import request_of
     from aegis.gates.verify import gate, releases
@@ -115,7 +119,6 @@ def run_accept(arguments: argparse.Namespace) -> int:
             expected="one beside the artifact",
             remedy="sign one with `aegis verify release sign`",
         )
-    lock = locks.accept(request.lock, released.statement, request.now.date())
     target = found.repository.root / request.policy.lock
     if target.is_symlink() or not target.resolve().is_relative_to(found.repository.root.resolve()):
         raise UsageError(
@@ -124,6 +127,8 @@ def run_accept(arguments: argparse.Namespace) -> int:
             expected="a file inside the repository, not behind a symbolic link",
             remedy="correct `verify.lock` in the policy file",
         )
-    sign.write(target, locks.render_lock(lock))
+    # as it stands there, also with what was accepted and is not committed yet
+    before = locks.parse_lock(read_file(target), file=request.policy.lock) if target.exists() else request.lock
+    sign.write(target, locks.render_lock(locks.accept(before, released.statement, request.now.date())))
     sys.stdout.write(f"{terminal(str(target))}: {artifact.name} {released.statement.version}\n")
     return 0

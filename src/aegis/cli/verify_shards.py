@@ -51,7 +51,7 @@ def run_plan(arguments: argparse.Namespace) -> int:
     request, stores = request_of(run, run.look(), options)
     _, count = shards.parse_shard(f"1/{arguments.shards}")
     stage = gate.prepare(request, stores)
-    plan = shards.plan_of(stage.wanted, count, request.in_force.sha256)
+    plan = shards.plan_of(stage.wanted, count, request.in_force.sha256, local=stage.local)
     matrix = [
         {"shard": f"{number}/{count}", "ranges": len(units), "bytes": size}
         for number, (units, size) in enumerate(zip(plan.shards, plan.sizes, strict=True), 1)
@@ -89,7 +89,7 @@ def judged_shard(run: GateRun, found: Found, request: Request, stores: Stores, o
             remedy="add --output DIR",
         )
     stage = gate.prepare(request, stores)
-    plan = shards.plan_of(stage.wanted, count, request.in_force.sha256)
+    plan = shards.plan_of(stage.wanted, count, request.in_force.sha256, local=stage.local)
     document = shards.read_shard(plan, number)
     try:
         options.output.mkdir(parents=True, exist_ok=True)
@@ -112,9 +112,10 @@ def judged_merge(run: GateRun, found: Found, request: Request, stores: Stores, f
 
     documents = _documents(files)
     stage = gate.prepare(request, stores)
-    plan = shards.plan_of(stage.wanted, shards.count_of(documents), request.in_force.sha256)
+    count = shards.count_of(documents)
+    plan = shards.plan_of(stage.wanted, count, request.in_force.sha256, local=stage.local)
     gotten = shards.merged(plan, documents)
-    answer = gate.finish(request, stage, lambda wanted: gotten)
+    answer = gate.finish(request, stage, lambda wanted: {each.place: gotten[each] for each in wanted})
     run.subject = (*run.subject, *answer.subjects)
     return run.conclude(answer.outcome, found.in_force, request.policy)
 

@@ -72,6 +72,10 @@ def _verify(before: VerifyPolicy, after: VerifyPolicy) -> Iterator[str]:
             yield from _artifact(artifact, now[artifact.name], before.signers, after.signers)
     if after.trusted_root != before.trusted_root:
         yield f"verify.trusted-root: {after.trusted_root or 'the packaged one'} instead of {before.trusted_root}"
+    for name in ("aws", "oci"):
+        # another endpoint or role is another store under the same names
+        if getattr(before, name) is not None and getattr(after, name) != getattr(before, name):
+            yield f"verify.{name}: another one"
     if after.lock != before.lock:
         yield f"verify.lock: {after.lock} instead of {before.lock}"
     if after.earlier is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 from aegis.core.ports.objects import ObjectInfo
 from aegis.gates.verify import files
@@ -35,6 +36,9 @@ def prepare(case: Case) -> Prepared:
         names = signature_names(case.artifact, "", DEFAULT_IN_FOLDER)
         found = [(name, listed.pop(name, None)) for name in names]
         subject = listed
+        if not subject:
+            # "no file" has a digest too, which is that of an empty file
+            raise missing(case)
     else:
         info = one_object(case, case.location.key)
         if info is None:
@@ -50,7 +54,7 @@ def prepare(case: Case) -> Prepared:
 
     def finish(gotten: Gotten) -> Result:
         digests = {name: gotten[each.place].digests["sha256"] for name, each in wanted.items()}
-        sha256 = _subject(case, digests)
+        sha256 = root_of(digests) if case.location.is_prefix else digests[file_name(case)].hex()
         check_attestation(statements, {"sha256": sha256}, case.artifact.predicate_types)
         return Result(
             name=case.artifact.name,
@@ -67,8 +71,6 @@ def prepare(case: Case) -> Prepared:
     return Prepared(case=case, objects=objects, wanted=tuple(wanted.values()), finish=finish)
 
 
-def _subject(case: Case, digests: dict[str, bytes]) -> str:
-    """A file's digest; a model's root digest as OpenSSF Model Signing 1.0 has it (SPEC.md 6.5.1, method `files`)."""
-    if not case.location.is_prefix:
-        return next(iter(digests.values())).hex()
+def root_of(digests: Mapping[str, bytes]) -> str:
+    """A model's root digest as OpenSSF Model Signing 1.0 has it (SPEC.md 6.5.1, method `files`). It binds no names."""
     return hashlib.sha256(b"".join(digest for _, digest in sorted(digests.items()))).hexdigest()

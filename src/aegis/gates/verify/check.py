@@ -49,6 +49,7 @@ def _check_artifact(artifact: Artifact, policy: VerifyPolicy, file: str) -> None
             f"{where}.threshold is {artifact.threshold}, with {len(signers)} signers",
             "at most one for each signer",
         )
+    _check_signatures(artifact, file, where)
     if (artifact.kind == "attestation") != bool(artifact.predicate_types):
         wanted = "predicate-types for an attestation, and only for one"
         raise _incomplete(file, f"{where} is of kind {artifact.kind}: predicate-types do not fit", wanted)
@@ -61,6 +62,25 @@ def _check_artifact(artifact: Artifact, policy: VerifyPolicy, file: str) -> None
             raise _incomplete(file, f"{where} is an attestation and has a release", "a release of a file or model")
         for signer in artifact.release.signers:
             _check_signer(signer, file, f"{where}.release.signers")
+
+
+def _check_signatures(artifact: Artifact, file: str, where: str) -> None:
+    for pattern in artifact.signatures:
+        if artifact.kind == "file" and artifact.source.endswith("/") and "*" not in pattern:
+            raise _incomplete(
+                file,
+                f"{where}.signatures holds {pattern!r}, and the source is a prefix",
+                "names with `*` for the name of each file, e.g. '*.sigstore.json'",
+            )
+        if pattern == "*":
+            raise _incomplete(file, f"{where}.signatures holds '*', the file itself", "another name than the file's")
+    there = len(set(artifact.signatures)) or 1
+    if artifact.threshold > there:
+        raise _incomplete(
+            file,
+            f"{where}.threshold is {artifact.threshold}, with {there} of signatures",
+            "a name in `signatures` for the signature of each signer",
+        )
 
 
 def _check_location(source: str, policy: VerifyPolicy, file: str, where: str, *, folder: bool) -> None:

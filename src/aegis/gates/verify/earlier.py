@@ -14,7 +14,8 @@ import datetime
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+
+import msgspec
 
 from aegis.core.errors import CouldNotDecide, Refused
 from aegis.core.ports.objects import ObjectStore
@@ -22,7 +23,7 @@ from aegis.core.verdict import SCHEMA_ID
 from aegis.gates.verify.result import Result
 from aegis.signatures import strict_json
 from aegis.signatures.bundle import parse_bundle
-from aegis.signatures.types import Envelope, SignedBy, Trust
+from aegis.signatures.types import Envelope, Trust
 from aegis.signatures.verify import needed_digests, verify_envelopes, verify_message
 from aegis.storage.transfer import read_small
 
@@ -81,8 +82,8 @@ def _believed(document: bytes, now: datetime.datetime, max_age: datetime.timedel
     try:
         whole = (verdict["schema"], verdict["gate"], verdict["decision"], verdict["observe"], verdict["bootstrap"])
         evidence = {each["name"]: each["value"] for each in verdict["evidence"]}
-        results = [_result(each) for each in evidence["artifacts"]]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        results = msgspec.convert(evidence["artifacts"], tuple[Result, ...])
+    except (KeyError, TypeError, msgspec.ValidationError) as error:
         raise _unusable("it is no verdict of this gate") from error
     if whole != (SCHEMA_ID, "verify", "pass", False, False):
         raise _unusable(f"it says {verdict['decision']!r} of gate {verdict['gate']!r}")
@@ -98,12 +99,6 @@ def _is_young(read: str, now: datetime.datetime, max_age: datetime.timedelta) ->
     except ValueError:
         return False
     return moment.tzinfo is not None and now - max_age <= moment <= now + _CLOCKS_DIFFER
-
-
-def _result(value: Any) -> Result:
-    facts = dict(value)
-    by = [SignedBy(**{**dict(each), "notices": tuple(each["notices"])}) for each in facts.pop("signed_by")]
-    return Result(**{**facts, "notices": tuple(facts["notices"])}, signed_by=tuple(by))
 
 
 def _unusable(problem: str) -> Refused:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from aegis.core.errors import Refused, UsageError
+from aegis.core.errors import Refused
 from aegis.core.ports.objects import ObjectInfo
 from aegis.gates.verify import releases
 from aegis.gates.verify.prepared import (
@@ -58,7 +58,7 @@ def prepare(case: Case) -> Prepared:
             got = gotten[each.wanted.place]
             by += _verified(case, each, got)
             digests[each.name] = got.digests["sha256"].hex()
-        root = _root(digests)
+        root = _root(digests) if case.location.is_prefix else digests[file_name(case)]
         return Result(
             name=case.artifact.name,
             kind="file",
@@ -90,17 +90,14 @@ def _single(case: Case) -> _Found:
 
 def _below(case: Case) -> _Found:
     """Whatever is no signature of another object has to have one: an object without is not overlooked."""
-    for pattern in case.artifact.signatures:
-        if "*" not in pattern:
-            raise UsageError(
-                "verify.policy_incomplete",
-                f"verify.artifacts.{case.artifact.name}.signatures holds {pattern!r}, and the source is a prefix",
-                expected="names with `*` for the name of each file",
-                remedy="correct `signatures`, e.g. '*.sigstore.json'",
-            )
     listed = by_name(case)
     names = {name: signature_names(case.artifact, name, DEFAULT) for name in listed}
-    signatures = {each for name in listed for each in names[name]}
+    signatures: set[str] = set()
+    # A signature's name is longer than its file's, so each is known before its own turn: what is called as the
+    # signature of a signature is nobody's, and has to be signed itself.
+    for name in sorted(listed, key=len):
+        if name not in signatures:
+            signatures.update(names[name])
     release = {case.artifact.release.statement} if case.artifact.release else set()
     files = {name: info for name, info in listed.items() if name not in signatures | release}
     if not files:
@@ -134,8 +131,6 @@ def _verified(case: Case, each: _Signed, got: Got) -> Sequence[SignedBy]:
 
 
 def _root(digests: Mapping[str, str]) -> str:
-    """A single file's own digest; of several, that of their sorted `sha256sum` lines."""
-    if len(digests) == 1:
-        return next(iter(digests.values()))
+    """Of all files below a prefix, also if there is but one, since names count: that of their `sha256sum` lines."""
     lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items()))
     return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from aegis.core.errors import CouldNotDecide, Refused
 from aegis.core.loosening import alone, of_gate
 from aegis.core.outcome import Outcome, of_loosening
-from aegis.core.policy import Artifact, VerifyPolicy
+from aegis.core.policy import Artifact, Signer, VerifyPolicy
 from aegis.core.policy_in_force import InForce
 from aegis.core.ports.objects import ObjectStore
 from aegis.core.ports.repository import Change
@@ -92,6 +93,13 @@ class Stage:
         """Every object to be read."""
         return tuple(wanted for each in self.prepared for wanted in each.wanted)
 
+    @property
+    def local(self) -> frozenset[Wanted]:
+        """Those among them that lie on this machine: another one has files of its own."""
+        return frozenset(
+            wanted for each in self.prepared if each.case.location.scheme == "file" for wanted in each.wanted
+        )
+
 
 def judge(request: Request, open_store: OpenStore) -> Judged:
     """Judge every artifact of the policy. Raises UsageError for a policy that protects nothing."""
@@ -148,7 +156,7 @@ def case_of(artifact: Artifact, request: Request, open_store: OpenStore) -> Case
         lock=request.lock,
         now=now,
         read_small=_read_small,
-        sign=_how_to_sign(artifact),
+        sign=_how_to_sign(artifact, rules),
     )
 
 
@@ -176,12 +184,20 @@ def _record(prepared: Prepared) -> str:
     return record_of(case.artifact, map(digest_of, trusts), prepared.objects)
 
 
-def _how_to_sign(artifact: Artifact) -> str:
+def _how_to_sign(artifact: Artifact, rules: Sequence[Signer]) -> str:
     """The line that signs an artifact as its policy asks."""
-    by_key = any(signer.key is not None for signer in artifact.signers)
-    how = "--key KEY.pem" if by_key else "--keyless"
-    what = {"file": "file FILE", "model": "model FOLDER", "attestation": "attestation FILE --predicate PREDICATE.json"}
-    return f"aegis sign {what[artifact.kind]} {how}, then upload what it writes beside {artifact.source}"
+    how = "--key KEY.pem" if any(signer.key is not None for signer in rules) else "--keyless"
+    match artifact.kind:
+        case "file":
+            line = "file FILE"
+        case "model":
+            line = "model FOLDER"
+            line += f" --signature {shlex.quote(f'FOLDER/{artifact.signatures[0]}')}" if artifact.signatures else ""
+        case "attestation":
+            kind = shlex.quote(artifact.predicate_types[0])
+            what = "FOLDER" if artifact.source.endswith("/") else "FILE"
+            line = f"attestation {what} --predicate PREDICATE.json --type {kind}"
+    return f"aegis sign {line} {how}, then upload what it writes beside {artifact.source}"
 
 
 def outcome_of(

@@ -49,9 +49,6 @@ def _of_artifact(artifact: Artifact, location: Location) -> Iterator[Location]:
     beside: list[str] = []
     if not location.is_prefix:
         beside += signature_names(artifact, PurePosixPath(location.key).name, files.DEFAULT)
-    elif artifact.kind == "attestation":
-        # the only signatures of a folder that do not lie in it are those over it
-        beside += [name for name in artifact.signatures if "*" not in name]
     if artifact.release is not None and not location.is_prefix:
         beside.append(artifact.release.statement)
     for name in beside:

@@ -12,6 +12,7 @@ from aegis.signatures import release as releases
 from aegis.signatures.bundle import parse_bundle
 from aegis.signatures.release import Release
 from aegis.signatures.statement import parse_statement
+from aegis.signatures.types import KeySigner, Trust
 from aegis.signatures.verify import verify_envelopes
 
 
@@ -41,7 +42,10 @@ class Released:
 
 
 def prepare(case: Case) -> Released:
-    """Read and verify the statement, if the policy asks for one. Raises Refused, a rollback among others."""
+    """Read and verify the statement, if the policy asks for one; its digest is compared by `Released.version`.
+
+    Raises Refused: another artifact's, out of time, a rollback among others.
+    """
     rule = case.artifact.release
     if rule is None or case.release_trust is None:
         return Released(case)
@@ -52,9 +56,20 @@ def prepare(case: Case) -> Released:
             "verify.release_missing",
             f"{case.artifact.source}: there is no {rule.statement!r}",
             expected="a signed statement of name, version and digest",
-            remedy=f"aegis verify release sign {case.artifact.name} --version VERSION, then upload what it writes",
+            remedy=f"sign one: {_how_to_sign(case, case.release_trust)}, then upload what it writes beside it",
         )
     bundle = parse_bundle(read_limited(case, rule.statement, info, BUNDLE_LIMIT), name=rule.statement)
     _, envelopes = verify_envelopes([bundle], case.release_trust)
     statement = releases.parse_release(parse_statement(envelopes[0]))
+    # Name and time before anything is read, and also where an earlier verdict stands for the reading.
+    releases.check(statement, name=case.artifact.name, root=statement.root, now=case.now)
     return Released(case, statement, locks.check(case.lock, statement), (info,))
+
+
+def _how_to_sign(case: Case, trust: Trust) -> str:
+    what = "--folder FOLDER" if case.artifact.kind == "model" else "--file FILE"
+    if case.artifact.kind == "file" and case.location.is_prefix:
+        # SHA-256 over what `sha256sum` prints of all files, sorted by name
+        what = "--digest DIGEST"
+    how = "--key KEY.pem" if any(isinstance(signer, KeySigner) for signer in trust.signers) else "--keyless"
+    return f"aegis verify release sign {case.artifact.name} --version VERSION {what} {how}"

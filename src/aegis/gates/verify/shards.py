@@ -12,14 +12,14 @@ import hashlib
 import heapq
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from aegis.core.errors import Refused, UsageError
 from aegis.core.ports.objects import ObjectInfo
 from aegis.gates.verify import streaming
-from aegis.gates.verify.reading import Got, Gotten, Wanted
+from aegis.gates.verify.reading import Got, Wanted
 from aegis.signatures import strict_json
 
 SCHEMA = "aegis-verify-shard/v1"
@@ -39,9 +39,10 @@ class Unit:
 
     @property
     def name(self) -> str:
-        """Names exactly this range of exactly this version."""
-        info = self.wanted.info
-        return f"{self.wanted.place} {info.version or ''} {info.etag or ''} {self.start}-{self.end}"
+        """Names exactly this range of exactly this version, and the digests that are taken of it."""
+        wanted, info = self.wanted, self.wanted.info
+        digests = [sorted(wanted.algorithms), wanted.shard_algorithm, wanted.shard_size]
+        return json.dumps([wanted.place, info.version, info.etag, info.size, self.start, self.end, *digests])
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Plan:
     """SHA-256 (hex) of everything in it, and of the policy that it serves."""
     shards: tuple[tuple[Unit, ...], ...]
     here: tuple[Wanted, ...]
-    """What the merge reads itself: content that a key signs as it is."""
+    """What the merge reads itself: content that a key signs as it is, and what other machines do not have."""
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -73,10 +74,13 @@ def parse_shard(text: str) -> tuple[int, int]:
     )
 
 
-def plan_of(wanted: Sequence[Wanted], count: int, policy: str) -> Plan:
-    """The plan for so many shards; `policy` is a digest of what is asked."""
+def plan_of(wanted: Iterable[Wanted], count: int, policy: str, *, local: Collection[Wanted] = ()) -> Plan:
+    """The plan for so many shards; `policy` is a digest of what is asked, `local` what no other machine has."""
+    # two artifacts may want the same of one object
+    each_once = tuple(dict.fromkeys(wanted))
+    here = tuple(each for each in each_once if each.keep or each in local)
     units = sorted(
-        (unit for each in wanted if not each.keep for unit in _units(each, count)),
+        (unit for each in each_once if each not in here for unit in _units(each, count)),
         key=lambda unit: (unit.start - unit.end, unit.name),
     )
     loads = [(0, number) for number in range(count)]
@@ -85,9 +89,9 @@ def plan_of(wanted: Sequence[Wanted], count: int, policy: str) -> Plan:
         load, number = heapq.heappop(loads)
         shards[number].append(unit)
         heapq.heappush(loads, (load + unit.end - unit.start, number))
-    facts = [SCHEMA, policy, [[_facts(unit) for unit in each] for each in shards]]
+    facts = [SCHEMA, policy, [[unit.name for unit in each] for each in shards]]
     digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-    return Plan(digest, tuple(map(tuple, shards)), tuple(each for each in wanted if each.keep))
+    return Plan(digest, tuple(map(tuple, shards)), here)
 
 
 def _units(wanted: Wanted, count: int) -> Iterator[Unit]:
@@ -99,11 +103,6 @@ def _units(wanted: Wanted, count: int) -> Iterator[Unit]:
     length = -(-ranges // count) * step
     for start in range(0, size, length):
         yield Unit(wanted, start, min(start + length, size))
-
-
-def _facts(unit: Unit) -> list[Any]:
-    wanted = unit.wanted
-    return [unit.name, sorted(wanted.algorithms), wanted.shard_algorithm, wanted.shard_size, wanted.info.size]
 
 
 def read_shard(plan: Plan, number: int) -> bytes:
@@ -162,7 +161,7 @@ def count_of(documents: Sequence[tuple[str, bytes]]) -> int:
     return count
 
 
-def merged(plan: Plan, documents: Sequence[tuple[str, bytes]]) -> Gotten:
+def merged(plan: Plan, documents: Sequence[tuple[str, bytes]]) -> Mapping[Wanted, Got]:
     """The digests of all shards together. Refuses unless they are exactly those of the plan.
 
     `documents`: the shards' files with their names.
@@ -178,14 +177,26 @@ def merged(plan: Plan, documents: Sequence[tuple[str, bytes]]) -> Gotten:
         raise _unfit(
             f"shard {', '.join(map(str, missing))} of {len(plan.shards)} is missing", "every shard of the plan"
         )
-    parts: dict[str, list[tuple[Unit, Any]]] = {}
+    parts: dict[Wanted, list[tuple[Unit, Any]]] = {}
     for number, units in enumerate(plan.shards, 1):
         if set(found[number]) != {unit.name for unit in units}:
             raise _unfit(f"shard {number} has read something else than its part of the plan", "exactly its part")
         for unit in units:
-            parts.setdefault(unit.wanted.place, []).append((unit, found[number][unit.name]))
-    whole = {place: _joined(each) for place, each in parts.items()}
-    return {**whole, **streaming.read(plan.here)}
+            parts.setdefault(unit.wanted, []).append((unit, found[number][unit.name]))
+    whole = {wanted: _joined(each) for wanted, each in parts.items()}
+    return {**whole, **_read_here(plan.here)}
+
+
+def _read_here(wanted: Sequence[Wanted]) -> Mapping[Wanted, Got]:
+    gotten: dict[Wanted, Got] = {}
+    left = list(wanted)
+    while left:
+        # one object at a time for each place, whose digests are asked for in different ways
+        now = {each.place: each for each in reversed(left)}
+        of_place = streaming.read(tuple(now.values()))
+        gotten.update((each, of_place[place]) for place, each in now.items())
+        left = [each for each in left if each not in gotten]
+    return gotten
 
 
 def _parse(name: str, document: bytes, plan: Plan) -> tuple[int, Mapping[str, Any]]:
@@ -203,11 +214,27 @@ def _parse(name: str, document: bytes, plan: Plan) -> tuple[int, Mapping[str, An
 def _joined(parts: Iterable[tuple[Unit, Any]]) -> Got:
     ordered = sorted(parts, key=lambda part: part[0].start)
     try:
-        shards = tuple(bytes.fromhex(digest) for _, got in ordered for digest in got["shards"])
-        digests = {name: bytes.fromhex(digest) for name, digest in ordered[0][1]["digests"].items()}
+        gotten = [_digests(unit, got) for unit, got in ordered]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _unfit("a shard's digests cannot be read", "hexadecimal digests of each range") from error
-    return Got(ordered[0][0].wanted.info.size, digests if len(ordered) == 1 else {}, shards)
+    # only objects that are hashed in pieces are divided
+    whole = gotten[0][0] if len(ordered) == 1 else {}
+    return Got(ordered[0][0].wanted.info.size, whole, tuple(digest for _, shards in gotten for digest in shards))
+
+
+def _digests(unit: Unit, got: Any) -> tuple[Mapping[str, bytes], Sequence[bytes]]:
+    """What a shard says of one range, if it is all that was wanted and nothing else. Raises ValueError and others."""
+    wanted = unit.wanted
+    digests = {name: bytes.fromhex(digest) for name, digest in got["digests"].items()}
+    shards = [bytes.fromhex(digest) for digest in got["shards"]]
+    count = -(-(unit.end - unit.start) // wanted.shard_size) if wanted.shard_size else 0
+    sizes = {name: hashlib.new(name).digest_size for name in wanted.algorithms}
+    of_shard = hashlib.new(wanted.shard_algorithm).digest_size if wanted.shard_size else 0
+    if {name: len(digest) for name, digest in digests.items()} != sizes:
+        raise ValueError(sorted(digests))
+    if [len(shard) for shard in shards] != [of_shard] * count or set(got) != {"digests", "shards"}:
+        raise ValueError(len(shards))
+    return digests, shards
 
 
 def _unfit(problem: str, expected: str) -> Refused:

@@ -42,10 +42,17 @@ def trust_of(
 
 
 def digest_of(trust: Trust) -> str:
-    """SHA-256 (hex) over everything that decides whether a signature holds, but the time."""
+    """SHA-256 (hex) over everything that decides whether a signature holds; of the time, which keys are in use."""
     parts = [str(trust.threshold).encode(), trust.trusted_root or b"packaged"]
-    parts += [repr(signer).encode() for signer in trust.signers]
+    parts += [f"{signer!r} {_in_use(signer, trust.now)}".encode() for signer in trust.signers]
     return hashlib.sha256(b"".join(b"%d:%s" % (len(part), part) for part in parts)).hexdigest()
+
+
+def _in_use(signer: Signer, now: datetime.datetime) -> bool:
+    if isinstance(signer, IdentitySigner):
+        return True
+    today = now.astimezone(datetime.UTC).date()
+    return (signer.valid_from or today) <= today <= (signer.valid_until or today)
 
 
 def _signer(rule: Rule, materials: Materials) -> Signer:
@@ -86,7 +93,7 @@ def _key_signer(rule: Rule, place: str, materials: Materials) -> KeySigner:
     if place == KEY_VARIABLE:
         if not materials.key_variable:
             raise materials.no_variable
-        text = materials.key_variable
+        text = materials.key_variable.strip()
         if "-----BEGIN" not in text and len(text) < 1024 and text.endswith((".pub", ".pem")):
             # the third form of COSIGN_PUB_KEY: a path in the repository
             text = materials.read(text).decode("utf-8", "replace")
