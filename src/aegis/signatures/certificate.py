@@ -109,10 +109,12 @@ def certificate_key(certificate: Certificate) -> PublicKey:
         raise refused("verify.unsupported_key", f"in the certificate, {error.problem}", expected=expected) from error
 
 
-def check_usage(certificate: Certificate, *, code_signing: bool) -> None:
-    """Whether it may sign artifacts: no CA, a key for signatures, and for Sigstore the purpose of code signing.
+def check_usage(certificate: Certificate, *, fulcio: bool) -> None:
+    """Whether it may sign artifacts: it is no authority's, and its key is for signatures and for code.
 
-    Refuses with `verify.certificate_is_ca` or `verify.not_code_signing`.
+    Sigstore's have both usages in any case (`fulcio`). Others may leave one out: what is absent limits nothing
+    (RFC 5280 4.2.1.3, 4.2.1.12), but one of them must say that it signs. Refuses with `verify.certificate_is_ca` or
+    `verify.not_code_signing`.
     """
     from cryptography import x509
     from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -122,19 +124,19 @@ def check_usage(certificate: Certificate, *, code_signing: bool) -> None:
         usage = _extension(certificate, x509.KeyUsage)
         purposes = _extension(certificate, x509.ExtendedKeyUsage)
         authority = bool(constraints and constraints.ca) or bool(usage and usage.key_cert_sign)
-        signs = usage is not None and usage.digital_signature
-        for_code = purposes is not None and ExtendedKeyUsageOID.CODE_SIGNING in purposes
+        signs = usage.digital_signature if usage is not None else None
+        for_code = ExtendedKeyUsageOID.CODE_SIGNING in purposes if purposes is not None else None
     if authority:
         raise refused(
             "verify.certificate_is_ca", "the signing certificate is one of an authority", expected="a leaf certificate"
         )
-    if not signs:
+    if signs is False or (signs is None and (fulcio or for_code is None)):
         raise refused(
             "verify.not_code_signing",
             "the key of the signing certificate is not for signatures",
             expected="the key usage digitalSignature (RFC 5280 4.2.1.3)",
         )
-    if code_signing and not for_code:
+    if for_code is False or (for_code is None and fulcio):
         raise refused(
             "verify.not_code_signing",
             "the signing certificate is not for code signing",
@@ -149,7 +151,7 @@ def read_leaf(data: bytes) -> Leaf:
     `verify.unsupported_key`.
     """
     certificate = load_certificate(data)
-    check_usage(certificate, code_signing=True)
+    check_usage(certificate, fulcio=True)
     values = _fulcio_values(certificate)
     kind, identity = _subject(certificate)
     return Leaf(

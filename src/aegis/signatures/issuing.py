@@ -11,7 +11,8 @@ from aegis.signatures.refusal import refused, refusing
 from aegis.signatures.trusted_root import Authority
 
 if TYPE_CHECKING:
-    from cryptography.x509 import Certificate
+    from cryptography.x509 import Certificate, KeyUsage
+    from cryptography.x509.verification import Policy
 
 UPDATE = "Update the trusted root (`aegis` and its lock, or `trusted-root` in the policy): it may know a newer key."
 
@@ -54,26 +55,8 @@ def check_issued(leaf: Leaf, authorities: Sequence[Authority], times: Iterable[d
             remedy=UPDATE,
         )
     authority = valid[0]
-    check_chain(leaf.certificate, authority.certificates[:-1], authority.certificates[-1:], times)
-    return authority.certificates[0]
-
-
-def check_chain(
-    leaf: Certificate,
-    intermediates: Sequence[Certificate],
-    roots: Sequence[Certificate],
-    times: Iterable[datetime.datetime],
-) -> None:
-    """A path from `leaf` to one of `roots` that is valid at every one of `times`.
-
-    Any extended key usage is taken, since the library knows only those of TLS; callers check their own. Refuses with
-    `verify.issuer_expired` or `verify.certificate_untrusted`.
-    """
-    from cryptography.x509 import ExtendedKeyUsage
-    from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Store
-
     for at in times:
-        for issuer in (*intermediates, *roots) if len(roots) == 1 else ():
+        for issuer in authority.certificates:
             # GHSA-wfqv-66vq-46rm: an authority's certificate that ends before the leaf's ends its leaves.
             if not issuer.not_valid_before_utc <= at <= issuer.not_valid_after_utc:
                 raise refused(
@@ -82,17 +65,43 @@ def check_chain(
                     expected=f"a time from {issuer.not_valid_before_utc.isoformat()} "
                     f"to {issuer.not_valid_after_utc.isoformat()}",
                 )
-        expected = "a chain to a root that is believed, valid at the time of signing (RFC 5280 6)"
-        with refusing("verify.certificate_untrusted", "the certificate's chain does not hold", expected=expected):
-            policy = {
-                "ca_policy": ExtensionPolicy.webpki_defaults_ca(),
-                "ee_policy": ExtensionPolicy.webpki_defaults_ee(),
-            }
-            policy = {
-                name: each.may_be_present(ExtendedKeyUsage, Criticality.AGNOSTIC, None) for name, each in policy.items()
-            }
-            verifier = PolicyBuilder().store(Store(list(roots))).time(at).extension_policies(**policy)
-            verifier.build_client_verifier().verify(leaf, list(intermediates))
+        check_path(leaf.certificate, authority.certificates[:-1], authority.certificates[-1:], at)
+    return authority.certificates[0]
+
+
+def check_path(
+    leaf: Certificate, intermediates: Sequence[Certificate], roots: Sequence[Certificate], at: datetime.datetime
+) -> None:
+    """A path from `leaf` to one of `roots` that is valid at `at`. Refuses with `verify.certificate_untrusted`.
+
+    The library's own profile is that of TLS: it knows no code signing, and asks for extensions that private
+    authorities leave out, as RFC 5280 lets them. Callers check the leaf's usage themselves.
+    """
+    from cryptography import x509
+    from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Store
+
+    expected = "a chain to a root that is believed, valid at that time (RFC 5280 6)"
+    with refusing("verify.certificate_untrusted", "the certificate's chain does not hold", expected=expected):
+        either = Criticality.AGNOSTIC
+        authorities = (
+            ExtensionPolicy.webpki_defaults_ca()
+            .may_be_present(x509.ExtendedKeyUsage, either, None)
+            .may_be_present(x509.KeyUsage, either, _may_issue)
+        )
+        leaves = (
+            ExtensionPolicy.webpki_defaults_ee()
+            .may_be_present(x509.ExtendedKeyUsage, either, None)
+            .may_be_present(x509.SubjectAlternativeName, either, None)
+            .may_be_present(x509.AuthorityKeyIdentifier, either, None)
+        )
+        builder = PolicyBuilder().store(Store(list(roots))).time(at)
+        verifier = builder.extension_policies(ca_policy=authorities, ee_policy=leaves).build_client_verifier()
+        verifier.verify(leaf, list(intermediates))
+
+
+def _may_issue(_policy: Policy, _certificate: Certificate, usage: KeyUsage | None) -> None:
+    if usage is not None and not usage.key_cert_sign:
+        raise ValueError("a key that may not sign certificates (RFC 5280 4.2.1.3)")
 
 
 def _names(issuer: Certificate, leaf: Certificate) -> bool:

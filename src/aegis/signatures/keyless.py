@@ -7,20 +7,18 @@ here reads a clock or the network: the time of signing is proven or the signatur
 from __future__ import annotations
 
 import datetime
-import hashlib
 from collections.abc import Sequence
 
-from aegis.core.errors import Refused
-from aegis.signatures.certificate import Leaf, check_signer, read_leaf
+from aegis.signatures.certificate import check_signer, read_leaf
+from aegis.signatures.content import check_content
 from aegis.signatures.issuing import UPDATE, check_issued
-from aegis.signatures.keys import DIGESTS, check_signature
 from aegis.signatures.log_body import Signed, check_body
 from aegis.signatures.refusal import refused
 from aegis.signatures.sct import check_logged
 from aegis.signatures.timestamps import Stamp, proven_times
 from aegis.signatures.transparency import Entry, Held, check_held, read_entry
 from aegis.signatures.trusted_root import Log, TrustedRoot, load_trusted_root
-from aegis.signatures.types import Bundle, Envelope, IdentitySigner, MessageSignature, SignedBy, Trust
+from aegis.signatures.types import Bundle, IdentitySigner, SignedBy, Trust
 
 _PROMISE_ONLY = "the log has only promised to hold the entry; newer formats prove that it does"
 
@@ -40,7 +38,8 @@ def verify_keyless(bundle: Bundle, signer: IdentitySigner, trust: Trust, *, dige
         )
     leaf = read_leaf(bundle.certificates[0])
     check_signer(leaf, signer)
-    signed = _check_content(bundle, leaf, digest)
+    digests = check_content(bundle, leaf.key, None if digest is None else {"sha256": digest})
+    signed = Signed(bundle.content, bundle.certificates[0], leaf.key, digests)
     held = _check_log(bundle, root)
     stamps, unknown = proven_times(bundle.timestamps, bundle.content.signature, root.timestamp_authorities)
     times = _times(held, stamps, unknown)
@@ -61,49 +60,6 @@ def verify_keyless(bundle: Bundle, signer: IdentitySigner, trust: Trust, *, dige
         log=f"{held[0].log.key_id.hex()}:{_index(held[0].entry)}",
         notices=(_PROMISE_ONLY,) if any(each.entry.proof is None for each in held) else (),
     )
-
-
-def _check_content(bundle: Bundle, leaf: Leaf, digest: bytes | None) -> Signed:
-    """The signature itself; what it must be over is decided by the caller and the key, never by the bundle."""
-    algorithm = DIGESTS.get(leaf.key.kind)
-    content = bundle.content
-    if isinstance(content, Envelope):
-        if digest is not None:
-            raise _other_content("an attestation", "a signature over a file")
-        digests = {algorithm: hashlib.new(algorithm, content.signed).digest()} if algorithm else {}
-    else:
-        if digest is None:
-            raise _other_content("over a file", "an attestation")
-        digests = {"sha256": digest}
-    if algorithm not in digests:
-        raise refused(
-            "verify.unsupported_key",
-            f"the certificate's key is of the kind {leaf.key.kind}, which does not sign SHA-256",
-            expected="ECDSA P-256 or RSA",
-            remedy="Sign with a P-256 key, as cosign and sigstore do unless told otherwise.",
-        )
-    if isinstance(content, MessageSignature):
-        _check_hint(content, algorithm, digests[algorithm])
-    check_signature(leaf.key, content.signature, digests=digests, content=None)
-    return Signed(content, bundle.certificates[0], leaf.key, digests)
-
-
-def _check_hint(content: MessageSignature, algorithm: str, digest: bytes) -> None:
-    """The digest that a bundle may name decides nothing, but must be true: others might believe it."""
-    if content.digest_algorithm not in {None, algorithm}:
-        raise refused(
-            "verify.wrong_digest_algorithm",
-            f"the signature's label says {content.digest_algorithm}, and it is over {algorithm}",
-            expected=f"the label {algorithm}",
-        )
-    if content.digest_algorithm is not None and content.digest != digest:
-        raise refused(
-            "verify.wrong_signature",
-            f"the signature is over a file with the {algorithm} {(content.digest or b'').hex()}",
-            expected=digest.hex(),
-            remedy="Fetch or build the artifact anew, and sign it; if you did not expect this, treat the store as "
-            "compromised.",
-        )
 
 
 def _check_log(bundle: Bundle, root: TrustedRoot) -> tuple[Held, ...]:
@@ -168,12 +124,3 @@ def _check_window(log: Log, times: Sequence[datetime.datetime]) -> None:
 def _index(entry: Entry) -> int:
     """The number that the log stands for: by its promise, else by its proof."""
     return entry.index if entry.promise is not None or entry.proof is None else entry.proof.index
-
-
-def _other_content(found: str, expected: str) -> Refused:
-    return refused(
-        "verify.wrong_content",
-        f"the signature is {found}",
-        expected=expected,
-        remedy="Set `kind` of the artifact to what was signed, or sign it in the way that its kind asks for.",
-    )

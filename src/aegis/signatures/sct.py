@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any
+import hashlib
+import struct
+from typing import TYPE_CHECKING
 
 from aegis.core.errors import Refused
 from aegis.signatures.certificate import Leaf
@@ -14,12 +16,11 @@ from aegis.signatures.trusted_root import Log, TrustedRoot
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
+    from cryptography.x509.certificate_transparency import SignedCertificateTimestamp
 
 
 def log_signature_holds(log: Log, signature: bytes, content: bytes) -> bool:
     """Whether the log signed `content`, by the algorithm that its key decides."""
-    import hashlib
-
     name = DIGESTS.get(log.key.kind)
     digests = {name: hashlib.new(name, content).digest()} if name else {}
     try:
@@ -29,22 +30,12 @@ def log_signature_holds(log: Log, signature: bytes, content: bytes) -> bool:
     return True
 
 
-class _Keyring:
-    """What sigstore's check takes for its keyring: here just the keys of one log, within their time."""
-
-    def __init__(self, logs: list[Log]) -> None:
-        self._logs = logs
-
-    def verify(self, *, key_id: bytes, signature: bytes, data: bytes) -> None:
-        if not any(log_signature_holds(log, signature, data) for log in self._logs):
-            raise ValueError("not signed by this log")
-
-
 def check_logged(leaf: Leaf, issuer: Certificate, root: TrustedRoot) -> None:
     """Whether a certificate log that is believed has promised to hold the certificate.
 
     Refuses with `verify.sct_missing`, `verify.sct_invalid`, `verify.unknown_trust_key` or `verify.trust_window`.
     """
+    from cryptography.hazmat.primitives import hashes
     from cryptography.x509 import ExtensionNotFound, PrecertificateSignedCertificateTimestamps
 
     expected = "exactly one signed certificate timestamp (RFC 6962 3.3)"
@@ -78,8 +69,29 @@ def check_logged(leaf: Leaf, issuer: Certificate, root: TrustedRoot) -> None:
             expected="a time " + " or ".join(str(log.window) for log in known),
             remedy=UPDATE,
         )
-    with refusing("verify.sct_invalid", "the certificate's log timestamp does not hold", expected="one by its log"):
-        from sigstore._internal.sct import verify_sct
+    expected = "one over exactly this certificate, by its log"
+    with refusing("verify.sct_invalid", "the certificate's log timestamp cannot be checked", expected=expected):
+        sha256 = isinstance(found[0].signature_hash_algorithm, hashes.SHA256)
+        signed = _signed(found[0], leaf.certificate, issuer)
+        signature = found[0].signature
+    if not sha256 or not any(log_signature_holds(log, signature, signed) for log in valid):
+        raise refused("verify.sct_invalid", "the certificate's log timestamp does not hold", expected=expected)
 
-        keyring: Any = _Keyring(valid)
-        verify_sct(leaf.certificate, [issuer], keyring)
+
+def _signed(stamp: SignedCertificateTimestamp, certificate: Certificate, issuer: Certificate) -> bytes:
+    """What the log signed: RFC 6962 3.2 `digitally-signed`, for a precertificate."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    spki = issuer.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    milliseconds = (stamp.timestamp - datetime.datetime(1970, 1, 1)) // datetime.timedelta(milliseconds=1)
+    precertificate = certificate.tbs_precertificate_bytes
+    return b"".join(
+        (
+            struct.pack("!BBQH", 0, 0, milliseconds, 1),
+            hashlib.sha256(spki).digest(),
+            len(precertificate).to_bytes(3, "big"),
+            precertificate,
+            struct.pack("!H", len(stamp.extension_bytes)),
+            stamp.extension_bytes,
+        )
+    )

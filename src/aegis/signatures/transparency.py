@@ -6,15 +6,16 @@ entry timestamp; that signature alone makes its integrated time a proven one.
 
 from __future__ import annotations
 
+import base64
 import datetime
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 from aegis.signatures.checkpoint import check_checkpoint
 from aegis.signatures.encoding import base64_bytes
+from aegis.signatures.merkle import root_of_proof
 from aegis.signatures.refusal import refused, refusing
 from aegis.signatures.sct import log_signature_holds
 from aegis.signatures.trusted_root import Log
@@ -106,8 +107,6 @@ def _promised(entry: Entry, log: Log) -> datetime.datetime:
             "the log's promise is of an entry that has none",
             expected="a Rekor v1 entry with its integrated time",
         )
-    import base64
-
     signed = json.dumps(
         {
             "body": base64.b64encode(entry.body).decode(),
@@ -142,19 +141,9 @@ def _check_proof(entry: Entry, proof: Proof, log: Log) -> None:
             f"the entry is number {entry.index} and its proof is of leaf {proof.index}",
             expected="one number for both",
         )
-    with refusing("verify.log_proof_invalid", "the log's proof does not hold", expected=expected):
-        from sigstore._internal.merkle import verify_merkle_inclusion
-
-        verify_merkle_inclusion(_for_sigstore(entry, proof))
+    if root_of_proof(entry.body, index=proof.index, size=proof.size, hashes=proof.hashes) != proof.root:
+        raise refused("verify.log_proof_invalid", "the log's proof does not hold", expected=expected)
     check_checkpoint(proof.checkpoint, log, size=proof.size, root=proof.root, tiled=entry.tiled)
-
-
-def _for_sigstore(entry: Entry, proof: Proof) -> Any:
-    """What sigstore's check reads of its own entry type, which demands more than an inclusion proof."""
-    inner = SimpleNamespace(
-        log_index=proof.index, tree_size=proof.size, hashes=list(proof.hashes), root_hash=proof.root
-    )
-    return SimpleNamespace(_inner=SimpleNamespace(inclusion_proof=inner, canonicalized_body=entry.body))
 
 
 def _proof(proof: Mapping[str, Any]) -> Proof:
