@@ -107,6 +107,10 @@ def test_content_binds_names_which_the_root_digest_does_not() -> None:
     assert read(renamed).root == read(whole()).root
     assert read(renamed).content != read(whole()).content
     assert read(sharded()).content != read(whole()).content
+    longer, shorter = (
+        read(document([resource(name, b"x")], method="shards", shard_size=4)) for name in ("a:0:4", "a:0:3")
+    )
+    assert longer.content != shorter.content
 
 
 @pytest.mark.parametrize("kind", ["https://slsa.dev/provenance/v1", "https://model_signing/signature/v1.0/", "x"])
@@ -176,6 +180,12 @@ def test_what_is_no_manifest_is_refused(change: Callable[[dict[str, Any]], Any])
 @pytest.mark.parametrize("size", [0, -4, True, "4", None, 4.5, 1e300, 2**60])
 def test_shard_sizes_that_are_no_bytes_are_refused(size: Any) -> None:
     assert code(sharded(size=size)) == "verify.manifest_malformed"
+
+
+def test_a_shard_size_makes_no_method() -> None:
+    assert code(changed(sharded(), lambda it: it["predicate"]["serialization"].update(method="tensors"))) == (
+        "verify.manifest_malformed"
+    )
 
 
 @pytest.mark.parametrize("name", ["a", "a:0", "a:0:4:", "a:00:4", "a:0:04", "a:-1:4", "a:0x0:4", "a: 0:4", "a:0:٤"])
@@ -260,9 +270,9 @@ def test_what_every_signer_leaves_out_may_stand_there_without_effect() -> None:
 
 
 def test_what_the_policy_lets_the_signer_leave_out() -> None:
-    manifest = read(whole(ignore_paths=["cache", ".git"]), ("cache/", ".git", "logs"))
-    assert manifest.ignored == (".git", "cache")
-    check_listing(manifest, [*FILES, "cache/a", "cache/d/b", ".git/HEAD"])
+    manifest = read(whole(ignore_paths=["cache", ".git", "README.md"]), ("cache/", ".git", "logs", "README.md"))
+    assert manifest.ignored == (".git", "README.md", "cache")
+    check_listing(manifest, [*FILES, "cache/a", "cache/d/b", ".git/HEAD", "README.md"])
     for name in ("cached", "d/cache", "cache.py", "logs/x"):
         with pytest.raises(Refused, match="nobody signed"):
             check_listing(manifest, [*FILES, name])
@@ -367,6 +377,32 @@ def test_a_file_that_was_not_read_is_refused() -> None:
         with pytest.raises(Refused) as refused:
             check_digests(read(whole()), read_files)
         assert refused.value.code == "verify.file_missing"
+
+
+def test_refusals_say_where_and_how_many() -> None:
+    manifest = read(sharded())
+    with pytest.raises(Refused, match=r"'config\.json' is not there, and 2 more\n"):
+        check_listing(manifest, [])
+    with pytest.raises(Refused, match=r"nobody signed 'x'\n"):
+        check_listing(manifest, [*FILES, "x"])
+    wrong = hashed(b"0123456x89", shard_size=4)
+    with pytest.raises(Refused, match=r"'d/weights\.bin' has other bytes from byte 4 on\n"):
+        check_digests(manifest, hashed_all(FILES, shard_size=4) | {"d/weights.bin": wrong})
+    with pytest.raises(Refused, match=r"'config\.json' has other bytes\n"):
+        check_digests(read(whole()), hashed_all({**FILES, "config.json": b"[]"}))
+    with pytest.raises(Refused, match=r"what the policy lets it: nothing\n"):
+        read(whole(ignore_paths=["x"]))
+    with pytest.raises(Refused, match=r"what the policy lets it: 'a', 'b'\n"):
+        read(whole(ignore_paths=["x"]), ("b", "a"))
+
+
+def test_a_file_that_goes_on_behind_what_was_signed() -> None:
+    manifest = read(sharded())
+    right = hashed_all(FILES, shard_size=4)
+    longer = Hashed(11, right["d/weights.bin"].digests)
+    with pytest.raises(Refused, match="has 11 bytes") as refused:
+        check_digests(manifest, right | {"d/weights.bin": longer})
+    assert refused.value.code == "verify.file_differs"
 
 
 def test_shards_that_a_reader_did_not_take_or_took_twice_are_refused() -> None:
