@@ -20,7 +20,7 @@ from aegis.storage.transfer import read_once
 from tests.doubles.aws import s3 as double
 from tests.doubles.aws.s3 import S3, Key
 from tests.doubles.aws.s3_faults import FOREVER, Fault
-from tests.support.aws import CREDENTIALS, s3_store
+from tests.support.s3 import CREDENTIALS, s3_store
 from tests.support.stores import Time
 
 DATA = bytes(range(256)) * 1000
