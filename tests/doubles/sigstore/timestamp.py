@@ -6,7 +6,7 @@ import datetime
 import hashlib
 import secrets
 
-from asn1crypto import cms, core, tsp  # type: ignore[import-untyped] # it has no type hints
+from asn1crypto import cms, core, tsp
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes

@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 from urllib.parse import quote
 
-from botocore import auth  # type: ignore[import-untyped] # botocore has no types, here and below
-from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
-from botocore.credentials import Credentials  # type: ignore[import-untyped]
+from botocore import auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
