@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -183,8 +183,10 @@ class Act:
     path: tuple[Path, ...] = ()
     """Folders before PATH, e.g. with a uv of the locked version; without one the start-up is cold."""
     env: Mapping[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
+    """More arguments of act, e.g. `--actor`."""
 
-    def command(self, event: str, payload: Mapping[str, Any] | None, extra: Sequence[str] = ()) -> list[str]:
+    def command(self, event: str, payload: Mapping[str, Any] | None) -> list[str]:
         """The command line of act."""
         upload = self.work / "upload-artifact"
         write_files(upload, {"action.yml": _UPLOAD_DOUBLE})
@@ -195,7 +197,7 @@ class Act:
             *("--local-repository", f"org/aegis@v1={self.action}", "--local-repository", f"{UPLOAD}={upload}"),
             *("--action-offline-mode", "--no-cache-server"),
             *(word for name, value in self.env.items() for word in ("--env", f"{name}={value}")),
-            *extra,
+            *self.options,
         ]
 
     def surroundings(self) -> dict[str, str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -35,7 +37,12 @@ LATER = """\
 
 
 def workflow(
-    uses: str, inputs: Mapping[str, str] | None = None, env: Mapping[str, str] | None = None, *, before: str = ""
+    uses: str,
+    inputs: Mapping[str, str] | None = None,
+    env: Mapping[str, str] | None = None,
+    *,
+    before: str = "",
+    after: str = "",
 ) -> str:
     """A job that checks out and calls the action; a later step tells the outputs, whatever came of it."""
     given = "".join(f"          {name}: {value!r}\n" for name, value in (inputs or {}).items())
@@ -45,7 +52,7 @@ def workflow(
         "jobs:\n  check:\n    runs-on: ubuntu-latest\n"
         + (f"    env:\n{variables}" if variables else "")
         + f"    steps:\n      - uses: {CHECKOUT}\n{before}"
-        f"      - id: gate\n        uses: {uses}\n" + (f"        with:\n{given}" if given else "") + LATER
+        f"      - id: gate\n        uses: {uses}\n" + (f"        with:\n{given}" if given else "") + LATER + after
     )
 
 
@@ -59,6 +66,9 @@ class Stage:
     inputs: dict[str, str] = field(default_factory=dict)
     env: dict[str, str] = field(default_factory=dict)
     before: str = ""
+    """Steps between the checkout and the action."""
+    after: str = ""
+    """Steps at the end of the job."""
 
     @property
     def repository(self) -> Path:
@@ -67,7 +77,7 @@ class Stage:
 
     def adopt(self, files: Mapping[str, str | bytes] | None = None) -> None:
         """The first commit: a clean service whose workflow calls the action."""
-        text = workflow(self.uses, self.inputs, self.env, before=self.before)
+        text = workflow(self.uses, self.inputs, self.env, before=self.before, after=self.after)
         commit(self.repository, {**CLEAN, ".github/workflows/check.yml": text, **(files or {})})
 
     def run(self, event: Event) -> Run:
@@ -76,11 +86,26 @@ class Stage:
 
     def change_action(self, overlay: Mapping[str, str]) -> None:
         """Run with a copy of the action in which some files are others."""
-        self.act = Act(export(self.folder / "action", overlay), self.act.work, self.act.path, self.act.env)
+        self.act = replace(self.act, action=export(self.folder / "action", overlay))
 
     def cold(self) -> None:
         """Nothing is on the runner: uv must be fetched too."""
-        self.act = Act(self.act.action, self.act.work, (), self.act.env)
+        self.act = replace(self.act, path=())
+
+
+def told(run: Run) -> str:
+    """What a later step of the job saw in the outputs: result and reason."""
+    found = re.search(r"^told: (.*)$", run.log, re.MULTILINE)
+    assert found is not None, run.log
+    return found.group(1).strip()
+
+
+def assert_error(run: Run, reason: str, says: str) -> None:
+    """Red, with the reason in the outputs, in an annotation and in the summary."""
+    assert not run.green
+    assert told(run) == f"error {reason}"
+    assert any(says in note.message for note in run.errors()), run.annotations
+    assert reason in html.unescape(run.summary)
 
 
 @pytest.fixture(scope="session")

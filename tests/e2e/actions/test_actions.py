@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 import re
 import signal
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aegis.startup import surroundings
-from tests.e2e.actions.conftest import CLEAN, DIRTY, SERVICE, Stage
+from tests.e2e.actions.conftest import CLEAN, DIRTY, SERVICE, Stage, assert_error, told
 from tests.support import events
 from tests.support.act import CHECKOUT, ROOT, Annotation, Run, read_log, write_files
 from tests.support.package_index import download, serving
@@ -21,21 +20,6 @@ FAKE_SEMGREP = """
 def semgrep_core(root, cache, environ=None):  # the test's own
     return Path({path!r})
 """
-
-
-def told(run: Run) -> str:
-    """What a later step of the job saw in the outputs: result and reason."""
-    found = re.search(r"^told: (.*)$", run.log, re.MULTILINE)
-    assert found is not None, run.log
-    return found.group(1).strip()
-
-
-def assert_error(run: Run, reason: str, says: str) -> None:
-    """Red, with the reason in the outputs, in an annotation and in the summary."""
-    assert not run.green
-    assert told(run) == f"error {reason}"
-    assert any(says in note.message for note in run.errors()), run.annotations
-    assert reason in html.unescape(run.summary)
 
 
 def on_the_line(run: Run) -> Annotation:
