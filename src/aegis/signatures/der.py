@@ -40,9 +40,9 @@ def _element(data: bytes, tag: int) -> tuple[bytes, bytes]:
     if length & 0x80:
         width = length & 0x7F
         start += width
-        # Two bytes of length are 64 kB: more than any key.
-        if not 1 <= width <= 2 or len(data) < start:
-            raise ValueError("a length that is not definite or too large")
+        if len(data) < start:
+            raise ValueError("cut off")
+        # 8.1.3.6: no bytes of length mean that the end is marked, which DER (10.1) does not have.
         length = int.from_bytes(data[2:start], "big")
         if length < 0x80 or data[2] == 0:
             raise ValueError("a length that is not in its shortest form")

@@ -121,14 +121,19 @@ def _decide(
             expected=f"signatures by {trust.threshold} of: {_names(trust)}",
             remedy="Sign it as its policy asks (`aegis sign`).",
         )
+    # One certificate authority under two names is one signer, whatever leaves it has issued.
+    whom = [
+        (signer.roots, signer.subject) if isinstance(signer, CertificateSigner) else position
+        for position, signer in enumerate(trust.signers)
+    ]
     held: list[Held] = []
     holding: list[Bundle] = []
     failures: list[tuple[int, Signer, Refused]] = []
     for number, bundle in enumerate(bundles, 1):
         before = len(held)
-        for position, signer in enumerate(trust.signers):
+        for signer, who in zip(trust.signers, whom, strict=True):
             try:
-                held.append((position, attempt(bundle, signer)))
+                held.append((whom.index(who), attempt(bundle, signer)))
             except Refused as error:
                 failures.append((number, signer, error))
         if len(held) > before:

@@ -125,6 +125,7 @@ def test_keys_that_are_weak_or_of_other_kinds_are_refused() -> None:
         (_rsa_spki((1 << 8199) + 1, 65537), "RSA of 8200 bits"),
         (signing.spki(RSA) + b"\0", "strict DER"),
         (signing.spki(RSA)[:-1], "strict DER"),
+        (b"\x30\x83\x00" + signing.spki(RSA)[2:], "strict DER"),
         (signing.spki(RSA).replace(b"\x30\x82\x01\x0a", b"\x30\x83\x00\x01\x0a"), "strict DER"),
         (signing.spki(RSA).replace(b"\x0f\x00\x30", b"\x0f\x01\x30"), "strict DER"),
         (_rsa_spki(n, 3), "exponent"),

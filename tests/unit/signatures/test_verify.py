@@ -185,7 +185,7 @@ def test_a_hint_explains_and_decides_nothing() -> None:
     document = signing.message_bundle(BOB)
     error = _refuse("verify.wrong_key", [_bundle(document)], _trust(_signer(ALICE)))
     assert signing.hint(BOB) in error.problem
-    for hint in ("", "elsewhere", signing.hint(ALICE), "\x1b[31m\n::error::" + "x" * 500):
+    for hint in ("", "elsewhere", "elsewhere=", signing.hint(ALICE), "\x1b[31m\n::error::" + "x" * 500):
         document["verificationMaterial"]["publicKey"]["hint"] = hint
         _refuse("verify.wrong_signature", [_bundle(document)], _trust(_signer(ALICE)))
         assert _verify([_bundle(document)], _trust(_signer(BOB)))
