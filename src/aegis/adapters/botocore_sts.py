@@ -10,11 +10,11 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-import botocore.configprovider as configuration  # type: ignore[import-untyped] # botocore has no types, here and below
+import botocore.configprovider as configuration
 from botocore import UNSIGNED
-from botocore.config import Config  # type: ignore[import-untyped]
-from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
-from botocore.session import Session  # type: ignore[import-untyped]
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import Session
 
 from aegis.adapters.http_call import is_loopback
 
@@ -63,7 +63,7 @@ class Sts:
         except ClientError as error:
             raise StsRefusedError(error.response) from None
         except Exception as error:
-            # No answer, or one that botocore cannot read, for which it raises nearly anything; its text may hold secrets
+            # no answer, or one that botocore cannot read, for which it raises nearly anything, with secrets in its text
             raise StsFaultError(type(error).__name__) from None
         return answer
 
