@@ -36,6 +36,13 @@ verify:
     region: {region}
     sts-endpoint: {endpoint}
 """
+SLEEPER = """\
+import signal, sys, time
+for number in (1, 2, 15):
+    signal.signal(number, lambda number, frame: sys.exit(40 + number))
+print("ready", flush=True)
+time.sleep(60)
+"""
 SHOW = "import json, os; print(json.dumps(dict(os.environ)))"
 
 
@@ -150,9 +157,8 @@ class TestExec:
     def test_a_signal_reaches_the_command_and_nothing_is_left(
         self, here: Cloud, tmp_path: Path, number: signal.Signals
     ) -> None:
-        sleeper = "import signal, sys, time\nfor n in (1, 2, 15): signal.signal(n, lambda n, f: sys.exit(40 + n))\nprint('ready', flush=True)\ntime.sleep(60)"
         with subprocess.Popen(
-            [*AEGIS, "credentials", "exec", "--", sys.executable, "-c", sleeper], cwd=tmp_path,
+            [*AEGIS, "credentials", "exec", "--", sys.executable, "-c", SLEEPER], cwd=tmp_path,
             env=surroundings(here, tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         ) as process:  # fmt: skip
             assert process.stdout is not None
