@@ -751,4 +751,17 @@ TABLE = (
         "A bucket cannot be read without credentials, and outside a workflow there is no OIDC token.",
         "Log in as for every AWS tool, or run the check in its workflow.",
     ),
+    # --- keyless signing ----------------------------------------------------------------------------------------------
+    Code(
+        "verify.trust_config_invalid",
+        "Services of Sigstore not readable",
+        "The file says where the token is sent and whose answers are believed, so all of it must be understood.",
+        "Correct the file that `--trust-config` names, or leave it out for the public good instance.",
+    ),
+    Code(
+        "verify.signing_failed",
+        "Sigstore did not sign",
+        "A certificate, a log entry or a timestamp could not be had, so there is no signature that would verify.",
+        "Run it again; see https://status.sigstore.dev if it happens again.",
+    ),
 )
