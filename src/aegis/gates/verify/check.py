@@ -57,6 +57,8 @@ def _check_artifact(artifact: Artifact, policy: VerifyPolicy, file: str) -> None
         raise _incomplete(
             file, f"{where} is of kind {artifact.kind} and has ignore-paths", "ignore-paths of a model only"
         )
+    if any(path.strip("/") in {"", "."} for path in artifact.ignore_paths):
+        raise _incomplete(file, f"{where}.ignore-paths names the whole model", "paths in the model")
     if artifact.release is not None:
         if artifact.kind == "attestation":
             raise _incomplete(file, f"{where} is an attestation and has a release", "a release of a file or model")

@@ -34,7 +34,7 @@ def prepare(case: Case, own: Sequence[Bundle] | None = None, *, beside: frozense
     files = {file.name: listed[file.name] for file in manifest.files}
     _check_sizes(manifest, files)
     wanted = {name: _wanted(case, manifest, info) for name, info in files.items()}
-    release = releases.prepare(case)
+    release = releases.prepare(case, manifest.content.hex())
 
     def finish(gotten: Gotten) -> Result:
         check_digests(manifest, {name: _hashed(manifest, gotten[each.place]) for name, each in wanted.items()})

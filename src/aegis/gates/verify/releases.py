@@ -41,10 +41,11 @@ class Released:
         return (f"version {self.statement.version} is not in the lock yet: {accept} keeps older ones out",)
 
 
-def prepare(case: Case) -> Released:
-    """Read and verify the statement, if the policy asks for one; its digest is compared by `Released.version`.
+def prepare(case: Case, digest: str | None = None) -> Released:
+    """Read and verify the statement, if the policy asks for one.
 
-    Raises Refused: another artifact's, out of time, a rollback among others.
+    `digest`: the artifact's where it is known before it is read, as a manifest's content is; `Released.version` compares
+    it in any case. Raises Refused: another artifact's, out of time, a rollback among others.
     """
     rule = case.artifact.release
     if rule is None or case.release_trust is None:
@@ -62,7 +63,7 @@ def prepare(case: Case) -> Released:
     _, envelopes = verify_envelopes([bundle], case.release_trust)
     statement = releases.parse_release(parse_statement(envelopes[0]))
     # Name and time before anything is read, and also where an earlier verdict stands for the reading.
-    releases.check(statement, name=case.artifact.name, root=statement.root, now=case.now)
+    releases.check(statement, name=case.artifact.name, root=digest or statement.root, now=case.now)
     return Released(case, statement, locks.check(case.lock, statement), (info,))
 
 
