@@ -1,7 +1,8 @@
 """What S3 says in XML: listings and errors.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html, …/API_ListObjectsV2.html,
-…/ErrorResponses.html. Keys come percent-encoded (`encoding-type=url`), since XML cannot hold every key.
+…/ErrorResponses.html. Keys are asked for percent-encoded (`encoding-type=url`), since XML cannot hold every key; stores
+that do not know that say nothing of an encoding.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def parse_versions(document: bytes, where: str, prefix: str) -> Page:
     for entry in root:
         if entry.tag not in {"Version", "DeleteMarker"}:
             continue
-        key, version = _key(entry, where, prefix), _text(entry, "VersionId", where)
+        key, version = _key(root, entry, where, prefix), _text(entry, "VersionId", where)
         names.append((key, version))
         if entry.tag == "Version" and _flag(entry, "IsLatest", where):
             # `null` names what was stored while the bucket kept no versions.
@@ -49,7 +50,7 @@ def parse_versions(document: bytes, where: str, prefix: str) -> Page:
     if _flag(root, "IsTruncated", where):
         # A page that ends between two keys has no version marker.
         marker = root.findtext("NextVersionIdMarker") or ""
-        key = unquote_plus(_text(root, "NextKeyMarker", where))
+        key = _decoded(root, _text(root, "NextKeyMarker", where), where)
         follow = (("key-marker", key), *((("version-id-marker", marker),) if marker else ()))
     return Page(tuple(objects), tuple(names), follow, versions=True)
 
@@ -57,7 +58,7 @@ def parse_versions(document: bytes, where: str, prefix: str) -> Page:
 def parse_objects(document: bytes, where: str, prefix: str) -> Page:
     """A page of ListObjectsV2, which tells no versions."""
     root = _root(document, "ListBucketResult", where, prefix)
-    entries = [(entry, _key(entry, where, prefix)) for entry in root.iterfind("Contents")]
+    entries = [(entry, _key(root, entry, where, prefix)) for entry in root.iterfind("Contents")]
     follow = None
     if _flag(root, "IsTruncated", where):
         follow = (("continuation-token", _text(root, "NextContinuationToken", where)),)
@@ -75,10 +76,14 @@ def error_code(document: bytes) -> str:
 
 
 def _plain(document: bytes) -> ElementTree.Element:
-    """The document without namespaces, which S3-compatible stores use or leave out. No document type: S3 sends none."""
-    if b"<!DOCTYPE" in document or b"<!ENTITY" in document:
+    """The document without namespaces, which S3-compatible stores use or leave out. No document type: S3 sends none.
+
+    `ValueError` for other encodings than UTF-8 too, in which a document type could hide.
+    """
+    text = document.decode()
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise ValueError("a document type")
-    root = ElementTree.fromstring(document)  # noqa: S314 - without a document type there is nothing to expand
+    root = ElementTree.fromstring(text)  # noqa: S314 - without a document type there is nothing to expand
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
     return root
@@ -91,17 +96,25 @@ def _root(document: bytes, tag: str, where: str, prefix: str) -> ElementTree.Ele
         raise faults.bad_listing(where, "the listing cannot be read") from error
     if root.tag != tag:
         raise faults.bad_listing(where, f"the store answered with {root.tag[:60]!r}")
-    if root.findtext("EncodingType") != "url" or unquote_plus(root.findtext("Prefix") or "") != prefix:
-        raise faults.bad_listing(where, "the listing is one of another prefix or encoding")
+    if _decoded(root, root.findtext("Prefix") or "", where) != prefix:
+        raise faults.bad_listing(where, "the listing is one of another prefix")
     return root
 
 
-def _key(entry: ElementTree.Element, where: str, prefix: str) -> str:
-    text = _text(entry, "Key", where)
+def _decoded(root: ElementTree.Element, text: str, where: str) -> str:
+    encoding = root.findtext("EncodingType")
+    if encoding is None:
+        return text
     try:
-        key = unquote_plus(text, errors="strict")
+        if encoding == "url":
+            return unquote_plus(text, errors="strict")
     except UnicodeDecodeError as error:
         raise faults.bad_listing(where, "the listing has a key that is not UTF-8") from error
+    raise faults.bad_listing(where, f"the listing has the encoding {encoding[:40]!r}")
+
+
+def _key(root: ElementTree.Element, entry: ElementTree.Element, where: str, prefix: str) -> str:
+    key = _decoded(root, _text(entry, "Key", where), where)
     if not key.startswith(prefix):
         raise faults.bad_listing(where, f"the listing has {key[:200]!r}, which is elsewhere")
     return key
