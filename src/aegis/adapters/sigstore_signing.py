@@ -122,8 +122,8 @@ def _limit(session: Any) -> None:
     from urllib3.util import Retry
 
     class Limited(HTTPAdapter):
-        def send(self, request: Any, **how: Any) -> Any:
-            return super().send(request, **{**how, "timeout": how.get("timeout") or TIMEOUT})
+        def send(self, *given: Any, **how: Any) -> Any:
+            return super().send(*given, **{**how, "timeout": how.get("timeout") or TIMEOUT})
 
     retry = Retry(total=_RETRIES, backoff_factor=0.5, status_forcelist=(429, 502, 503, 504), allowed_methods=None)
     for scheme in ("https://", "http://"):
@@ -151,7 +151,7 @@ def _check(bundle: bytes, root: bytes, digest: bytes | None) -> None:
 
 def _reason(error: Exception) -> str:
     """What failed, without any text of the other side: it may hold the request, and so the token."""
-    cause = error.__cause__ or error
+    cause = error.__cause__ or error.__context__ or error
     response = getattr(cause, "response", None)
     status = getattr(response, "status_code", None)
     return f"{type(error).__name__}, HTTP {status}" if isinstance(status, int) else type(error).__name__

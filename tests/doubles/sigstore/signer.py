@@ -42,18 +42,18 @@ V03 = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
 
 class PrivateSigstore:
-    """One instance. Everything in it was set up a year before `AT`."""
+    """One instance. Everything in it was set up a year before `at`."""
 
-    def __init__(self, *, intermediate: bool = False, history: int = 5) -> None:
-        self.root_authority = new_root("fulcio", AT)
+    def __init__(self, *, intermediate: bool = False, history: int = 5, at: datetime.datetime = AT) -> None:
+        self.root_authority = new_root("fulcio", at)
         self.authority = (
-            new_intermediate("fulcio-intermediate", self.root_authority, AT) if intermediate else self.root_authority
+            new_intermediate("fulcio-intermediate", self.root_authority, at) if intermediate else self.root_authority
         )
         self.certificate_log = CertificateLog()
         self.log = Log("rekor.private.test", tiled=False, history=history)
         self.tiled_log = Log("rekor-2.private.test", tiled=True, history=history)
-        self.timestamps = TimestampAuthority(AT)
-        window = Window(AT - YEAR)
+        self.timestamps = TimestampAuthority(at)
+        window = Window(at - YEAR)
         chain: tuple[Certificate, ...] = (self.root_authority.certificate,)
         if intermediate:
             chain = (self.authority.certificate, *chain)

@@ -51,14 +51,22 @@ class TimestampAuthority:
     def chain(self) -> tuple[x509.Certificate, ...]:
         return self.certificate, self.root.certificate
 
+    def answer(self, request: bytes, at: datetime.datetime) -> bytes:
+        """The response to a TimeStampReq with SHA-256."""
+        imprint = tsp.TimeStampReq.load(request)["message_imprint"]
+        return self._stamp(imprint["hashed_message"].native, at, self.key)
+
     def stamp(self, message: bytes, at: datetime.datetime, *, key: ec.EllipticCurvePrivateKey | None = None) -> bytes:
         """A granted TimeStampResp over `message`; `key` signs in place of its own."""
+        return self._stamp(hashlib.sha256(message).digest(), at, key or self.key)
+
+    def _stamp(self, digest: bytes, at: datetime.datetime, key: ec.EllipticCurvePrivateKey) -> bytes:
         certificate = asn1_x509.Certificate.load(self.certificate.public_bytes(Encoding.DER))
         info = tsp.TSTInfo({
             "version": "v1",
             "policy": "1.3.6.1.4.1.57264.2",
             "message_imprint": {
-                "hash_algorithm": {"algorithm": "sha256"}, "hashed_message": hashlib.sha256(message).digest(),
+                "hash_algorithm": {"algorithm": "sha256"}, "hashed_message": digest,
             },
             "serial_number": secrets.randbits(62) + 1,
             "gen_time": at,
@@ -84,7 +92,7 @@ class TimestampAuthority:
             "digest_algorithm": {"algorithm": "sha256"},
             "signed_attrs": attributes,
             "signature_algorithm": {"algorithm": "sha256_ecdsa"},
-            "signature": sign(key or self.key, attributes.untag().dump()),
+            "signature": sign(key, attributes.untag().dump()),
         })  # fmt: skip
         signed = cms.SignedData({
             "version": "v3",
