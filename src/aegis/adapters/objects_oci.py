@@ -206,7 +206,7 @@ def _refused(status: int, code: str, where: str) -> CouldNotDecide:
 def _check_names(namespace: str, bucket: str) -> None:
     """Both stand in the path of every request, so neither may hold more than a name, nor be one of a folder."""
     location = parse_location(f"oci://{namespace}/{bucket}/")
-    if location.store != f"{namespace}/{bucket}" or location.key or not bucket.strip("."):
+    if location.store != f"{namespace}/{bucket}" or not bucket.strip("."):
         raise UsageError(
             "verify.source_invalid",
             f"the namespace is {namespace[:100]!r}, the bucket {bucket[:100]!r}",
