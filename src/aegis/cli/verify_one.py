@@ -19,6 +19,8 @@ from aegis.report.escape import terminal
 if TYPE_CHECKING:
     from aegis.signatures.types import Bundle, Signer, Trust, Verified
 
+MAX_SIGNATURE = 32 << 20
+"""Bytes of any file but the artifact; a model's signature names every file."""
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 
 
@@ -185,7 +187,7 @@ def _signer(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Signer
     return IdentitySigner(identity=identity, pattern=pattern, issuer=arguments.certificate_oidc_issuer)
 
 
-def read_file(place: Path, limit: int = 32 << 20) -> bytes:
+def read_file(place: Path, limit: int = MAX_SIGNATURE) -> bytes:
     """A small file that an argument names."""
     try:
         with place.open("rb") as file:
@@ -210,7 +212,7 @@ def read_file(place: Path, limit: int = 32 << 20) -> bytes:
 def _bundle(place: Path) -> Bundle:
     from aegis.signatures.bundle import parse_bundle
 
-    return parse_bundle(read_file(place), name=str(place))
+    return parse_bundle(read_file(place), name=str(place), limit=MAX_SIGNATURE)
 
 
 def _digests(artifact: str, algorithms: frozenset[str], content: bool) -> tuple[Mapping[str, bytes], bytes | None]:

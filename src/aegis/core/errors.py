@@ -11,7 +11,7 @@ and what to do next. Library exceptions are chained with `raise … from`, never
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import ClassVar
 
 
@@ -62,7 +62,9 @@ def crashed(error: Exception) -> CouldNotDecide:
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
-    place = f" at {Path(frame.tb_frame.f_code.co_filename).name}:{frame.tb_lineno}" if frame is not None else ""
+    # every command imports this, and `pathlib` would cost it several milliseconds
+    file = os.path.basename(frame.tb_frame.f_code.co_filename) if frame is not None else ""  # noqa: PTH119
+    place = f" at {file}:{frame.tb_lineno}" if frame is not None else ""
     return CouldNotDecide(
         "core.crashed",
         f"{type(error).__name__}{place}",

@@ -101,7 +101,7 @@ def bundles(
             expected="a signature for each signer that the threshold asks for",
             remedy=f"sign it: {case.sign}",
         )
-    read = [parse_bundle(read_limited(case, name, info, limit), name=name) for name, info in there]
+    read = [parse_bundle(read_limited(case, name, info, limit), name=name, limit=limit) for name, info in there]
     return read, [info for _, info in there]
 
 
