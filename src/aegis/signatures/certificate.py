@@ -84,12 +84,14 @@ def load_certificate(data: bytes) -> Certificate:
     from cryptography.x509 import Version, load_der_x509_certificate
 
     with refusing("verify.certificate_invalid", "the certificate cannot be read", expected="one certificate in DER"):
-        with warnings.catch_warnings(action="error", category=CryptographyDeprecationWarning):
-            # What it only warns of breaks RFC 5280, e.g. a serial number that is not positive.
+        with warnings.catch_warnings():
+            # Of names that are longer than X.520 has them it need not speak; the rest breaks RFC 5280.
+            warnings.simplefilter("ignore", UserWarning)
+            warnings.simplefilter("error", CryptographyDeprecationWarning)
             certificate = load_der_x509_certificate(data)
-        # Each field is parsed at its first use: a broken one, or a doubled extension, shows here.
-        _ = certificate.subject, certificate.issuer, certificate.extensions
-        _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+            # Each field is parsed at its first use: a broken one, or a doubled extension, shows here.
+            _ = certificate.subject, certificate.issuer, certificate.extensions
+            _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
         whole = certificate.version is Version.v3 and certificate.public_bytes(Encoding.DER) == data
     if not whole:
         raise _invalid("the certificate is not of version 3, or not in DER", "one X.509 v3 certificate in DER")
