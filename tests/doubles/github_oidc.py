@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -163,11 +164,16 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serve(issuer: Issuer) -> Iterator[Issuer]:
-    """Serve it on a free port of 127.0.0.1 until the block ends."""
-    server = _Server(("127.0.0.1", 0), _Handler)
+def serve(
+    issuer: Issuer, *, at: tuple[str, int] = ("127.0.0.1", 0), tls: ssl.SSLContext | None = None
+) -> Iterator[Issuer]:
+    """Serve it until the block ends: on a free port of 127.0.0.1, or where and how it is said."""
+    server = _Server(at, _Handler)
     server.issuer = issuer
-    issuer.address = f"http://127.0.0.1:{server.server_address[1]}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    # with TLS, under the name that the tokens have
+    issuer.address = f"http://127.0.0.1:{server.server_address[1]}" if tls is None else str(issuer.claims["iss"])
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

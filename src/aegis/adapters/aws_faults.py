@@ -56,12 +56,13 @@ def refused_by_sts(response: Mapping[str, Any], role: Role, claims: Claims, trus
             remedy="Run it again. If it happens again, compare the clocks of the runner and of the cloud.",
         )
     if code in {"InvalidIdentityToken", "IDPRejectedClaim"}:
-        return CouldNotDecide(
+        # S3-compatible stores say so for a condition of the trust policy that fails, too.
+        return _by_trust("verify.token_invalid", said, role, claims, trust) or CouldNotDecide(
             "verify.token_invalid",
             f"{said}\n  the token says: {_described(claims)}",
-            expected=f"an OIDC provider for {claims.issuer} in account {role.account} that lists "
-            f"the audience {claims.audience!r}",
-            remedy="Create it, or add the audience (`aws iam add-client-id-to-open-id-connect-provider`).",
+            expected=f"an OIDC provider for {claims.issuer} in account {role.account} that lists the audience "
+            f"{claims.audience!r}, and a trust policy that allows this token",
+            remedy="Create the provider, or add the audience to it; then `aegis credentials doctor` in the same job.",
         )
     if code == "PackedPolicyTooLarge":
         return UsageError(
@@ -86,22 +87,25 @@ def refused_by_sts(response: Mapping[str, Any], role: Role, claims: Claims, trus
 
 
 def _denied(said: str, role: Role, claims: Claims, trust: PolicyDocument | None) -> CouldNotDecide:
-    """STS says no more than "Not authorized": why, only the trust policy can tell."""
-    if trust is not None:
-        evaluation = evaluate(trust, request_of(claims, role))
-        if evaluation.allowed is not True:
-            return CouldNotDecide(
-                "verify.role_denied",
-                f"{said}\n  {evaluation.reason}",
-                expected=f"a token that the trust policy of {role.arn} allows",
-                remedy=evaluation.fix,
-            )
-    return CouldNotDecide(
+    return _by_trust("verify.role_denied", said, role, claims, trust) or CouldNotDecide(
         "verify.role_denied",
         f"{said}\n  the token says: {_described(claims)}",
         expected=f"a role that exists, and whose trust policy allows this token: {role.arn}",
         remedy=f"`aws iam get-role --role-name {role.name} > role.json`, then in the same job "
         "`aegis credentials doctor --trust-policy role.json`: it names the condition that fails.",
+    )
+
+
+def _by_trust(code: str, said: str, role: Role, claims: Claims, trust: PolicyDocument | None) -> CouldNotDecide | None:
+    """STS says no more than "Not authorized": which condition fails, only the trust policy can tell."""
+    evaluation = evaluate(trust, request_of(claims, role)) if trust is not None else None
+    if evaluation is None or evaluation.allowed:
+        return None
+    return CouldNotDecide(
+        code,
+        f"{said}\n  {evaluation.reason}",
+        expected=f"a token that the trust policy of {role.arn} allows",
+        remedy=evaluation.fix,
     )
 
 
