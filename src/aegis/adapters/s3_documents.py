@@ -17,8 +17,8 @@ from xml.parsers.expat import ExpatError
 from aegis.core.ports.objects import ObjectInfo
 from aegis.storage import faults
 
-MAX_DOCUMENT = 16 * 1024 * 1024
-"""Bytes; a page of 1,000 entries with the longest encoded keys has about 4 MB."""
+MAX_DOCUMENT = 4 * 1024 * 1024
+"""Bytes; a page of 1,000 entries with the longest keys, all of it percent-encoded, has 3.7 MB."""
 
 
 @dataclass(frozen=True, slots=True)

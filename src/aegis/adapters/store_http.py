@@ -1,4 +1,4 @@
-"""HTTP to one object store: one origin, no redirects, no proxies, nothing from the environment.
+"""HTTP to one object store: one origin, no redirects, no proxies, no credentials from the environment.
 
 Built on `http.client`, where nothing of that happens by itself: obstore follows redirects to other hosts and takes
 proxies from the environment, and lets neither be switched off. It is also the quickest (benchmarks/verify_storage.py).
@@ -39,10 +39,11 @@ class Reply:
 class Origin:
     """The server of a store."""
 
-    def __init__(self, address: str, *, timeout: float = TIMEOUT, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, address: str, *, timeout: float = TIMEOUT) -> None:
         """`address`: `https://host[:port]`, or plain HTTP to this machine; the caller has checked it.
 
-        `tls`: None for the system's certificate authorities.
+        The certificate authorities are the system's, as OpenSSL finds them (`SSL_CERT_FILE` too): a network that is
+        inspected has one of its own. What is read is judged by its signatures, whoever vouches for the way.
         """
         parts = urlsplit(address)
         self.address = f"{parts.scheme}://{parts.netloc}"
@@ -50,7 +51,7 @@ class Origin:
         """As in the `Host` header."""
         self._name, self._port = parts.hostname or "", parts.port
         self._timeout = timeout
-        self._tls = (tls or ssl.create_default_context()) if parts.scheme == "https" else None
+        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
         self._idle: list[http.client.HTTPConnection] = []
         self._lock = threading.Lock()
 

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import datetime
 import gzip
 import re
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from aegis.adapters.objects_https import HttpsStore
 from aegis.core.errors import AegisError, UsageError
@@ -15,6 +22,7 @@ from aegis.storage.hashing import KeepingSink
 from aegis.storage.transfer import read_once
 from tests.support.stores import Time
 
+DAY = datetime.timedelta(days=1)
 DATA = bytes(range(256)) * 400
 Headers = dict[str, str | None]
 
@@ -186,3 +194,51 @@ def test_an_answer_that_is_no_http_is_an_error(site: _Site) -> None:
 )
 def test_only_https_is_an_origin(origin: str) -> None:
     assert code_of(lambda: HttpsStore(origin)) == "verify.source_invalid"
+
+
+class TestTls:
+    @pytest.fixture
+    def secure(self, site: _Site, tmp_path: Path) -> tuple[_Site, Path]:
+        """The same site behind a certificate that only its own file vouches for."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+        now = datetime.datetime.now(datetime.UTC)
+        certificate = (
+            x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + DAY)
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        both = tmp_path / "both.pem"
+        plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        both.write_bytes(
+            certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(serialization.Encoding.PEM, *plain)
+        )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(both)
+        site.socket = context.wrap_socket(site.socket, server_side=True)
+        return site, both
+
+    def test_a_server_that_the_system_trusts(self, secure: tuple[_Site, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+        site, authority = secure
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+        store = HttpsStore(f"https://localhost:{site.server_address[1]}")
+        info = store.head("models/a%20b.bin")
+        assert info is not None
+        assert b"".join(store.read(info)) == DATA
+
+    def test_a_certificate_of_another_name(self, secure: tuple[_Site, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+        site, authority = secure
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+        store = HttpsStore(f"https://127.0.0.1:{site.server_address[1]}", clock=Time().clock())
+        assert code_of(lambda: store.head("models/a%20b.bin")) == "verify.store_failed"
+        assert site.asked == []
+
+    def test_a_certificate_of_nobody(self, secure: tuple[_Site, Path]) -> None:
+        site, _ = secure
+        store = HttpsStore(f"https://localhost:{site.server_address[1]}", clock=Time().clock())
+        with pytest.raises(AegisError) as caught:
+            store.head("models/a%20b.bin")
+        assert caught.value.code == "verify.store_failed"
+        assert "TLS certificate is not valid" in caught.value.problem
+        assert site.asked == []

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import datetime
 import gzip
+import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import pytest
 
 from aegis.adapters import objects_s3
 from aegis.adapters.objects_s3 import S3Store
+from aegis.adapters.store_http import Reply, whole
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError
 from aegis.core.ports.credentials import AwsCredentials
 from aegis.core.ports.objects import ObjectInfo, ObjectStore
-from aegis.storage.hashing import KeepingSink
-from aegis.storage.transfer import read_once
+from aegis.storage.hashing import KeepingSink, Sink
+from aegis.storage.patience import Patience
+from aegis.storage.transfer import read_all, read_once
 from tests.doubles.aws import s3 as double
 from tests.doubles.aws.s3 import S3, Key
 from tests.doubles.aws.s3_faults import FOREVER, Fault
@@ -36,9 +40,9 @@ def service() -> Iterator[S3]:
         yield running
 
 
-def read(store: ObjectStore, info: ObjectInfo, time: Time | None = None) -> bytes:
+def read(store: ObjectStore, info: ObjectInfo, clock: Time | None = None) -> bytes:
     kept = KeepingSink()
-    read_once(store, info, [kept], clock=(time or Time()).clock())
+    read_once(store, info, [kept], clock=(clock or Time()).clock())
     return kept.content
 
 
@@ -179,9 +183,9 @@ class TestList:
 
     def test_a_page_that_is_always_cut_off_is_an_error(self, service: S3) -> None:
         service.faults = [Fault("ListObjectVersions", times=FOREVER, cut=100)]
-        time = Time()
-        assert told(lambda: s3_store(service, time).list("m/")).code == "verify.store_cut"
-        assert len(time.slept) == 3
+        clock = Time()
+        assert told(lambda: s3_store(service, clock).list("m/")).code == "verify.store_cut"
+        assert len(clock.slept) == 3
 
     @pytest.mark.parametrize("code", ["AccessDenied", "NoSuchBucket"])
     def test_what_may_not_be_listed_is_an_error(self, service: S3, code: str) -> None:
@@ -289,12 +293,12 @@ RANGE = "bytes 5-255999/256000"
 def test_each_fault_has_its_code_and_gives_no_byte(service: S3, fault: Fault, code: str) -> None:
     info = head(s3_store(service))
     service.faults = [fault]
-    kept, time = KeepingSink(), Time()
-    error = told(lambda: read_once(s3_store(service), info, [kept], clock=time.clock()))
+    kept, clock = KeepingSink(), Time()
+    error = told(lambda: read_once(s3_store(service), info, [kept], clock=clock.clock()))
     assert error.code == code
     assert kept.content == b""
     assert "s3://models/m/a.bin" in error.problem
-    assert len(time.slept) == (3 if code == "verify.store_failed" else 0)
+    assert len(clock.slept) == (3 if code == "verify.store_failed" else 0)
 
 
 @pytest.mark.parametrize(
@@ -317,11 +321,11 @@ def test_going_on_elsewhere_is_an_error(service: S3, fault: Fault, code: str) ->
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_a_fault_that_passes_is_waited_for(service: S3, status: int) -> None:
-    info, time = head(s3_store(service)), Time()
+    info, clock = head(s3_store(service)), Time()
     service.faults = [Fault(times=3, status=status), Fault("HeadObject", times=3, status=status)]
-    assert read(s3_store(service), info, time) == DATA
-    assert head(s3_store(service, time)) == info
-    assert time.slept == [0.5, 1.0, 2.0] * 2
+    assert read(s3_store(service), info, clock) == DATA
+    assert head(s3_store(service, clock)) == info
+    assert clock.slept == [0.5, 1.0, 2.0] * 2
 
 
 class TestVersions:
@@ -363,6 +367,27 @@ class TestTime:
         info = head(s3_store(service))
         service.faults = [Fault(silence=0.6)]
         assert read(s3_store(service, timeout=0.2), info) == DATA
+
+    def test_a_trickle_ends_with_the_time_for_everything(self, service: S3) -> None:
+        infos = s3_store(service).list("m/")
+        service.faults = [Fault(times=FOREVER, trickle=0.05)]
+
+        @contextmanager
+        def sinks(info: ObjectInfo) -> Iterator[Sequence[Sink]]:
+            yield []
+
+        error = told(lambda: read_all(s3_store(service), infos, sinks, patience=Patience(total=0.5)))
+        assert error.code == "verify.store_slow"
+
+    def test_a_listing_that_trickles_is_an_error(self) -> None:
+        def body() -> Iterator[bytes]:
+            while True:
+                time.sleep(0.02)
+                yield b"x"
+
+        reply = Reply(200, {}, body())
+        assert told(lambda: whole(reply, 1000, "s3://models/", seconds=0.1)).code == "verify.store_slow"
+        assert told(lambda: whole(reply, 3, "s3://models/")).code == "verify.store_failed"
 
     def test_nobody_there(self, service: S3) -> None:
         store = s3_store(service, endpoint="http://127.0.0.1:1")
@@ -473,9 +498,7 @@ class TestConnections:
         for connection in store._origin._idle:
             assert connection.sock is not None
             connection.sock.close()
-        time = Time()
         assert head(store)
-        assert time.slept == []
 
     def test_one_that_was_left_early_is_not_used_again(self, service: S3) -> None:
         service.put("large", bytes(5_000_000))

@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import tempfile
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from aegis.adapters.objects_local import LocalStore
 from aegis.core.errors import AegisError, CouldNotDecide, Refused
 from aegis.core.ports.objects import ObjectInfo, ObjectStore
 from aegis.storage import local_tree
+from aegis.storage.hashing import HashingSink
+from aegis.storage.transfer import read_once
 from tests.support.privileges import as_nobody
 
 
@@ -170,6 +173,19 @@ class TestRead:
         info = store(model).head("model/sparse")
         assert info is not None
         assert sum(len(chunk) for chunk in store(model).read(info)) == 5_000_000
+
+    def test_a_large_file_needs_no_more_memory_than_a_small_one(self, model: Path) -> None:
+        with (model / "sparse").open("wb") as file:
+            file.truncate(200_000_000)
+        info = store(model).head("model/sparse")
+        assert info is not None
+        tracemalloc.start()
+        hashing = HashingSink(shard_size=1_000_000)
+        read_once(store(model), info, [hashing])
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert len(hashing.shards) == 200
+        assert peak < 1_000_000
 
     def test_one_that_was_written_to_since_it_was_listed(self, model: Path) -> None:
         info = self.info(model)
