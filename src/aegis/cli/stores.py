@@ -70,6 +70,9 @@ class Stores:
     def _s3(self, bucket: str, aws: Aws) -> ObjectStore:
         from aegis.adapters.objects_s3 import S3Store
 
+        if self.options.github:
+            # a run for a fork has neither a token nor variables: the token's absence says why
+            self._minter()
         region = aws.region or self.options.region
         if region is None:
             raise _unset("the region", "stands in `verify.aws.region`, the input `aws-region` or AWS_REGION")
@@ -92,7 +95,6 @@ class Stores:
         from aegis.identity.role import parse_role, session_name
         from aegis.identity.session_policy import ReadNeed, session_policy
 
-        # a run for a fork has neither a token nor the role's name: the token's absence says why
         minter = self._minter()
         arn = aws.role or self.options.role
         if arn is None:
