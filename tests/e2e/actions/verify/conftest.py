@@ -63,7 +63,8 @@ class Staging(Stage):
     def adopt(self, files: Mapping[str, str | bytes] | None = None) -> None:
         """The first commit, with policy, key and trusted root."""
         key = pem(private("ecdsa-p256", 0))
-        given = {"aegis.yml": self.policy(), KEY: key, TRUSTED_ROOT: self.sigstore.trusted_root()}
+        root = self.sigstore.trusted_root()
+        given: dict[str, str | bytes] = {"aegis.yml": self.policy(), KEY: key, TRUSTED_ROOT: root}
         super().adopt({**given, **(files or {})})
 
     def surrounded(self) -> Act:
@@ -130,6 +131,15 @@ def assert_refused(staging: Staging, run: Run, *rules: str) -> None:
     assert staging.rules() == list(rules)
     for rule in rules:
         assert any(note.title.startswith(f"{rule}:") for note in run.errors()), run.annotations
+
+
+def assert_misconfigured(run: Run, reason: str, *says: str) -> None:
+    """Red because of the workflow or the policy, with exit code 2."""
+    assert not run.green
+    assert told(run) == f"error {reason}"
+    for text in says:
+        assert any(text in note.message for note in run.errors()), run.annotations
+    assert "exit status 2" in run.log or "exitcode '2'" in run.log, run.log[-2000:]
 
 
 def assert_undecided(staging: Staging, run: Run, reason: str, *says: str) -> None:
