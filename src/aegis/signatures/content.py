@@ -15,7 +15,7 @@ def check_content(bundle: Bundle, key: PublicKey, digests: Mapping[str, bytes] |
     """Return the digests that were signed: some of `digests`, or, when they are None, the envelope's.
 
     What is signed is decided by the caller, and how by the key; the bundle's own hints only must be true. Refuses with
-    `verify.wrong_content`, `verify.unsupported_key`, `verify.wrong_digest_algorithm` or `verify.wrong_signature`.
+    `verify.wrong_content`, `verify.unsupported_key` or `verify.wrong_signature`.
     """
     algorithm = DIGESTS.get(key.kind)
     content = bundle.content
@@ -42,7 +42,7 @@ def _check_hint(content: MessageSignature, algorithm: str, digest: bytes) -> Non
     """The digest that a bundle may name decides nothing, but must be true: others might believe it."""
     if content.digest_algorithm not in {None, algorithm}:
         raise refused(
-            "verify.wrong_digest_algorithm",
+            "verify.wrong_signature",
             f"the signature's label says {content.digest_algorithm}, and it is over {algorithm}",
             expected=f"the label {algorithm}",
         )

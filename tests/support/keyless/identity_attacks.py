@@ -250,7 +250,7 @@ def other_file_without_a_digest_in_the_bundle() -> Made:
     return Made(made.bundle, made.sigstore, content=b"")
 
 
-@case("wrong_digest_algorithm")
+@case("wrong_signature")
 def digest_under_a_wrong_label() -> Made:
     made = _by()
     assert isinstance(made.bundle, dict)

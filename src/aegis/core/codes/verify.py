@@ -734,12 +734,6 @@ TABLE = (
         "Sign it again; if you did not expect this, treat the store as compromised.",
     ),
     Code(
-        "verify.wrong_digest_algorithm",
-        "Digest under a wrong label",
-        "A digest that is labelled with another algorithm than it was made with misleads other readers.",
-        "Sign it again; if you did not expect this, treat the store as compromised.",
-    ),
-    Code(
         "verify.subject_mismatch",
         "Certificate of another subject",
         "The certificate is for another subject than the policy names.",
