@@ -79,9 +79,8 @@ def load_certificate(data: bytes) -> Certificate:
     """One certificate in DER. Refuses with `verify.certificate_invalid`."""
     import warnings
 
-    from cryptography.hazmat.primitives.serialization import Encoding
     from cryptography.utils import CryptographyDeprecationWarning
-    from cryptography.x509 import Version, load_der_x509_certificate
+    from cryptography.x509 import load_der_x509_certificate
 
     with refusing("verify.certificate_invalid", "the certificate cannot be read", expected="one certificate in DER"):
         with warnings.catch_warnings():
@@ -92,9 +91,6 @@ def load_certificate(data: bytes) -> Certificate:
             # Each field is parsed at its first use: a broken one, or a doubled extension, shows here.
             _ = certificate.subject, certificate.issuer, certificate.extensions
             _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-        whole = certificate.version is Version.v3 and certificate.public_bytes(Encoding.DER) == data
-    if not whole:
-        raise _invalid("the certificate is not of version 3, or not in DER", "one X.509 v3 certificate in DER")
     return certificate
 
 

@@ -12,6 +12,7 @@ from aegis.core.errors import Refused, UsageError
 from aegis.signatures.bundle import parse_bundle
 from aegis.signatures.keyless import verify_keyless
 from aegis.signatures.types import IdentitySigner, SignedBy, Trust
+from aegis.signatures.verify import needed_digests, verify_envelopes, verify_message
 from tests.doubles.sigstore.signer import AT, IDENTITY, ISSUER, PrivateSigstore
 from tests.support.keyless.all_cases import CASES
 from tests.support.keyless.case import CONTENT, Case, Made, signature_of, verdict
@@ -27,6 +28,24 @@ def _by_name(name: str) -> Made:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_verdict(case: Case) -> None:
     assert verdict(case.make()) == case.code
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_verdict_by_way_of_the_policys_signers(case: Case) -> None:
+    """As the gate asks: with whatever hashes the bundle calls for."""
+    made = case.make()
+    trust = Trust(signers=(made.signer,), trusted_root=made.sigstore.trusted_root(), now=AT)
+    code = None
+    try:
+        bundle = parse_bundle(made.data, name="x")
+        if made.content is None:
+            verify_envelopes([bundle], trust)
+        else:
+            digests = {name: hashlib.new(name, made.content).digest() for name in needed_digests([bundle], trust)}
+            verify_message([bundle], digests, trust)
+    except Refused as error:
+        code = error.code
+    assert code == case.code
 
 
 def test_names_are_used_once() -> None:
