@@ -82,15 +82,18 @@ def load_certificate(data: bytes) -> Certificate:
     from cryptography.utils import CryptographyDeprecationWarning
     from cryptography.x509 import load_der_x509_certificate
 
-    with refusing("verify.certificate_invalid", "the certificate cannot be read", expected="one certificate in DER"):
-        with warnings.catch_warnings():
-            # Of names that are longer than X.520 has them it need not speak; the rest breaks RFC 5280.
-            warnings.simplefilter("ignore", UserWarning)
-            warnings.simplefilter("error", CryptographyDeprecationWarning)
-            certificate = load_der_x509_certificate(data)
-            # Each field is parsed at its first use: a broken one, or a doubled extension, shows here.
-            _ = certificate.subject, certificate.issuer, certificate.extensions
-            _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    expected = "one certificate in DER"
+    with (
+        refusing("verify.certificate_invalid", "the certificate cannot be read", expected=expected),
+        warnings.catch_warnings(),
+    ):
+        # Of names that are longer than X.520 has them it need not speak; the rest breaks RFC 5280.
+        warnings.simplefilter("ignore", UserWarning)
+        warnings.simplefilter("error", CryptographyDeprecationWarning)
+        certificate = load_der_x509_certificate(data)
+        # Each field is parsed at its first use: a broken one, or a doubled extension, shows here.
+        _ = certificate.subject, certificate.issuer, certificate.extensions
+        _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     return certificate
 
 
