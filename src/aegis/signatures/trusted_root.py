@@ -149,7 +149,10 @@ def _read(data: bytes) -> TrustedRoot:
 
 def _logs(root: Message, name: str) -> tuple[Log, ...]:
     fields = ("baseUrl", "hashAlgorithm", "publicKey", "logId", "checkpointKeyId", "operator")
-    return tuple(_log(item) for item in root.messages(name, *fields, most=_MOST))
+    found = tuple(_log(item) for item in root.messages(name, *fields, most=_MOST))
+    if len({log.key_id for log in found}) != len(found):
+        raise root.wrong(name, "each log once, with one window")
+    return found
 
 
 def _log(item: Message) -> Log:

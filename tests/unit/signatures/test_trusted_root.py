@@ -95,6 +95,7 @@ CHANGES = {
     "no authority": _at("certificateAuthorities", value=[]),
     "no list": _at("tlogs", value={}),
     "too many": _at("ctlogs", value=[DOCUMENT["ctlogs"][0]] * 101),
+    "log given twice": _at("tlogs", value=[DOCUMENT["tlogs"][0]] * 2),
     "no window": _at(*_KEY, "validFor", value=None),
     "no start": _at(*_KEY, "validFor", value={"end": "2030-01-01T00:00:00Z"}),
     "end before start": _at(*_KEY, "validFor", value={"start": "2030-01-01T00:00:00Z", "end": "2029-01-01T00:00:00Z"}),
