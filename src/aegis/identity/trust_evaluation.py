@@ -35,7 +35,9 @@ class TrustRequest:
     issuer: str
     """Without its scheme: the prefix of its condition keys."""
     provider: str
-    """ARN of the OIDC provider; of any account where the role is not known."""
+    """ARN of the OIDC provider."""
+    any_account: bool
+    """The role, and with it the account, is not known: a provider of any account counts."""
     context: Mapping[str, str]
     """Condition keys, in lower case, and their one value."""
 
@@ -150,7 +152,7 @@ def request_of(claims: Claims, role: Role | None, session_name: str | None = Non
         context["sts:rolesessionname"] = session_name
     where = f"arn:{role.partition}:iam::{role.account}" if role else "arn:aws:iam::ACCOUNT"
     known = {key: value for key, value in context.items() if value is not None}
-    return TrustRequest(issuer, f"{where}:oidc-provider/{issuer}", known)
+    return TrustRequest(issuer, f"{where}:oidc-provider/{issuer}", role is None, known)
 
 
 def evaluate(policy: PolicyDocument, request: TrustRequest) -> Evaluation:
@@ -170,7 +172,7 @@ def _principal(statement: Statement, request: TrustRequest) -> bool | None:
     if "*" in statement.principals.get("*", ()):
         return True
     named = statement.principals.get("Federated", ())
-    if "arn:aws:iam::ACCOUNT:" in request.provider:
+    if request.any_account:
         ending = f":oidc-provider/{request.issuer}"
         return any(one.lower().endswith(ending.lower()) for one in named)
     return any(one.lower() == request.provider.lower() for one in named)

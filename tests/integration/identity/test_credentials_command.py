@@ -35,6 +35,7 @@ verify:
     role: {role}
     region: {region}
     sts-endpoint: {endpoint}
+    s3-endpoint: https://s3.example
 """
 SLEEPER = """\
 import signal, sys, time
@@ -118,6 +119,7 @@ class TestExec:
         (session,) = here.sts.sessions.values()
         assert (seen["AWS_ACCESS_KEY_ID"], seen["AWS_SECRET_ACCESS_KEY"], seen["AWS_SESSION_TOKEN"]) == session.secrets
         assert seen["AWS_REGION"] == seen["AWS_DEFAULT_REGION"] == REGION
+        assert seen["AWS_ENDPOINT_URL_S3"] == "https://s3.example"
         assert session.name == "aegis-verify-9001-1"
         assert not {"AWS_PROFILE", "AWS_ENDPOINT_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"} & set(seen)
         assert_nothing_left(here, tmp_path, done.err)
@@ -335,6 +337,20 @@ class TestDoctor:
         assert "\x1b" not in done.out + done.err
 
 
+class TestDoctorOfOci:
+    def test_the_printed_trust_and_another_job(self, here: Cloud, tmp_path: Path) -> None:
+        given = (*TestTrustAndLint.GIVEN, "--environment", "staging", *TestTrustAndLint.OF_OCI)
+        (tmp_path / "oci.json").write_text(run(tmp_path, environment(tmp_path), "trust", "--cloud", "oci", *given).out)
+        asked = ("doctor", "--cloud", "oci", "--trust-policy", "oci.json", "--client-id", "abc")
+        done = run(tmp_path, surroundings(here, tmp_path), *asked)
+        assert done.code == 0, done.out + done.err
+        assert "aud: https://cloud.oracle.com" in done.out
+        here.issuer.claims["repository_id"] = "7002"
+        done = run(tmp_path, surroundings(here, tmp_path), *asked)
+        assert done.code == 1
+        assert "✗ repository_id" in done.out
+
+
 class TestTrustAndLint:
     GIVEN = (
         "--repository",
@@ -345,6 +361,18 @@ class TestTrustAndLint:
         "42",
         "--workflow",
         ".github/workflows/verify.yml",
+    )
+    OF_OCI = (
+        "--client-id",
+        "abc",
+        "--service-user",
+        "u1",
+        "--group",
+        "verifiers",
+        "--compartment",
+        "staging",
+        "--bucket",
+        "models",
     )
 
     def test_what_is_printed_is_what_works(self, here: Cloud, tmp_path: Path) -> None:
@@ -358,27 +386,12 @@ class TestTrustAndLint:
         assert run(tmp_path, environment(tmp_path), "lint", "printed.json").code == 0
 
     def test_what_oci_needs(self, tmp_path: Path) -> None:
-        more = (
-            "--client-id",
-            "abc",
-            "--service-user",
-            "u1",
-            "--group",
-            "verifiers",
-            "--compartment",
-            "staging",
-            "--bucket",
-            "models",
-        )
-        done = run(
-            tmp_path, environment(tmp_path), "trust", "--cloud", "oci", *self.GIVEN, "--environment", "staging", *more
-        )
+        asked = ("trust", "--cloud", "oci", *self.GIVEN, "--environment", "staging")
+        done = run(tmp_path, environment(tmp_path), *asked, *self.OF_OCI)
         assert done.code == 0, done.err
         assert json.loads(done.out)["issuer"] == "https://token.actions.githubusercontent.com"
         assert "note: IAM policy: Allow group" in done.err
-        run(tmp_path, environment(tmp_path), "trust", "--cloud", "oci", *self.GIVEN, "--environment", "x").refused(
-            2, "--client-id"
-        )
+        run(tmp_path, environment(tmp_path), *asked).refused(2, "--client-id")
 
     def test_what_is_missing_is_named(self, tmp_path: Path) -> None:
         given = ("trust", "--cloud", "aws", *self.GIVEN)

@@ -8,6 +8,7 @@ from collections import Counter
 from typing import Any
 
 from aegis.identity.claims import Claims
+from aegis.identity.lint import lint_policy
 from aegis.identity.policy_document import parse_policy
 from aegis.identity.role import parse_role
 from aegis.identity.trust_evaluation import CLAIMS, evaluate, request_of
@@ -125,7 +126,9 @@ def test_they_agree() -> None:
     for number in range(PAIRS):
         policy, said = pair(chance)
         token = Claims(f"https://{HOST}", said["sub"], said["aud"], None, None, 2**33, said)
-        mine = evaluate(parse_policy(json.dumps(policy), name="p"), request_of(token, parse_role(ROLE))).allowed
+        parsed = parse_policy(json.dumps(policy), name="p")
+        evaluation = evaluate(parsed, request_of(token, parse_role(ROLE)))
+        mine = evaluation.allowed
         assert set(said) <= set(CLAIMS)
         theirs = iam_policy.allows(
             [policy],
@@ -135,5 +138,9 @@ def test_they_agree() -> None:
         )
         assert mine is theirs, f"pair {number}: {json.dumps(policy)} for {said}"
         answers[theirs] += 1
+        # whatever it is, there are words for it
+        assert evaluation.reason
+        assert mine or evaluation.fix
+        assert all(str(finding) for finding in lint_policy(parsed))
     # neither answer is so rare that agreeing on the other would prove nothing
     assert min(answers.values()) > PAIRS // 10
