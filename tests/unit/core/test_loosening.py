@@ -7,8 +7,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from aegis.core.loosening import loosenings
-from aegis.core.policy import Allow, Extends, Policy, ScanPolicy, Suppression, Waiver
+from aegis.core.loosening import loosenings, of_gate
+from aegis.core.policy import (
+    Allow,
+    Artifact,
+    Aws,
+    Earlier,
+    Extends,
+    Oci,
+    Policy,
+    Release,
+    ScanPolicy,
+    Signer,
+    Suppression,
+    VerifyPolicy,
+    Waiver,
+)
 
 DAY = datetime.date(2027, 1, 1)
 ALLOW = Allow(path="a/**", provider="aws", reason="adapter")
@@ -74,3 +88,99 @@ def test_tightening_is_an_order(first: Policy, second: Policy, third: Policy) ->
     assert loosenings(first, first) == []
     if not loosenings(first, second) and not loosenings(second, third):
         assert loosenings(first, third) == []
+
+
+KEY, OTHER_KEY = Signer(key="keys/a.pub"), Signer(key="keys/b.pub")
+WHO = Signer(identity="https://x", issuer="https://i", claims={"ref": "refs/heads/main"})
+FILE = Artifact(name="tool", kind="file", source="s3://bkt/x", threshold=2, signers=(KEY, WHO), release=Release())
+SAID = Artifact(name="said", kind="attestation", source="s3://bkt/y", predicate_types=("a",))
+EARLIER = Earlier(source="s3://bkt/v/", signers=(KEY,), max_age_days=3)
+SIGNED = VerifyPolicy(
+    artifacts=(FILE, SAID),
+    signers=(KEY,),
+    trusted_root="root.json",
+    aws=Aws(region="eu-west-1"),
+    oci=Oci(domain="https://idcs.example", region="eu-x-1"),
+    earlier=EARLIER,
+)
+
+
+def verify(**changes: object) -> Policy:
+    return Policy(version=1, verify=structs.replace(SIGNED, **changes))
+
+
+def artifact(**changes: object) -> Policy:
+    return verify(artifacts=(structs.replace(FILE, **changes), SAID))
+
+
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        (Policy(version=1), "verify: the section is gone"),
+        (verify(artifacts=(SAID,)), "verify.artifacts: tool is gone"),
+        (artifact(name="tool2"), "verify.artifacts: tool is gone"),
+        (artifact(kind="model"), "verify.artifacts.tool.kind: another one"),
+        (artifact(source="s3://bkt/z"), "verify.artifacts.tool.source: another one"),
+        (artifact(signatures=("*.sig",)), "verify.artifacts.tool.signatures: another one"),
+        (artifact(threshold=1), "verify.artifacts.tool.threshold: 1 instead of 2"),
+        (artifact(signers=(KEY, WHO, OTHER_KEY)), "verify.artifacts.tool.signers: keys/b.pub is new"),
+        (artifact(signers=(KEY, structs.replace(WHO, claims={}))), "verify.artifacts.tool.signers: https://x is new"),
+        (artifact(signers=(KEY, structs.replace(WHO, issuer="https://j"))), "verify.artifacts.tool.signers"),
+        (artifact(signers=(structs.replace(KEY, valid_until=DAY), WHO)), "verify.artifacts.tool.signers"),
+        (artifact(release=None), "verify.artifacts.tool.release: gone"),
+        (artifact(release=Release(statement="r")), "verify.artifacts.tool.release: another one"),
+        (artifact(ignore_paths=("x",)), "verify.artifacts.tool.ignore-paths: x is new"),
+        (verify(signers=(KEY, OTHER_KEY)), "verify.artifacts.said.signers: keys/b.pub is new"),
+        (
+            verify(artifacts=(FILE, structs.replace(SAID, signers=(OTHER_KEY,)))),
+            "verify.artifacts.said.signers: keys/b.pub is new",
+        ),
+        (
+            verify(artifacts=(FILE, structs.replace(SAID, predicate_types=("a", "b")))),
+            "verify.artifacts.said.predicate-types: b is new",
+        ),
+        (verify(trusted_root=None), "verify.trusted-root: the packaged one instead of root.json"),
+        (verify(trusted_root="x.json"), "verify.trusted-root: x.json instead of root.json"),
+        (verify(lock="other.lock"), "verify.lock: other.lock instead of aegis.lock"),
+        (verify(aws=Aws(region="eu-west-1", s3_endpoint="https://evil.example")), "verify.aws: another one"),
+        (verify(aws=Aws(region="eu-west-1", role="arn:aws:iam::123456789012:role/x")), "verify.aws: another one"),
+        (verify(aws=None), "verify.aws: another one"),
+        (verify(oci=Oci(domain="https://evil.example", region="eu-x-1")), "verify.oci: another one"),
+        (verify(earlier=structs.replace(EARLIER, source="s3://bkt/w/")), "verify.earlier.source: another one"),
+        (verify(earlier=structs.replace(EARLIER, max_age_days=4)), "verify.earlier.max-age-days: 4 instead of 3"),
+        (verify(earlier=structs.replace(EARLIER, signers=(KEY, WHO))), "verify.earlier.signers: https://x is new"),
+    ],
+)
+def test_each_way_to_weaken_verify_is_told(after: Policy, words: str) -> None:
+    told = loosenings(verify(), after)
+    assert told
+    assert [each for each in told if words in each] == told
+    assert of_gate(told, "verify") == told
+    assert of_gate(told, "scan") == []
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        verify(),
+        verify(artifacts=(FILE, SAID, structs.replace(SAID, name="more"))),
+        verify(artifacts=(SAID, FILE)),
+        artifact(threshold=3),
+        artifact(signers=(KEY,)),
+        artifact(signers=(WHO, KEY)),
+        verify(earlier=None),
+        verify(earlier=structs.replace(EARLIER, max_age_days=1)),
+        verify(artifacts=(FILE, structs.replace(SAID, signers=(KEY,)))),
+    ],
+)
+def test_what_only_tightens_verify(after: Policy) -> None:
+    assert loosenings(verify(), after) == []
+
+
+def test_verify_may_be_added_to_a_policy() -> None:
+    assert loosenings(Policy(version=1), verify()) == []
+
+
+def test_verdicts_of_earlier_runs_are_not_believed_by_the_way() -> None:
+    (told,) = loosenings(verify(earlier=None), verify())
+    assert told.startswith("verify.earlier: verdicts of earlier runs are believed")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -131,7 +131,7 @@ def test_a_file_is_missing_in_the_folder() -> None:
 
 
 class TestThreshold:
-    RULES: dict[str, Any] = {"signatures": ("*.one", "*.two"), "signers": (by(0), by(1)), "threshold": 2}
+    RULES: ClassVar[dict[str, Any]] = {"signatures": ("*.one", "*.two"), "signers": (by(0), by(1)), "threshold": 2}
 
     def run(self, one: bytes, two: bytes) -> list[str]:
         bucket = Bucket()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -124,7 +124,7 @@ def test_an_unsigned_file_is_told_how_to_be_signed(rules: dict[str, Any], line: 
 
 
 class TestThreshold:
-    TWO: dict[str, Any] = {
+    TWO: ClassVar[dict[str, Any]] = {
         "signatures": ("*.one", "*.two"),
         "signers": (by(0), by(1), by("copy-of-0"), by("ed25519")),
         "threshold": 2,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -152,7 +152,7 @@ class TestLeftOut:
 
 
 class TestThreshold:
-    RULES: dict[str, Any] = {
+    RULES: ClassVar[dict[str, Any]] = {
         "signatures": ("a.sig", "b.sig"),
         "signers": (by(0), by(1), by("copy-of-0")),
         "threshold": 2,

@@ -26,7 +26,7 @@ WHO = Signer(identity="https://x", issuer="https://i", claims={"ref": "r", "owne
 def root() -> bytes:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "root")])
     builder = x509.CertificateBuilder(name, name, KEYS[0].public_key(), 7, NOW, NOW + datetime.timedelta(days=9))
-    return builder.sign(KEYS[0], hashes.SHA256()).public_bytes(Encoding.PEM)  # type: ignore[arg-type]  # all are P-256
+    return builder.sign(KEYS[0], hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
 def trust(*rules: Signer, variable: str | None = None, files: dict[str, bytes] | None = None, now: int = 0) -> Trust:
