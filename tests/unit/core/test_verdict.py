@@ -119,7 +119,9 @@ def test_fingerprints_keep_parts_apart() -> None:
 
 
 def test_codes_are_named_after_their_gate() -> None:
-    assert all(code.gate in {"core", "scan", "verify"} and code.id.replace(".", "_").isidentifier() for code in CODES.values())
+    assert all(
+        code.gate in {"core", "scan", "verify"} and code.id.replace(".", "_").isidentifier() for code in CODES.values()
+    )
     assert all(code.why.endswith((".", "?")) and code.remedy.endswith(".") for code in CODES.values())
 
 
