@@ -116,10 +116,10 @@ class OciStore:
             asked = (*query, ("start", start)) if start else query
             document, _ = self._document("/o", asked, where)
             page = parse_objects(document, where, prefix)
-            if page.next is not None and (page.next <= start or not page.objects):
+            if page.next is not None and not page.objects:
                 raise faults.bad_listing(where, "the listing repeats itself")
             for info in page.objects:
-                if info.key in objects or info.key < start:
+                if info.key in objects:
                     raise faults.bad_listing(where, "the listing repeats itself")
                 objects[info.key] = info
             if len(objects) > MAX_OBJECTS:

@@ -212,6 +212,7 @@ class TestReading:
     def test_from_an_offset_to_the_end(self, oci: Tenancy, start: int) -> None:
         store = oci.store()
         assert read(store, listed(oci, store), start) == DATA[start:]
+        assert oci.storage.requests[-1].headers["if-match"] == oci.bucket.objects[KEY][0].etag
         assert oci.storage.requests[-1].headers.get("range") == (f"bytes={start}-{len(DATA) - 1}" if start else None)
 
     def test_a_name_with_odd_characters(self, oci: Tenancy) -> None:
