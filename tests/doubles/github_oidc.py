@@ -168,6 +168,8 @@ def serve(
     issuer: Issuer, *, at: tuple[str, int] = ("127.0.0.1", 0), tls: ssl.SSLContext | None = None
 ) -> Iterator[Issuer]:
     """Serve it until the block ends: on a free port of 127.0.0.1, or where and how it is said."""
+    # before there are threads: two that ask at once would each make a key
+    signing_key("k1")
     server = _Server(at, _Handler)
     server.issuer = issuer
     if tls is not None:
