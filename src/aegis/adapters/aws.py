@@ -173,8 +173,8 @@ def _client(exchange: Exchange) -> Sts:
         return Sts(exchange.region, exchange.endpoint)
     except StsFaultError as error:
         raise UsageError(
-            "verify.region_invalid",
-            f"there is no STS for region {exchange.region!r}: {error}",
-            expected="a region of AWS such as eu-west-1",
-            remedy="Correct `verify.aws.region`, or the input or variable that names it.",
+            "verify.endpoint_invalid",
+            f"there can be no STS at {exchange.endpoint or exchange.region!r}: {error}",
+            expected="https://HOST, or http on this very machine",
+            remedy="Correct `verify.aws.sts-endpoint` or the region.",
         ) from error

@@ -356,3 +356,8 @@ def test_the_token_is_sent_by_https_only(here: Cloud, endpoint: str) -> None:
         here.exchange(endpoint=endpoint)
     assert caught.value.code == "verify.endpoint_invalid"
     assert "u:p" not in str(caught.value)
+
+
+def test_an_endpoint_that_cannot_be_a_host(here: Cloud) -> None:
+    exchange = here.exchange(endpoint="https://-no-.example")
+    assert "no STS at 'https://-no-.example'" in refused(here.credentials(exchange), here, "verify.endpoint_invalid")

@@ -141,6 +141,7 @@ GOLDEN = [
     case("repository by id", equals("repository_id", "7001"), allowed=True),
     case("another repository's id", equals("repository_id", "8"), failing="repository_id", fix="'7001'"),
     case("repository by name", equals("repository", "octo/web"), failing="repository", fix="'octo/shop'"),
+    case("a claim that this token has not", equals("enterprise_id", "1"), failing="enterprise_id", fix="has no claim"),
     case("no environment", equals("environment", "staging"), failing="environment", fix="`environment: staging`"),
     case(
         "wrong environment",
@@ -349,3 +350,25 @@ def test_the_old_language_has_no_variables() -> None:
     # `${` and `}` are then plain characters around a wildcard
     assert evaluate(old, request_of(claims(ref="refs/heads/${x}"), role)).allowed is True
     assert evaluate(parsed(only), request_of(claims(ref="refs/heads/${x}"), role)).allowed is False
+
+
+@pytest.mark.parametrize(
+    ("statements", "reason"),
+    [
+        ((statement(AUD),), "statement 1 allows it"),
+        ((statement(AUD, Sid="Verify"),), "statement 1 (Verify) allows it"),
+        (
+            (statement(AUD, Action="sts:AssumeRole"),),
+            f"no statement allows sts:AssumeRoleWithWebIdentity for {PROVIDER}",
+        ),
+        ((statement(AUD), statement(equals("actor", "mona"), effect="Deny")), "statement 2 denies it: StringEquals"),
+        (
+            (statement(AUD), statement(("IpAddress", "aws:SourceIp", "203.0.113.0/24"), effect="Deny")),
+            "statement 1 fits, but another one may deny it",
+        ),
+        ((statement(AUD, ("IpAddress", "aws:SourceIp", "203.0.113.0/24")),), "aws:SourceIp: the token says nothing"),
+        ((statement(AUD, equals("ref", "a", "b")),), "the token says 'refs/heads/main', the policy wants 'a' or 'b'"),
+    ],
+)
+def test_the_reason_in_words(statements: tuple[dict[str, Any], ...], reason: str) -> None:
+    assert reason in evaluate(parsed(*statements), request_of(claims(), parse_role(ROLE))).reason
