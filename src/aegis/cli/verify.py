@@ -23,10 +23,10 @@ def add_command(commands: Any) -> None:
     )
     add_arguments(parser)
     parser.set_defaults(run=run)
-    from aegis.cli import verify_one, verify_release, verify_shards
+    from aegis.cli import verify_fetch, verify_one, verify_release, verify_shards
 
     below = parser.add_subparsers(title="single artifacts, releases and shards", metavar="COMMAND")
-    for module in (verify_one, verify_release, verify_shards):
+    for module in (verify_one, verify_fetch, verify_release, verify_shards):
         module.add_commands(below)
 
 

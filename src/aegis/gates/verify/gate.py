@@ -114,7 +114,7 @@ def prepare(request: Request, open_store: OpenStore) -> Stage:
     findings: list[Finding] = []
     for artifact in request.policy.artifacts:
         try:
-            each = _prepare(case_of(artifact, request, open_store))
+            each = prepare_one(case_of(artifact, request, open_store))
         except (Refused, CouldNotDecide) as error:
             findings.append(finding_of(artifact, error))
             continue
@@ -163,7 +163,8 @@ def case_of(artifact: Artifact, request: Request, open_store: OpenStore) -> Case
 _read_small: ReadSmall = read_small
 
 
-def _prepare(case: Case) -> Prepared:
+def prepare_one(case: Case) -> Prepared:
+    """Read the signatures of one artifact. Raises Refused."""
     match case.artifact.kind:
         case "file":
             return files.prepare(case)

@@ -56,6 +56,7 @@ def prepare(case: Case, own: Sequence[Bundle] | None = None, *, beside: frozense
         objects=(*files.values(), *signatures, *release.objects),
         wanted=tuple(wanted.values()),
         finish=finish,
+        content=manifest.content.hex(),
     )
 
 

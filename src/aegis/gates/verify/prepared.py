@@ -51,6 +51,13 @@ class Prepared:
     wanted: tuple[Wanted, ...]
     finish: Callable[[Gotten], Result] = field(repr=False)
     """Holds the digests against the signatures. Raises Refused."""
+    content: str | None = None
+    """`Result.content` where the signatures say it before anything is read."""
+
+    def name_of(self, info: ObjectInfo) -> str:
+        """An object's name in the artifact."""
+        key = self.case.location.key
+        return info.key[len(key) :] if self.case.location.is_prefix else PurePosixPath(info.key).name
 
 
 def signature_names(artifact: Artifact, name: str, default: str) -> tuple[str, ...]:

@@ -44,8 +44,8 @@ class Released:
 def prepare(case: Case, digest: str | None = None) -> Released:
     """Read and verify the statement, if the policy asks for one.
 
-    `digest`: the artifact's where it is known before it is read, as a manifest's content is; `Released.version` compares
-    it in any case. Raises Refused: another artifact's, out of time, a rollback among others.
+    `digest`: the artifact's where it is known before it is read, as a manifest's content is; `Released.version`
+    compares it in any case. Raises Refused: another artifact's, out of time, a rollback among others.
     """
     rule = case.artifact.release
     if rule is None or case.release_trust is None:
