@@ -96,9 +96,8 @@ class S3Store:
             if error.code == "verify.store_missing":
                 return None
             # Who may list only some prefixes is not told whether an object exists
-            # (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html): a listing says it. The latest
-            # version of a key stands before all that begins with it.
-            if error.code != "verify.store_denied" or any(key == name for name, _ in self._first_page(key, 1).names):
+            # (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html): a listing says it.
+            if error.code != "verify.store_denied" or self._is_listed(key):
                 raise
             return None
 
@@ -120,6 +119,10 @@ class S3Store:
             self._check(reply, where)
             version = reply.headers.get("x-amz-version-id")
             return info_of(reply, key, where, version=None if version == "null" else version)
+
+    def _is_listed(self, key: str) -> bool:
+        """Whether there is such an object. A listing begins with the latest version of the key that is its prefix."""
+        return any(info.key == key for info in self._first_page(key, 1).objects)
 
     def _first_page(self, prefix: str, size: int) -> Page:
         try:

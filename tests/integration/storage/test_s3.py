@@ -214,7 +214,9 @@ class TestHead:
     @pytest.mark.parametrize("also", [frozenset(), frozenset({"s3:ListBucketVersions"})])
     def test_where_only_a_listing_says_that_there_is_none(self, service: S3, also: frozenset[str]) -> None:
         service.authorizer = Within(denied=also)
+        service.delete("m/z/deep/file")
         assert s3_store(service).head("m/nothing") is None
+        assert s3_store(service).head("m/z/deep/file") is None
         assert told(lambda: s3_store(service).head("elsewhere")).code == "verify.store_denied"
 
     def test_one_that_is_there_but_may_not_be_read_is_an_error(self, service: S3) -> None:
