@@ -16,9 +16,9 @@ LOCKS = ("scan", "verify", "keyless", "oci")
 def lock_of(gate: str, environ: Mapping[str, str]) -> str:
     """The lock's name.
 
-    The root action looks for a `verify:` section in the policy file that is checked out. That is a guess about
-    packages, not about rules: where the base commit's policy has the section and this one does not, the gate misses its
-    packages, which is an error and red.
+    The root action looks for `verify:` anywhere in the policy file that is checked out. That is a guess about packages,
+    not about rules: too many do no harm, and where the base commit's policy has the section and this one does not, the
+    gate misses its packages, which is an error and red.
     """
     if gate == "scan" or (gate == "all" and not _names_verify(environ)):
         return "scan"
@@ -28,6 +28,6 @@ def lock_of(gate: str, environ: Mapping[str, str]) -> str:
 def _names_verify(environ: Mapping[str, str]) -> bool:
     file = Path(environ.get("GITHUB_WORKSPACE") or ".") / (read_input("policy", environ) or "aegis.yml")
     try:
-        return re.search(rb"^[\"']?verify[\"']?\s*:", file.read_bytes(), re.MULTILINE) is not None
+        return re.search(rb"\bverify[\"']?\s*:", file.read_bytes()) is not None
     except OSError:
         return False

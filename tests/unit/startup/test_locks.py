@@ -38,7 +38,9 @@ def test_a_lock_names_no_host_and_no_path(lock: Path) -> None:
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
 def test_every_package_is_pinned_with_hashes(lock: Path) -> None:
     blocks = re.split(r"\n(?=\S)", lock.read_text("utf-8").strip())
-    assert len(blocks) == len(pins(lock))
+    # twice only where markers choose one of two versions
+    names = [block.partition("==")[0] for block in blocks if " ; " not in block.splitlines()[0]]
+    assert len(names) == len(set(names))
     for block in blocks:
         assert re.match(r"[A-Za-z0-9._-]+==\S+ ", block), block.splitlines()[0]
         assert re.search(r"--hash=sha256:[0-9a-f]{64}", block), block.splitlines()[0]

@@ -16,7 +16,7 @@ REPOSITORY = {"full_name": "octo/shop", "fork": False}
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    """A job of `actions/scan` with its defaults in a checked-out repository."""
+    """A job of each action with its defaults in a checked-out repository."""
     (tmp_path / ".git").mkdir()
     return {
         "GITHUB_WORKSPACE": str(tmp_path),
@@ -24,6 +24,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
         "AEGIS_INPUT_PATH": ".",
         "AEGIS_INPUT_STRICT": "true",
         "AEGIS_INPUT_UPLOAD": "auto",
+        "AEGIS_INPUT_CLOUD": "aws",
     }
 
 
@@ -77,6 +78,26 @@ def test_a_token_is_never_shown(environ: dict[str, str]) -> None:
     with pytest.raises(StartupProblem) as caught:
         tier0.check("scan", environ | {"AEGIS_INPUT_GITHUB_TOKEN": "ghs_secret\n"})
     assert "ghs_secret" not in str(caught.value)
+
+
+def test_a_key_may_have_several_lines(environ: dict[str, str]) -> None:
+    pem = "-----BEGIN PUBLIC KEY-----\nMFkw\r\n-----END PUBLIC KEY-----\n"
+    assert tier0.check("verify", environ | {"AEGIS_INPUT_COSIGN_PUB_KEY": pem})
+    with pytest.raises(StartupProblem, match="control character"):
+        tier0.check("verify", environ | {"AEGIS_INPUT_COSIGN_PUB_KEY": f"{pem}\x1b[2J"})
+
+
+@pytest.mark.parametrize("name", ["OCI_CLIENT_ID", "OCI_CLIENT_SECRET", "GITHUB_TOKEN"])
+def test_a_secret_is_refused_without_being_shown(environ: dict[str, str], name: str) -> None:
+    with pytest.raises(StartupProblem, match=r"\(hidden\)") as caught:
+        tier0.check("verify", environ | {f"AEGIS_INPUT_{name}": "hunter2\n"})
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("gate", ["verify", "all"])
+def test_a_cloud_that_there_is_not_is_refused(environ: dict[str, str], gate: str) -> None:
+    with pytest.raises(StartupProblem, match="`aws` or `oci`"):
+        tier0.check(gate, environ | {"AEGIS_INPUT_CLOUD": "gcp"})
 
 
 def test_the_root_action_has_no_path_and_no_strict(environ: dict[str, str]) -> None:

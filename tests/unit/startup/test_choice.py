@@ -1,0 +1,52 @@
+"""Which packages are installed before the policy can be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aegis.startup.choice import GATES, LOCKS, lock_of
+from aegis.startup.tier0 import INPUTS
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """A job with the action's defaults."""
+    return {"GITHUB_WORKSPACE": str(tmp_path), "AEGIS_INPUT_CLOUD": "aws"}
+
+
+def test_each_gate_has_an_action_and_each_lock_is_there() -> None:
+    assert set(GATES) == INPUTS.keys()
+    assert all((ROOT / "locks" / f"{name}.txt").is_file() for name in LOCKS)
+
+
+@pytest.mark.parametrize(
+    ("gate", "cloud", "lock"),
+    [("scan", "aws", "scan"), ("scan", "oci", "scan"), ("verify", "aws", "keyless"), ("verify", "oci", "oci")],
+)
+def test_a_gate_gets_no_more_than_it_needs(environ: dict[str, str], gate: str, cloud: str, lock: str) -> None:
+    assert lock_of(gate, environ | {"AEGIS_INPUT_CLOUD": cloud}) == lock
+
+
+@pytest.mark.parametrize(
+    ("policy", "lock"),
+    [
+        ("version: 1\nscan: {}\n", "scan"),
+        ("version: 1\nscan: {}\nverify:\n  aws: {}\n", "keyless"),
+        ("version: 1\r\n'verify' : {}\r\n", "keyless"),
+        ("# verify: later\nscan:\n  verify: x\n", "scan"),
+        ("\x00\xff", "scan"),
+    ],
+)
+def test_the_root_action_looks_for_the_section(environ: dict[str, str], tmp_path: Path, policy: str, lock: str) -> None:
+    (tmp_path / "aegis.yml").write_bytes(policy.encode("latin-1"))
+    assert lock_of("all", environ) == lock
+
+
+def test_the_root_action_looks_where_the_policy_is(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "aegis.oci.yml").write_text("verify: {}\n", "utf-8")
+    assert lock_of("all", environ) == "scan"
+    assert lock_of("all", environ | {"AEGIS_INPUT_POLICY": "aegis.oci.yml", "AEGIS_INPUT_CLOUD": "oci"}) == "oci"
