@@ -37,7 +37,8 @@ def test_a_gate_gets_no_more_than_it_needs(environ: dict[str, str], gate: str, c
         ("version: 1\nscan: {}\n", "scan"),
         ("version: 1\nscan: {}\nverify:\n  aws: {}\n", "keyless"),
         ("version: 1\r\n'verify' : {}\r\n", "keyless"),
-        ("# verify: later\nscan:\n  verify: x\n", "scan"),
+        ('{"version": 1, "verify": {}}', "keyless"),
+        ("scan: {}  # we verify later\n", "scan"),
         ("\x00\xff", "scan"),
     ],
 )
