@@ -179,6 +179,12 @@ class TestListing:
     def test_too_many(self, oci: Tenancy, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("aegis.adapters.objects_oci.MAX_OBJECTS", 1)
         assert refused(oci, lambda: oci.store().list("staging/")).code == "verify.too_many_objects"
+        assert asked(oci, VERSIONS) == 0
+
+    def test_too_many_versions(self, oci: Tenancy, monkeypatch: pytest.MonkeyPatch) -> None:
+        oci.bucket.put(KEY, b"newer")
+        monkeypatch.setattr("aegis.adapters.objects_oci.MAX_OBJECTS", 2)
+        assert refused(oci, lambda: oci.store().list("staging/")).code == "verify.too_many_objects"
 
 
 class TestHead:
