@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aegis.core.errors import CouldNotDecide, UsageError
+from aegis.core.errors import CouldNotDecide, Refused, UsageError
 from aegis.report.escape import terminal
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from aegis.signatures.types import Envelope
 
 PASSWORD = "COSIGN_PASSWORD"  # noqa: S105 - the variable's name, as cosign has it
+MAX_KEY = 1 << 16
+"""Bytes of a private key's file."""
 MAX_CONTENT = 64 << 20
 """Bytes of a file that a key signs as it is (Ed25519)."""
 
@@ -99,12 +101,19 @@ def run_model(arguments: argparse.Namespace) -> int:
     """Every file of a folder."""
     from aegis.signatures.sign_model import model_statement
 
+    if arguments.shard_size < 0:
+        raise UsageError(
+            "core.wrong_usage",
+            f"--shard-size is {arguments.shard_size}",
+            expected="bytes of a piece, or 0 for whole files",
+            remedy="correct the argument",
+        )
     folder: Path = arguments.folder
     target: Path = arguments.signature or folder / "model.sig"
-    inside = target.resolve().parent == folder.resolve()
-    ignored = [*(path.rstrip("/") for path in arguments.ignore_path), *([target.name] if inside else [])]
+    inside = [target.name] if lies_in(target, folder) else []
+    ignored = [*(path.rstrip("/") for path in arguments.ignore_path), *inside]
     hashed = _hash_folder(folder, ignored, arguments.shard_size)
-    name = arguments.name or folder.resolve().name
+    name = arguments.name or real(folder).name
     payload = model_statement(name, hashed, shard_size=arguments.shard_size, ignore_paths=ignored)
     return _written(target, signed_statement(arguments, payload, of_model=True))
 
@@ -126,15 +135,15 @@ def run_attestation(arguments: argparse.Namespace) -> int:
             remedy="correct the file",
         )
     artifact: Path = arguments.file
-    if artifact.is_dir():
+    if os.path.isdir(artifact):  # noqa: PTH112 - `is_dir` raises for long names
         target = arguments.bundle or artifact / DEFAULT_IN_FOLDER
-        inside = [target.name] if target.resolve().parent == artifact.resolve() else []
+        inside = [target.name] if lies_in(target, artifact) else []
         hashed = _hash_folder(artifact, inside, 0)
         sha256 = root_of({name: each.digests[0] for name, each in hashed.items()})
     else:
         target = _beside(arguments)
         sha256 = digests_of(artifact, {"sha256"})[0]["sha256"].hex()
-    subject = {"name": artifact.resolve().name, "digest": {"sha256": sha256}}
+    subject = {"name": real(artifact).name, "digest": {"sha256": sha256}}
     statement = {"_type": V1, "subject": [subject], "predicateType": arguments.type, "predicate": predicate}
     return _written(target, signed_statement(arguments, canonical(statement)))
 
@@ -160,7 +169,27 @@ def private_key(place: Path) -> PrivateKey:
     from aegis.cli.verify_one import read_file
     from aegis.signatures.sign_key import load_private_key
 
-    return load_private_key(read_file(place, 1 << 16), name=str(place), password=os.environ.get(PASSWORD))
+    try:
+        pem = read_file(place, MAX_KEY)
+    except Refused as refused:
+        raise UsageError(
+            "verify.private_key_invalid",
+            refused.problem,
+            expected=f"a key in PEM, of at most {MAX_KEY} bytes",
+            remedy="name the private key's file",
+        ) from refused
+    return load_private_key(pem, name=str(place), password=os.environ.get(PASSWORD))
+
+
+def real(place: Path) -> Path:
+    """Where a path leads, links followed; of one that leads nowhere, whatever it says."""
+    # `resolve` raises for loops and long names
+    return Path(os.path.realpath(place))
+
+
+def lies_in(file: Path, folder: Path) -> bool:
+    """Whether a file lies in a folder itself, and in none below it."""
+    return real(file).parent == real(folder)
 
 
 def digests_of(
@@ -198,9 +227,9 @@ def model_content(folder: Path, signature: Path | None = None) -> str:
     from aegis.signatures.types import Envelope
 
     place = signature or folder / SIGNATURE
-    if signature is None and not place.exists():
+    if signature is None and not os.path.exists(place):  # noqa: PTH110 - `exists` raises for long names
         apart = (SIGNATURE, "release.sigstore.json")
-        payload = model_statement(folder.resolve().name, _hash_folder(folder, apart, 0))
+        payload = model_statement(real(folder).name, _hash_folder(folder, apart, 0))
         return read_manifest(parse_statement(Envelope(PAYLOAD_TYPE, payload, b"")), allowed_ignores=()).content.hex()
     statement = parse_statement(_envelope(place))
     ignored = _left_out(statement)
@@ -212,11 +241,11 @@ def model_content(folder: Path, signature: Path | None = None) -> str:
 
 
 def _envelope(place: Path) -> Envelope:
-    from aegis.cli.verify_one import read_file
+    from aegis.cli.verify_one import MAX_SIGNATURE, read_file
     from aegis.signatures.bundle import parse_bundle
     from aegis.signatures.types import Envelope
 
-    content = parse_bundle(read_file(place), name=str(place)).content
+    content = parse_bundle(read_file(place), name=str(place), limit=MAX_SIGNATURE).content
     if not isinstance(content, Envelope):
         raise UsageError(
             "core.wrong_usage",

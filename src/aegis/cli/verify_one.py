@@ -107,6 +107,7 @@ def run_attestation(arguments: argparse.Namespace) -> int:
 def run_model(arguments: argparse.Namespace) -> int:
     """A folder: the gate's own way of judging it."""
     from aegis.adapters.objects_local import LocalStore
+    from aegis.cli.sign import lies_in
     from aegis.core.policy import Artifact
     from aegis.gates.verify import models, streaming
     from aegis.gates.verify.prepared import Case
@@ -115,7 +116,7 @@ def run_model(arguments: argparse.Namespace) -> int:
     from aegis.storage.transfer import read_small
 
     folder: Path = arguments.folder
-    outside = arguments.signature is not None and arguments.signature.resolve().parent != folder.resolve()
+    outside = arguments.signature is not None and not lies_in(arguments.signature, folder)
     inside = () if arguments.signature is None or outside else (arguments.signature.name,)
     case = Case(
         artifact=Artifact(
