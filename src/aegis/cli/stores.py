@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aegis.cli.masking import masker
 from aegis.cli.surroundings import Event
 from aegis.cli.verify_options import VerifyOptions
 from aegis.core.errors import AegisError, UsageError
@@ -14,7 +15,6 @@ from aegis.core.policy import Aws, Oci, VerifyPolicy
 from aegis.core.ports.credentials import AwsCredentialSource
 from aegis.core.ports.objects import ObjectStore
 from aegis.gates.verify.needs import Need
-from aegis.report.annotations import mask
 from aegis.storage.location import HERE, Location
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Stores:
             endpoint=aws.sts_endpoint,
             account=aws.account,
         )
-        credentials = RoleCredentials(exchange, lambda: minter.mint(aws.audience), mask=mask)
+        credentials = RoleCredentials(exchange, lambda: minter.mint(aws.audience), mask=masker(self.environ))
         # now, so that a refusal is told once and before anything else
         credentials()
         return credentials
@@ -139,7 +139,7 @@ class Stores:
         minter = self._minter()
         client = OciClient(self.options.oci_client_id, self.options.oci_client_secret)
         sessions = OciSessions(
-            OciExchange(domain=oci.domain, audience=oci.audience, client=client), minter.mint, mask=mask
+            OciExchange(domain=oci.domain, audience=oci.audience, client=client), minter.mint, mask=masker(self.environ)
         )
         sessions()
         return sessions
@@ -147,7 +147,7 @@ class Stores:
     def _minter(self) -> Minter:
         from aegis.adapters.github_oidc import minter_of
 
-        return minter_of(self.environ, self.event.payload, mask=mask)
+        return minter_of(self.environ, self.event.payload, mask=masker(self.environ))
 
 
 def _unset(what: str, where: str) -> UsageError:

@@ -6,7 +6,6 @@ GitHub keeps ten annotations of each type a step and drops the rest without a wo
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Literal
 
@@ -71,12 +70,3 @@ def _capped(level: Level, lines: list[str], verdict: Verdict) -> list[str]:
 
 def _title(verdict: Verdict) -> str:
     return f"{verdict.gate}: {answer(verdict)}"
-
-
-def mask(value: str) -> None:
-    """Have GitHub's runner hide a value in everything that is printed from now on.
-
-    https://docs.github.com/actions/reference/workflow-commands-for-github-actions#masking-a-value-in-a-log
-    """
-    sys.stdout.write(f"::add-mask::{command_data(value)}\n")
-    sys.stdout.flush()
