@@ -179,7 +179,9 @@ def _items(bucket: Bucket, prefix: str) -> Iterator[dict[str, Any]]:
     for key in sorted(bucket.objects):
         if key.startswith(prefix):
             for one in reversed(bucket.objects[key]):
-                yield {**_summary(key, one), "versionId": one.version, "isDeleteMarker": one.deleted}
+                # What was deleted has neither a size nor an ETag.
+                gone = {"size": None, "etag": None} if one.deleted else {}
+                yield {**_summary(key, one), **gone, "versionId": one.version, "isDeleteMarker": one.deleted}
 
 
 def _summary(key: str, one: Version) -> dict[str, Any]:

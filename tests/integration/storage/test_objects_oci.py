@@ -176,6 +176,19 @@ class TestListing:
         assert len(oci.store().list("staging/")) == 2
         assert asked(oci, LIST) == 2
 
+    def test_an_object_without_a_name(self, oci: Tenancy) -> None:
+        page = {"objects": [{"name": "", "size": 1, "etag": "e"}]}
+        oci.storage.faults.append(Fault(json_answer(200, page), on=LIST))
+        with pytest.raises(CouldNotDecide) as caught:
+            oci.store().list("")
+        assert caught.value.code == "verify.store_listing"
+
+    def test_versions_that_are_denied_only_half_way(self, oci: Tenancy) -> None:
+        oci.storage.page_size = 1
+        denied = json_answer(404, {"code": "BucketNotFound"})
+        oci.storage.faults += [Fault(on=VERSIONS), Fault(denied, on=VERSIONS)]
+        assert refused(oci, lambda: oci.store().list("staging/")).code == "verify.store_denied"
+
     def test_too_many(self, oci: Tenancy, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("aegis.adapters.objects_oci.MAX_OBJECTS", 1)
         assert refused(oci, lambda: oci.store().list("staging/")).code == "verify.too_many_objects"
