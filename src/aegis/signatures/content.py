@@ -40,20 +40,15 @@ def check_content(bundle: Bundle, key: PublicKey, digests: Mapping[str, bytes] |
 
 def _check_hint(content: MessageSignature, algorithm: str, digest: bytes) -> None:
     """The digest that a bundle may name decides nothing, but must be true: others might believe it."""
-    if content.digest_algorithm not in {None, algorithm}:
-        raise refused(
-            "verify.wrong_signature",
-            f"the signature's label says {content.digest_algorithm}, and it is over {algorithm}",
-            expected=f"the label {algorithm}",
-        )
-    if content.digest_algorithm is not None and content.digest != digest:
-        raise refused(
-            "verify.wrong_signature",
-            f"the signature is over a file with the {algorithm} {(content.digest or b'').hex()}",
-            expected=digest.hex(),
-            remedy="Fetch or build the artifact anew, and sign it; if you did not expect this, treat the store as "
-            "compromised.",
-        )
+    if content.digest_algorithm is None or (content.digest_algorithm, content.digest) == (algorithm, digest):
+        return
+    raise refused(
+        "verify.wrong_signature",
+        f"the signature says that it is over the {content.digest_algorithm} {(content.digest or b'').hex()}",
+        expected=f"{algorithm} {digest.hex()}",
+        remedy="Fetch or build the artifact anew, and sign it; if you did not expect this, treat the store as "
+        "compromised.",
+    )
 
 
 def _other_content(found: str, expected: str) -> Refused:

@@ -258,6 +258,14 @@ def digest_under_a_wrong_label() -> Made:
     return made
 
 
+@case("wrong_signature")
+def digest_of_another_file_beside_a_right_signature() -> Made:
+    made = _by()
+    assert isinstance(made.bundle, dict)
+    made.bundle["messageSignature"]["messageDigest"]["digest"] = b64(bytes(32))
+    return made
+
+
 @case("wrong_content")
 def attestation_in_place_of_a_file() -> Made:
     own = PrivateSigstore()
