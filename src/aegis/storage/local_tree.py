@@ -122,8 +122,10 @@ def open_below(root: int, name: str, where: str) -> Iterator[int]:
 
 
 def _look(folder: int, name: str, where: str) -> os.stat_result:
-    with _told(where):
+    try:
         return os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError as error:
+        raise unreadable(where, error) from error
 
 
 def _open(folder: int, name: str, about: os.stat_result, where: str) -> int:

@@ -68,7 +68,6 @@ class _Run(Generic[T]):
             pass
         except BaseException as caught:
             error = caught
-            self._stop.set()
         with self.changed:
             self.left -= 1
             self.error = self.error or error

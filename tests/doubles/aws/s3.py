@@ -64,6 +64,8 @@ class Asked:
     key: str
     query: Mapping[str, str]
     range: str | None
+    match: str | None
+    """The ETag in `If-Match`."""
 
 
 @dataclass
@@ -132,7 +134,7 @@ class S3:
             return _error(error.status, error.code), None
         except _Refusal as error:
             return error.answer, None
-        self.asked.append(Asked(operation, key, query, headers.get("range")))
+        self.asked.append(Asked(operation, key, query, headers.get("range"), headers.get("if-match")))
         fault = next((fault for fault in self.faults if fault.meets(operation, key)), None)
         if fault is not None and fault.meanwhile is not None:
             fault.meanwhile(self)

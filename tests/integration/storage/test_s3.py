@@ -173,6 +173,19 @@ class TestList:
         assert told(lambda: s3_store(service).list("m/")).code == "verify.store_listing"
         assert len(pages) == 2
 
+    def test_so_is_one_that_repeats_what_was_deleted(self, service: S3) -> None:
+        service.page_size = 1
+        service.delete(min(NAMES))
+        pages: list[bytes] = []
+
+        def again(body: bytes) -> bytes:
+            pages.append(body)
+            return pages[0]
+
+        service.faults = [Fault("ListObjectVersions", times=10, edit=again)]
+        assert told(lambda: s3_store(service).list("m/")).code == "verify.store_listing"
+        assert len(pages) == 2
+
     def test_a_listing_without_an_end_is_an_error(self, service: S3, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(objects_s3, "MAX_OBJECTS", 3)
         assert told(lambda: s3_store(service).list("m/")).code == "verify.too_many_objects"
@@ -240,7 +253,7 @@ def test_a_transfer_goes_on_where_it_broke(service: S3, cut: int) -> None:
     assert service.sent == len(DATA)
     asked = [one for one in service.asked if one.operation == "GetObject"]
     assert [one.range for one in asked] == [None, f"bytes={cut}-{len(DATA) - 1}" if cut else None]
-    assert all(one.query == {"versionId": info.version} for one in asked)
+    assert all(one.query == {"versionId": info.version} and one.match == info.etag for one in asked)
 
 
 def test_a_transfer_that_always_breaks_is_an_error(service: S3) -> None:
@@ -495,12 +508,14 @@ class TestConnections:
         assert len(store._origin._idle) == 1
 
     def test_one_that_the_server_has_closed_is_made_again(self, service: S3) -> None:
-        store = s3_store(service)
+        clock = Time()
+        store = s3_store(service, clock)
         assert head(store)
         for connection in store._origin._idle:
             assert connection.sock is not None
             connection.sock.close()
         assert head(store)
+        assert clock.slept == []
 
     def test_one_that_was_left_early_is_not_used_again(self, service: S3) -> None:
         service.put("large", bytes(5_000_000))
@@ -509,4 +524,6 @@ class TestConnections:
         reading = store.read(info)
         next(reading)
         reading.close()  # type: ignore[attr-defined] # a generator
+        # What is left in it would be read as the next answer.
+        assert store._origin._idle == []
         assert read(store, head(store)) == DATA

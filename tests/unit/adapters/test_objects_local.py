@@ -5,7 +5,7 @@ import shutil
 import socket
 import tempfile
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -195,6 +195,12 @@ class TestRead:
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
         assert self.code(model, info) == "verify.file_changed"
 
+    def test_no_byte_is_given_of_one_that_was_changed_before(self, model: Path) -> None:
+        info = self.info(model)
+        (model / "weights" / "a.bin").write_bytes(b"b" * 600_000)
+        with pytest.raises(Refused):
+            next(iter(store(model).read(info)))
+
     def test_one_that_another_was_put_in_place_of(self, model: Path) -> None:
         info = self.info(model)
         path = model / "weights" / "a.bin"
@@ -251,3 +257,54 @@ class TestRead:
             for _ in store(model).read(info):
                 pass
         return caught.value.code
+
+
+class TestExchange:
+    """Something else is put in place of what was just looked at, before it is opened."""
+
+    @pytest.fixture
+    def exchange(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], object]], None]:
+        look = local_tree._look
+
+        def once(name: str, do: Callable[[], object]) -> None:
+            def looked(folder: int, part: str, where: str) -> os.stat_result:
+                about = look(folder, part, where)
+                if part == name:
+                    monkeypatch.setattr(local_tree, "_look", look)
+                    do()
+                return about
+
+            monkeypatch.setattr(local_tree, "_look", looked)
+
+        return once
+
+    def test_another_folder(self, model: Path, exchange: Callable[[str, Callable[[], object]], None]) -> None:
+        def swap() -> None:
+            (model / "weights").rename(model.parent / "aside")
+            (model / "weights").mkdir()
+
+        exchange("weights", swap)
+        assert code_of_list(model) == "verify.file_changed"
+
+    @pytest.mark.parametrize("name", ["weights", "config.json"])
+    def test_a_link_to_the_very_same(
+        self, model: Path, name: str, exchange: Callable[[str, Callable[[], object]], None]
+    ) -> None:
+        def swap() -> None:
+            (model / name).rename(model.parent / "aside")
+            (model / name).symlink_to(model.parent / "aside")
+
+        exchange(name, swap)
+        with pytest.raises(Refused) as caught:
+            store(model).head("model/weights/a.bin" if name == "weights" else "model/config.json")
+        assert caught.value.code == "verify.file_changed"
+
+    def test_a_pipe(self, model: Path, exchange: Callable[[str, Callable[[], object]], None]) -> None:
+        def swap() -> None:
+            (model / "config.json").unlink()
+            os.mkfifo(model / "config.json")
+
+        exchange("config.json", swap)
+        with pytest.raises(Refused) as caught:
+            store(model).head("model/config.json")
+        assert caught.value.code == "verify.file_changed"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import stat
 import threading
 from collections.abc import Mapping
@@ -182,6 +183,16 @@ class TestRoot:
         assert caught.value.code == "verify.not_private"
         with pytest.raises(CouldNotDecide):
             ContentStore(root).find(DIGEST)
+
+    def test_one_of_another_user_is_refused(self, root: Path) -> None:
+        other = Path("/")
+        if os.geteuid() == 0:
+            other = root
+            root.mkdir(mode=0o700, parents=True)
+            os.chown(root, 65534, 65534)
+        with pytest.raises(CouldNotDecide, match="belongs to user") as caught:
+            publish(other)
+        assert caught.value.code == "verify.not_private"
 
     def test_a_link_is_refused(self, root: Path, tmp_path: Path) -> None:
         root.parent.mkdir()

@@ -135,7 +135,7 @@ class TestSmall:
 class TestMany:
     def test_each_object_is_read_once_with_few_at_a_time(self) -> None:
         objects = {f"f{n:03}": bytes([n]) * (n * 37) for n in range(200)}
-        store = MemoryStore(objects)
+        store = MemoryStore(objects, during=lambda key, place: real_time.sleep(0.0005))
         digests: dict[str, bytes] = {}
 
         @contextmanager
