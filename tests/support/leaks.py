@@ -11,6 +11,9 @@ from urllib.parse import quote
 
 from tests.support.act import Run
 
+WHEELS = ("site-packages", "uv-cache")
+"""Folders of files that were installed by their hashes, before there was any secret but the request token."""
+
 
 def without_masks(run: Run) -> bytes:
     """All that act said of a run, but for the commands by which GitHub's runner learns what to hide.
@@ -23,11 +26,14 @@ def without_masks(run: Run) -> bytes:
 
 def secrets_in(secrets: Collection[str], log: bytes, places: Sequence[Path]) -> list[str]:
     """Where one was found; of the secret itself only its beginning."""
-    found = []
-    for secret in dict.fromkeys(filter(None, secrets)):
-        for form in _forms(secret):
-            found += [f"{secret[:6]}… in {name}" for name, content in _everything(log, places) if form in content]
-    return sorted(set(found))
+    forms = [(secret, form) for secret in dict.fromkeys(filter(None, secrets)) for form in _forms(secret)]
+    found = {
+        f"{secret[:6]}… in {name}"
+        for name, content in _everything(log, places)
+        for secret, form in forms
+        if form in content
+    }
+    return sorted(found)
 
 
 def _forms(secret: str) -> set[bytes]:
@@ -40,8 +46,9 @@ def _forms(secret: str) -> set[bytes]:
 def _everything(log: bytes, places: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
     yield "the log", log
     for place in places:
-        # links are not followed: an installed environment is not what the job wrote
-        for folder, _, names in os.walk(place):
+        # links are not followed
+        for folder, folders, names in os.walk(place):
+            folders[:] = [name for name in folders if name not in WHEELS]
             for name in names:
                 file = Path(folder, name)
                 if file.is_file() and not file.is_symlink():

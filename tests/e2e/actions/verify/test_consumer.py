@@ -1,0 +1,97 @@
+"""The example's own workflows as they are given away: only the addresses in its policies are the tests' own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.doubles.cloud import ENVIRONMENT
+from tests.doubles.oci.identity_domain import CLIENT_ID, CLIENT_SECRET
+from tests.doubles.oci.object_storage import Bucket
+from tests.doubles.oci.tenancy import NAMESPACE, WANTED, tenancy
+from tests.doubles.sigstore.signer import PrivateSigstore
+from tests.support import events, staged
+from tests.support.act import Act, Run, commit
+from tests.support.consumer import AWS_CHECK, CLAIMS, SIGNER, Staged, copy, staged_cloud
+from tests.support.leaks import secrets_in, without_masks
+
+OCI_CHECK, ROOT_CHECK = AWS_CHECK.replace("aws", "oci"), ".github/workflows/aegis.yml"
+CHANGE = {"README.md": "A shop.\n"}
+DISPATCH = {"repository": events.REPOSITORY}
+OCI_BUCKET = "octo-models-staging"
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Staged]:
+    """A cloud with the example's models; tests upload them anew."""
+    with staged_cloud() as running:
+        yield running
+
+
+@pytest.fixture
+def act(tmp_path: Path, exported: Path, uv_folder: Path, served: Staged) -> Act:
+    """A bare runner whose jobs may ask for tokens."""
+    served.upload()
+    work = tmp_path / "runner"
+    work.mkdir()
+    return Act(exported, work, (uv_folder,), served.cloud.job, ("--insecure-secrets", *served.options))
+
+
+def shop(folder: Path, served: Staged, workflow: str) -> Path:
+    """The example with one workflow."""
+    repository = copy(
+        folder / "shop", [workflow], {"aegis.yml": {"aws": served.cloud.places}}, served.sigstore.trusted_root()
+    )
+    commit(repository, {}, "The service as it is")
+    return repository
+
+
+def changed(act: Act, repository: Path, files: Mapping[str, str] = CHANGE) -> Run:
+    """Run the workflow for a pull request."""
+    event = events.pull_request(repository, files)
+    return act.run(repository, event.name, event.payload)
+
+
+@pytest.mark.parametrize("workflow", [AWS_CHECK, ROOT_CHECK], ids=["verify", "root"])
+def test_the_examples_models_are_verified_by_its_own_workflow(
+    tmp_path: Path, act: Act, served: Staged, workflow: str
+) -> None:
+    repository = shop(tmp_path, served, workflow)
+    run = changed(act, repository)
+    assert run.green, run.log[-4000:]
+    assert "PASS" in run.summary
+    served.tamper()
+    again = act.run(repository, "workflow_dispatch", DISPATCH)
+    assert not again.green
+    assert any(note.title.startswith("verify.file_differs:") for note in again.errors())
+    for one in (run, again):
+        assert secrets_in(served.cloud.secrets, without_masks(one), [act.work]) == []
+
+
+def test_the_examples_models_are_verified_in_oci(tmp_path: Path, exported: Path, uv_folder: Path) -> None:
+    sigstore = PrivateSigstore()
+    sign = staged.by_identity(sigstore, identity=SIGNER, claims=sigstore.request().claims | CLAIMS)
+    with tenancy() as running:
+        running.issuer.claims |= {"sub": f"repo:octo/shop:environment:{ENVIRONMENT}", "environment": ENVIRONMENT}
+        running.apply(replace(WANTED, ref=None, environment=ENVIRONMENT, bucket=OCI_BUCKET, prefix="ranking/"))
+        bucket = running.storage.buckets[NAMESPACE, OCI_BUCKET] = Bucket()
+        model = staged.model(staged.WEIGHTS, sign) | staged.release("ranking", staged.WEIGHTS, "1.4.0", sign)
+        for name, content in model.items():
+            bucket.put(f"ranking/{name}", content)
+        places = {"domain": running.domain.address, "storage-endpoint": running.storage.address}
+        repository = copy(tmp_path / "shop", [OCI_CHECK], {"aegis.oci.yml": {"oci": places}}, sigstore.trusted_root())
+        commit(repository, {}, "The service as it is")
+        (tmp_path / "runner").mkdir()
+        job = {name: running.issuer.environ[name] for name in running.issuer.environ if name.startswith("ACTIONS_")}
+        given = ("-s", f"OCI_CLIENT_ID={CLIENT_ID}", "-s", f"OCI_CLIENT_SECRET={CLIENT_SECRET}")
+        act = Act(exported, tmp_path / "runner", (uv_folder,), job, ("--insecure-secrets", *given))
+        run = changed(act, repository)
+        assert run.green, run.log[-4000:]
+        bucket.put("ranking/weights.bin", b"others")
+        again = act.run(repository, "workflow_dispatch", DISPATCH)
+        assert any(note.title.startswith("verify.file_differs:") for note in again.errors()), again.log[-4000:]
+        for one in (run, again):
+            assert secrets_in(running.secrets, without_masks(one), [act.work]) == []
