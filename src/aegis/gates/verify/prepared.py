@@ -108,20 +108,8 @@ def bundles(
             expected="a signature for each signer that the threshold asks for",
             remedy=f"sign it: {case.sign}",
         )
-    read = [parse_bundle(read_limited(case, name, info, limit), name=name, limit=limit) for name, info in there]
+    read = [parse_bundle(case.read_small(case.store, info, limit), name=name, limit=limit) for name, info in there]
     return read, [info for _, info in there]
-
-
-def read_limited(case: Case, name: str, info: ObjectInfo, limit: int) -> bytes:
-    """A small object. Raises Refused for a larger one."""
-    if info.size > limit:
-        raise Refused(
-            "verify.bundle_too_large",
-            f"{name!r} has {info.size} bytes",
-            expected=f"at most {limit} bytes",
-            remedy="sign again: no signer writes so much",
-        )
-    return case.read_small(case.store, info, limit)
 
 
 def missing(case: Case) -> Refused:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aegis.core.errors import Refused
 from aegis.core.ports.objects import ObjectInfo
-from aegis.gates.verify.prepared import BUNDLE_LIMIT, Case, beside, one_object, read_limited
+from aegis.gates.verify.prepared import BUNDLE_LIMIT, Case, beside, one_object
 from aegis.signatures import lock as locks
 from aegis.signatures import release as releases
 from aegis.signatures.bundle import parse_bundle
@@ -59,7 +59,7 @@ def prepare(case: Case, digest: str | None = None) -> Released:
             expected="a signed statement of name, version and digest",
             remedy=f"sign one: {_how_to_sign(case, case.release_trust)}, then upload what it writes beside it",
         )
-    bundle = parse_bundle(read_limited(case, rule.statement, info, BUNDLE_LIMIT), name=rule.statement)
+    bundle = parse_bundle(case.read_small(case.store, info, BUNDLE_LIMIT), name=rule.statement)
     _, envelopes = verify_envelopes([bundle], case.release_trust)
     statement = releases.parse_release(parse_statement(envelopes[0]))
     # Name and time before anything is read, and also where an earlier verdict stands for the reading.

@@ -71,11 +71,9 @@ def test_one_broken_signature_is_enough_to_refuse() -> None:
 def test_the_limit_of_a_signature_is_inclusive() -> None:
     bucket = Bucket()
     bucket.put({"s": b"12345"})
-    info = bucket.head("s")
-    assert info is not None
-    there = case(file_artifact(), bucket)
-    assert prepared.read_limited(there, "s", info, 5) == b"12345"
-    with pytest.raises(Refused) as caught:
-        prepared.read_limited(there, "s", info, 4)
-    assert caught.value.code == "verify.bundle_too_large"
-    assert len(bucket.reads) == 1
+    there, infos = case(file_artifact(), bucket), [("s", bucket.head("s"))]
+    for limit, code in ((5, "verify.bundle_malformed"), (4, "verify.bundle_too_large")):
+        bucket.reads.clear()
+        with pytest.raises(Refused) as caught:
+            prepared.bundles(there, infos, limit)
+        assert (caught.value.code, len(bucket.reads)) == (code, limit - 4)
