@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
 try:
+    # a command imports what it needs late: too late for this message
+    for package in ("msgspec", "yaml"):
+        import_module(package)
     from aegis.cli.main import main
 except ModuleNotFoundError as missing:
     sys.stderr.write(

@@ -35,7 +35,7 @@ class Staged:
 
     def upload(self) -> None:
         """What the builders upload: a model with signature and release, and a file with its signature."""
-        sign = staged.by_identity(self.sigstore, identity=SIGNER, claims=self.sigstore.request().claims | CLAIMS)
+        sign = staged.by_identity(self.sigstore, identity=SIGNER, claims={**self.sigstore.request().claims, **CLAIMS})
         self.cloud.put(staged.model(staged.WEIGHTS, sign), "ranking/")
         self.cloud.put(staged.release("ranking", staged.WEIGHTS, "1.4.0", sign), "ranking/")
         signature = dump(message_bundle(private("ecdsa-p256", 0), VOCABULARY))

@@ -55,6 +55,20 @@ def aegis(*arguments: str | Path, cwd: Path, **changes: str) -> Done:
     return Done(done.returncode, done.stdout, done.stderr)
 
 
+def script(name: str, *arguments: str, cwd: Path, python: str = sys.executable, **changes: str) -> Done:
+    """Run one of the runbooks' scripts to its end."""
+    done = subprocess.run(
+        [python, str(ROOT / "scripts" / name), *arguments],
+        cwd=cwd,
+        env=environment(cwd, **changes),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
 def verdict(folder: Path) -> dict[str, Any]:
     """The verdict that was written to a folder."""
     found: dict[str, Any] = json.loads((folder / "verdict.json").read_bytes())

@@ -2,49 +2,34 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import venv
 from pathlib import Path
 
-from tests.integration.cli.command import ROOT, Done, aegis, environment, verdict
+from tests.integration.cli.command import aegis, script, verdict
 from tests.support.gitrepo import GitRepo
 
-SCRIPT = ROOT / "scripts" / "scan_cloud_sdk_usage.py"
+SCAN = "scan_cloud_sdk_usage.py"
 TRAP = "from pathlib import Path\nPath(__file__).with_suffix('.imported').touch()\nraise SystemExit(0)\n"
 NAMES = ("yaml", "msgspec", "aegis", "json", "sitecustomize", "usercustomize", "argparse", "rich")
-
-
-def script(*arguments: str, cwd: Path, python: str = sys.executable, **changes: str) -> Done:
-    done = subprocess.run(
-        [python, str(SCRIPT), *arguments],
-        cwd=cwd,
-        env=environment(cwd, **changes),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
 
 
 def test_it_answers_like_the_command(repo: GitRepo) -> None:
     repo.commit({"a.py": "import boto3\n", "requirements.txt": "boto3\n"})
     for arguments in ([], ["--strict"], ["--strict", "--migration"], ["--explain", "runtime"]):
-        one, other = script(*arguments, cwd=repo.root), aegis("scan", *arguments, cwd=repo.root)
+        one, other = script(SCAN, *arguments, cwd=repo.root), aegis("scan", *arguments, cwd=repo.root)
         assert (one.code, one.out, one.err) == (other.code, other.out, other.err)
 
 
 def test_from_another_folder(repo: GitRepo, tmp_path: Path) -> None:
     repo.commit({"a.py": "import boto3\n"})
-    done = script("--strict", str(repo.root), "--output", "out", cwd=tmp_path)
+    done = script(SCAN, "--strict", str(repo.root), "--output", "out", cwd=tmp_path)
     assert done.code == 1
     assert verdict(tmp_path / "out")["findings"][0]["rule"] == "scan.runtime"
 
 
 def test_nothing_of_the_repository_is_imported(repo: GitRepo) -> None:
     repo.commit({"a.py": "import boto3\n", **{f"{name}.py": TRAP for name in NAMES}})
-    done = script("--strict", cwd=repo.root)
+    done = script(SCAN, "--strict", cwd=repo.root)
     assert (done.code, done.err) == (1, "")
     assert [path.name for path in repo.root.glob("*.imported")] == []
 
@@ -52,5 +37,5 @@ def test_nothing_of_the_repository_is_imported(repo: GitRepo) -> None:
 def test_a_python_without_the_requirements_is_told_what_to_do(repo: GitRepo, tmp_path: Path) -> None:
     repo.commit({"a.py": "import json\n"})
     venv.create(tmp_path / "bare", with_pip=False)
-    done = script("--strict", cwd=repo.root, python=str(tmp_path / "bare" / "bin" / "python"))
+    done = script(SCAN, "--strict", cwd=repo.root, python=str(tmp_path / "bare" / "bin" / "python"))
     done.refused(3, "is not installed for", "make venv")

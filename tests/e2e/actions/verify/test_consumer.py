@@ -73,7 +73,7 @@ def test_the_examples_models_are_verified_by_its_own_workflow(
 
 def test_the_examples_models_are_verified_in_oci(tmp_path: Path, exported: Path, uv_folder: Path) -> None:
     sigstore = PrivateSigstore()
-    sign = staged.by_identity(sigstore, identity=SIGNER, claims=sigstore.request().claims | CLAIMS)
+    sign = staged.by_identity(sigstore, identity=SIGNER, claims={**sigstore.request().claims, **CLAIMS})
     with tenancy() as running:
         running.issuer.claims |= {"sub": f"repo:octo/shop:environment:{ENVIRONMENT}", "environment": ENVIRONMENT}
         running.apply(replace(WANTED, ref=None, environment=ENVIRONMENT, bucket=OCI_BUCKET, prefix="ranking/"))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.doubles.aws.s3 import S3
 from tests.doubles.aws.s3_faults import FOREVER, Fault
 from tests.e2e.actions.conftest import assert_error, told
 from tests.e2e.actions.verify.conftest import ROOT_ACTION, VERIFY, Staging
@@ -91,9 +92,12 @@ def stopped_while_reading(staging: Staging, stop: Callable[[int, int], None]) ->
     """Stop the run, by the ids of its launcher and of its gate, when the store has been asked for weights."""
     asked = threading.Event()
     told_to_go_on = threading.Event()
-    staging.cloud.s3.faults.append(
-        Fault(key="fraud/weights.bin", times=FOREVER, meanwhile=lambda _: (asked.set(), told_to_go_on.wait(60)))
-    )
+
+    def wait(_: S3) -> None:
+        asked.set()
+        told_to_go_on.wait(60)
+
+    staging.cloud.s3.faults.append(Fault(key="fraud/weights.bin", times=FOREVER, meanwhile=wait))
     staging.adopt()
     event = events.pull_request(staging.repository, {"README.md": "A shop.\n"})
     with staging.surrounded().started(staging.repository, event.name, event.payload) as act:
