@@ -120,7 +120,8 @@ TABLE = (
         "verify.pattern_unsafe",
         "Identity pattern too wide",
         "A pattern that is not anchored, or leaves host or owner open, matches identities that anybody can get.",
-        "Write `identity` exactly, or a pattern such as ^https://github\\.com/org/repo/\\.github/workflows/x\\.yml@refs/tags/v[0-9]+$",
+        "Write `identity` exactly, or a pattern such as "
+        "^https://github\\.com/org/repo/\\.github/workflows/x\\.yml@refs/tags/v[0-9]+$ with both anchors.",
     ),
     # --- identity: tokens of GitHub, roles of AWS ---------------------------------------------------------------------
     Code(
