@@ -7,9 +7,9 @@ from pathlib import Path
 
 from aegis.adapters import sigstore_signing
 from aegis.adapters.github_oidc import minter_of
+from aegis.cli.masking import masker
 from aegis.cli.surroundings import read_event
 from aegis.cli.verify_one import read_file
-from aegis.report.annotations import mask
 
 
 def sign_digest(digest: bytes, trust_config: Path | None) -> bytes:
@@ -24,7 +24,7 @@ def sign_statement(payload: bytes, trust_config: Path | None) -> bytes:
 
 def _token() -> str:
     """For this one signature; outside a workflow there is none, and the error says so."""
-    minter = minter_of(os.environ, read_event(os.environ).payload, mask=mask)
+    minter = minter_of(os.environ, read_event(os.environ).payload, mask=masker(os.environ))
     return minter.mint(sigstore_signing.AUDIENCE)
 
 
