@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from types import MappingProxyType
@@ -40,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(parsed: argparse.Namespace) -> int:
+    if not sys.warnoptions:
+        # They are for developers of libraries, e.g. of names in a certificate; to a user everything is said in a reason.
+        warnings.simplefilter("ignore")
     try:
         stop_on_signals()
         return int(parsed.run(parsed))

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,6 +68,28 @@ class TestExitCodes:
         assert not any(line.lstrip().startswith("::") for line in said.splitlines())
         assert "expected: blue" in said
         assert "next: paint it" in said
+
+
+class TestWarnings:
+    """Python's own are for developers: they would stand in a log without a reason, or fail who reads stderr."""
+
+    def _warning(self, *_: object) -> tuple[Verdict, None]:
+        warnings.warn("Attribute's length must be >= 2", UserWarning, stacklevel=1)
+        return verdicts.verdict(), None
+
+    def test_are_not_shown(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(scan, "answer", self._warning)
+        with warnings.catch_warnings(record=True) as shown:
+            assert main(["scan"]) == 0
+        assert shown == []
+
+    def test_are_shown_to_who_asks_for_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(scan, "answer", self._warning)
+        monkeypatch.setattr(sys, "warnoptions", ["default"])
+        with warnings.catch_warnings(record=True) as shown:
+            warnings.simplefilter("always")
+            main(["scan"])
+        assert [str(each.message) for each in shown] == ["Attribute's length must be >= 2"]
 
 
 class TestCrash:
