@@ -110,7 +110,9 @@ class Issuer:
             return 200, {"keys": [{**public, "kid": "k1", "alg": "RS256", "use": "sig"}]}
         if parts.path != PATH:
             return 404, {"message": "Not Found"}
-        if authorization != f"Bearer {BEARER}":
+        # the scheme's name has no case (RFC 9110 11.1): cosign and sigstore-python write it small
+        scheme, _, bearer = (authorization or "").partition(" ")
+        if (scheme.lower(), bearer) != ("bearer", BEARER):
             return 401, {"message": "The token is not valid"}
         query = parse_qs(parts.query, strict_parsing=True)
         if query.get("api-version") != ["2.0"]:
