@@ -108,6 +108,13 @@ class Run:
         }
 
     @property
+    def jobs(self) -> dict[str, str]:
+        """The result of each job by workflow and name."""
+        return {
+            str(record["job"]).strip(): str(record["jobResult"]) for record in self.records if "jobResult" in record
+        }
+
+    @property
     def log(self) -> str:
         """Everything that people would read."""
         return "".join(
