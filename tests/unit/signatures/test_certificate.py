@@ -112,7 +112,11 @@ def test_claims_of_other_tools_are_no_claims() -> None:
     assert read_leaf(_with(("8", b"\x0c\x05https"), ("99", b"\x0c\x01x"))).claims == {}
 
 
-@pytest.mark.parametrize("data", [b"", DER[:-1], DER + b"\0", DER[:100], b"\x30\x80\x00\x00"])
+@pytest.mark.parametrize(
+    "data",
+    [b"", DER[:-1], DER + b"\0", DER[:100], b"\x30\x80\x00\x00"],
+    ids=["empty", "cut", "longer", "start", "indefinite"],
+)
 def test_bytes_that_are_no_certificate(data: bytes) -> None:
     assert _code(data) == "verify.certificate_invalid"
 
