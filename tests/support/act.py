@@ -30,8 +30,13 @@ runs:
   using: composite
   steps:
     - shell: bash
-      env: {FOLDER: "${{ inputs.path }}"}
-      run: test -e "$FOLDER"
+      env: {NAME: "${{ inputs.name }}", PATHS: "${{ inputs.path }}"}
+      run: |
+        while read -r path; do
+          test -n "$path" || continue
+          test -e "$path"
+          test -z "${ARTIFACTS:-}" || install -D "$path" "$ARTIFACTS/$NAME/$path"
+        done <<< "$PATHS"
 """
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.doubles.cloud import ENVIRONMENT
 from tests.doubles.oci.identity_domain import CLIENT_ID, CLIENT_SECRET
@@ -14,10 +16,12 @@ from tests.doubles.oci.object_storage import Bucket
 from tests.doubles.oci.tenancy import NAMESPACE, WANTED, tenancy
 from tests.doubles.sigstore.signer import PrivateSigstore
 from tests.support import events, staged
-from tests.support.act import Act, Run, commit
+from tests.support.act import Act, Run, commit, write_files
 from tests.support.consumer import AWS_CHECK, CLAIMS, SIGNER, Staged, copy, staged_cloud
 from tests.support.leaks import secrets_in, without_masks
+from tests.support.signing import private, private_pem
 
+SIGN = ".github/workflows/sign-model.yml"
 OCI_CHECK, ROOT_CHECK = AWS_CHECK.replace("aws", "oci"), ".github/workflows/aegis.yml"
 CHANGE = {"README.md": "A shop.\n"}
 DISPATCH = {"repository": events.REPOSITORY}
@@ -69,6 +73,70 @@ def test_the_examples_models_are_verified_by_its_own_workflow(
     assert any(note.title.startswith("verify.file_differs:") for note in again.errors())
     for one in (run, again):
         assert secrets_in(served.cloud.secrets, without_masks(one), [act.work]) == []
+
+
+CHECKOUT_DOUBLE = """\
+name: Stand-in for actions/checkout of another repository
+inputs: {repository: {}, ref: {}, path: {}, persist-credentials: {}}
+runs:
+  using: composite
+  steps:
+    - {shell: bash, env: {TO: "${{ inputs.path }}"}, run: cp -r "$TREE" "$TO"}
+"""
+DOWNLOAD_DOUBLE = """\
+name: Stand-in for actions/download-artifact
+inputs: {name: {}, path: {}}
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      env: {NAME: "${{ inputs.name }}", TO: "${{ inputs.path }}"}
+      run: cp -r "$ARTIFACTS/$NAME" "$TO"
+"""
+BUILD = f"""\
+name: build
+on: workflow_dispatch
+jobs:
+  sign:
+    uses: ./{SIGN}
+    with: {{artifact: model, name: ranking, version: 1.4.0}}
+"""
+
+
+def test_what_the_examples_builders_sign_is_green_in_its_check(
+    tmp_path: Path, act: Act, served: Staged, exported: Path
+) -> None:
+    """The other half, but for Fulcio and Rekor: the same lines sign, with a key in place of the workflow's identity."""
+    builders = copy(tmp_path / "builders", [SIGN], {}, b"{}")
+    text = (builders / SIGN).read_text("utf-8")
+    assert text.count("--keyless") == 2
+    write_files(builders, {SIGN: text.replace("--keyless", "--key $KEY"), ".github/workflows/build.yml": BUILD})
+    key, artifacts = tmp_path / "key.pem", tmp_path / "artifacts"
+    key.write_bytes(private_pem(private("ecdsa-p256", 0)))
+    write_files(artifacts / "model", staged.WEIGHTS)
+    commit(builders, {}, "A model")
+    doubles = []
+    for name, content in (("checkout", CHECKOUT_DOUBLE), ("download-artifact", DOWNLOAD_DOUBLE)):
+        (reference,) = set(re.findall(rf"actions/{name}@[0-9a-f]{{40}}", text))
+        write_files(tmp_path / name, {"action.yml": content})
+        doubles += ["--local-repository", f"{reference}={tmp_path / name}"]
+    env = {"KEY": str(key), "TREE": str(exported), "ARTIFACTS": str(artifacts)}
+    only = ("-W", ".github/workflows/build.yml")
+    signing = replace(act, env=env, options=(*doubles, *only))
+    run = signing.run(builders, "workflow_dispatch", DISPATCH)
+    assert run.green, run.log[-4000:]
+
+    repository = shop(tmp_path, served, AWS_CHECK)
+    policy = yaml.safe_load((repository / "aegis.yml").read_text("utf-8"))
+    policy["verify"]["artifacts"][0]["signers"] = [{"key": "env:COSIGN_PUB_KEY"}]
+    commit(repository, {"aegis.yml": yaml.safe_dump(policy)}, "The models' builders have a key")
+    served.cloud.put({"model.sig": b"{}", "release.sigstore.json": b"{}"}, "ranking/")
+    assert not act.run(repository, "workflow_dispatch", DISPATCH).green
+    signatures = {file.name: file.read_bytes() for file in (artifacts / "model-signatures").iterdir()}
+    assert signatures.keys() == {"model.sig", "release.sigstore.json"}
+    served.cloud.put(signatures, "ranking/")
+    run = act.run(repository, "workflow_dispatch", DISPATCH)
+    assert run.green, run.log[-4000:]
 
 
 def test_the_examples_models_are_verified_in_oci(tmp_path: Path, exported: Path, uv_folder: Path) -> None:
