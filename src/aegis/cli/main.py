@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(parsed: argparse.Namespace) -> int:
     if not sys.warnoptions:
-        # They are for developers of libraries, e.g. of names in a certificate; to a user everything is said in a reason.
+        # They are for developers, e.g. of odd names in a certificate; whatever counts for a user is said in a reason.
         warnings.simplefilter("ignore")
     try:
         stop_on_signals()
