@@ -21,7 +21,7 @@ from aegis.startup.environment import environment  # noqa: E402
 
 PACKAGES = {"javac": "openjdk-17-jdk-headless", "mvn": "maven"}
 """Program to the Debian package that brings it."""
-MINIMUM_GO = (1, 25)
+MINIMUM_GO = (1, 26)
 """What the newest of the tools asks for in its go.mod."""
 
 
