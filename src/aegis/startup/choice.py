@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,14 +12,15 @@ from aegis.startup.tier0 import read_input
 GATES = ("scan", "verify", "all")
 LOCKS = ("scan", "verify", "keyless", "oci")
 """Those that hold a command line of Aegis."""
+_GIT_SECONDS = 10
 
 
 def lock_of(gate: str, environ: Mapping[str, str]) -> str:
     """The lock's name.
 
-    The root action looks for `verify:` anywhere in the policy file that is checked out. That is a guess about packages,
-    not about rules: too many do no harm, and where the base commit's policy has the section and this one does not, the
-    gate misses its packages, which is an error and red.
+    The root action looks for `verify:` anywhere in the policy file, as it is checked out and as it was before the
+    change: that one is in force. This is a guess about packages, not about rules: too many do no harm, and without
+    those that it needs the gate is red.
     """
     if gate == "scan" or (gate == "all" and not _names_verify(environ)):
         return "scan"
@@ -26,8 +28,21 @@ def lock_of(gate: str, environ: Mapping[str, str]) -> str:
 
 
 def _names_verify(environ: Mapping[str, str]) -> bool:
-    file = Path(environ.get("GITHUB_WORKSPACE") or ".") / (read_input("policy", environ) or "aegis.yml")
+    workspace = Path(environ.get("GITHUB_WORKSPACE") or ".")
+    name = read_input("policy", environ) or "aegis.yml"
     try:
-        return re.search(rb"\bverify[\"']?\s*:", file.read_bytes()) is not None
+        policies = [(workspace / name).read_bytes()]
     except OSError:
-        return False
+        policies = []
+    # the first parent of a pull request's merge commit is its base
+    policies += [_committed(workspace, f"{rev}:{name}") for rev in ("HEAD^1", read_input("base", environ)) if rev]
+    return any(re.search(rb"\bverify[\"']?\s*:", policy) for policy in policies)
+
+
+def _committed(workspace: Path, name: str) -> bytes:
+    """A file of a commit; empty where there is none, or no git that tells."""
+    argv = ["git", "-C", str(workspace), "cat-file", "blob", name]
+    try:
+        return subprocess.run(argv, capture_output=True, timeout=_GIT_SECONDS, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return b""

@@ -8,6 +8,7 @@ import pytest
 
 from aegis.startup.choice import GATES, LOCKS, lock_of
 from aegis.startup.tier0 import INPUTS
+from tests.support.gitrepo import GitRepo
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -51,3 +52,13 @@ def test_the_root_action_looks_where_the_policy_is(environ: dict[str, str], tmp_
     (tmp_path / "aegis.oci.yml").write_text("verify: {}\n", "utf-8")
     assert lock_of("all", environ) == "scan"
     assert lock_of("all", environ | {"AEGIS_INPUT_POLICY": "aegis.oci.yml", "AEGIS_INPUT_CLOUD": "oci"}) == "oci"
+
+
+def test_the_root_action_looks_at_the_policy_of_before_the_change(environ: dict[str, str], tmp_path: Path) -> None:
+    repo = GitRepo.init(tmp_path)
+    base = repo.commit({"aegis.yml": "verify: {}\n"})
+    repo.commit({"aegis.yml": "scan: {}\n"})
+    assert lock_of("all", environ) == "keyless"
+    repo.commit({"a.py": ""})
+    assert lock_of("all", environ) == "scan"
+    assert lock_of("all", environ | {"AEGIS_INPUT_BASE": base}) == "keyless"

@@ -122,3 +122,12 @@ def test_the_policy_that_the_change_brings_is_bootstrap(staging: Staging) -> Non
     run = staging.changed({"aegis.yml": staging.policy()})
     assert not run.green
     assert told(run) == "error core.policy_missing"
+
+
+def test_a_section_that_the_change_takes_out_is_red_in_the_root_action(staging: Staging) -> None:
+    staging.uses = ROOT_ACTION
+    staging.adopt()
+    run = staging.changed({"aegis.yml": "version: 1\nscan: {}\n", "README.md": "A shop.\n"})
+    assert told(run) == "fail core.findings"
+    assert {"core.policy_loosened"} == {note.title.partition(":")[0] for note in run.errors()}
+    assert len(staging.cloud.sts.sessions) == 1
