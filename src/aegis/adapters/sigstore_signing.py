@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from aegis.adapters.http_call import is_safe
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError
@@ -17,6 +18,8 @@ from aegis.signatures import strict_json
 from aegis.signatures.trusted_root import load_trusted_root, packaged_trusted_root
 
 if TYPE_CHECKING:
+    from rfc3161_client import TimeStampResponse
+    from sigstore._internal.timestamp import TimestampAuthorityClient
     from sigstore.models import Bundle, ClientTrustConfig
     from sigstore.sign import Signer
 
@@ -69,10 +72,13 @@ def _signed(token: str, trust_config: bytes | None, sign: Callable[[Signer], Bun
         # sigstore-python sets no time limit of its own for these two.
         for session in (context._fulcio.session, getattr(context._rekor, "_session", None)):
             _limit(session)
+        context._tsa_clients = [_insistent(client.url) for client in context._tsa_clients]
         with context.signer(identity) as signer:
             bundle = sign(signer).to_json().encode()
+    except CouldNotDecide:
+        raise
     except Exception as error:
-        raise _failed(f"a service of Sigstore did not answer as it should: {_reason(error)}") from None
+        raise _unanswered(error) from None
     _check(bundle, root, digest)
     return bundle
 
@@ -130,6 +136,20 @@ def _limit(session: Any) -> None:
         session.mount(scheme, Limited(max_retries=retry))
 
 
+def _insistent(url: str) -> TimestampAuthorityClient:
+    """A client of a timestamp authority whose failure ends the signing: sigstore-python only warns, and goes on."""
+    from sigstore._internal.timestamp import TimestampAuthorityClient, TimestampError
+
+    class Insistent(TimestampAuthorityClient):
+        def request_timestamp(self, signature: bytes) -> TimeStampResponse:
+            try:
+                return super().request_timestamp(signature)
+            except TimestampError as error:
+                raise _unanswered(error) from None
+
+    return Insistent(url)
+
+
 def _check(bundle: bytes, root: bytes, digest: bytes | None) -> None:
     """A bundle that the gate would refuse must not be found out only there."""
     import datetime
@@ -149,12 +169,18 @@ def _check(bundle: bytes, root: bytes, digest: bytes | None) -> None:
         raise _failed(f"the new signature does not verify: {error.problem}") from error
 
 
-def _reason(error: Exception) -> str:
-    """What failed, without any text of the other side: it may hold the request, and so the token."""
-    cause = error.__cause__ or error.__context__ or error
-    response = getattr(cause, "response", None)
-    status = getattr(response, "status_code", None)
-    return f"{type(error).__name__}, HTTP {status}" if isinstance(status, int) else type(error).__name__
+def _unanswered(error: Exception) -> CouldNotDecide:
+    """Which service, and what failed, without any text of the other side: it may hold the request, and so the token."""
+    from requests import RequestException
+
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, RequestException):
+        cause = cause.__cause__ or cause.__context__
+    address = getattr(getattr(cause, "request", None), "url", None)
+    service = f"the service {urlsplit(address).netloc[:200]!a}" if isinstance(address, str) else "a service of Sigstore"
+    status = getattr(getattr(cause, "response", None), "status_code", None)
+    said = f"{type(error).__name__}, HTTP {status}" if isinstance(status, int) else type(error).__name__
+    return _failed(f"{service} did not answer as it should: {said}")
 
 
 def _failed(problem: str) -> CouldNotDecide:

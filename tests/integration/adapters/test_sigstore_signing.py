@@ -81,9 +81,21 @@ def test_service_that_fails(service: Service, path: str, status: int) -> None:
     assert f"HTTP {status}" in error.problem
 
 
-def test_no_timestamp_where_the_log_gives_no_time(service: Service) -> None:
+@pytest.mark.parametrize("tiled", [False, True], ids=["rekor v1", "rekor v2"])
+def test_no_timestamp_though_an_authority_is_named(
+    service: Service, caplog: pytest.LogCaptureFixture, *, tiled: bool
+) -> None:
     service.fails = {STAMPS: [500]}
-    assert _fails(service, service.trust_config(tiled=True)).code == "verify.signing_failed"
+    error = _fails(service, service.trust_config(tiled=tiled))
+    assert error.code == "verify.signing_failed"
+    assert "TimestampError, HTTP 500" in error.problem
+    assert [path for path, _ in service.requests if path in {ENTRIES, TILES}] == []
+    assert caplog.messages == []
+
+
+def test_no_timestamp_where_the_log_gives_no_time(service: Service) -> None:
+    error = _fails(service, service.trust_config(tiled=True, stamps=False))
+    assert error.code == "verify.signing_failed"
 
 
 def test_log_that_lies(service: Service) -> None:
@@ -96,6 +108,7 @@ def test_nobody_answers() -> None:
         config = gone.trust_config()
     error = _fails(gone, config)
     assert error.code == "verify.signing_failed"
+    assert gone.url.removeprefix("http://") in error.problem
     assert error.exit_code == 3
 
 
