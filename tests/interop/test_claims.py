@@ -64,6 +64,17 @@ def test_a_runner_of_their_own(sigstore: Sigstore, job: Job, tmp_path: Path, mon
     assert _judged(job, tmp_path, {}, **{"deny-self-hosted": True}) == (1, ["verify.self_hosted_runner"])
 
 
+def test_a_run_in_an_environment(sigstore: Sigstore, job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fulcio has an extension more for it (.23), which is no claim of a policy and does no harm."""
+    monkeypatch.setitem(sigstore.issuer.claims, "environment", "staging")
+    monkeypatch.setitem(sigstore.issuer.claims, "sub", "repo:octo/shop:environment:staging")
+    bundle = _signed(job, tmp_path)
+    oids = {each.oid.dotted_string for each in _leaf(bundle).certificate.extensions}
+    assert "1.3.6.1.4.1.57264.1.23" in oids
+    for verifier in ("aegis", "cosign", "sigstore"):
+        assert job.verify(verifier, "file", tmp_path / "weights.bin", bundle).returncode == 0
+
+
 def test_another_repository_s_workflow_is_another_identity(
     sigstore: Sigstore, job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -12,8 +13,8 @@ from tests.interop.clients import SIGNERS, Job
 from tests.interop.instance import Sigstore, running
 from tests.interop.undecided import could_not_decide, nothing_is_written
 
-SAID = {"fulcio": "ConnectionError", "rekor": "ConnectionError", "timestamp-authority": "time"}
-"""By the service: what tells it apart in our message."""
+SERVICES = {"fulcio": "caUrls", "rekor": "rekorTlogUrls", "timestamp-authority": "tsaUrls"}
+"""By their names in the signing config."""
 
 
 @dataclass(frozen=True)
@@ -21,20 +22,22 @@ class Broken:
     """An instance without one of its services."""
 
     sigstore: Sigstore
-    without: str
+    address: str
+    """Host and port of the one that is not there."""
 
 
-@pytest.fixture(scope="module", params=SAID)
+@pytest.fixture(scope="module", params=SERVICES)
 def broken(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broken]:
     with running(tmp_path_factory.mktemp("broken")) as instance:
         instance.services[request.param].stop()
-        yield Broken(instance, request.param)
+        address = instance.signing_config[SERVICES[request.param]][0]["url"]
+        yield Broken(instance, urlsplit(address).netloc)
 
 
 @pytest.mark.parametrize(("kind", "tool"), SIGNERS, ids=lambda value: value)
 def test_service_that_is_down(broken: Broken, tmp_path: Path, kind: str, tool: str) -> None:
     job = Job.within(tmp_path, broken.sigstore)
     if tool == "aegis":
-        could_not_decide(job, tmp_path, kind, "verify.signing_failed", SAID[broken.without])
+        could_not_decide(job, tmp_path, kind, "verify.signing_failed", broken.address)
     else:
         nothing_is_written(job, tmp_path, kind, tool)
