@@ -30,7 +30,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; give back the exit code (0 pass, 1 fail, 2 wrong usage or policy, 3 could not decide)."""
     given = sys.argv[1:] if arguments is None else arguments
-    code = _run(_parser(given[0] if given else None).parse_args(given))
+    code = _run(given)
     try:
         sys.stdout.flush()
     except OSError:
@@ -40,11 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _run(parsed: argparse.Namespace) -> int:
+def _run(given: Sequence[str]) -> int:
     if not sys.warnoptions:
         # They are for developers, e.g. of odd names in a certificate; whatever counts for a user is said in a reason.
         warnings.simplefilter("ignore")
     try:
+        parsed = _parser(given[0] if given else None).parse_args(given)
         stop_on_signals()
         return int(parsed.run(parsed))
     except AegisError as error:

@@ -12,6 +12,7 @@ and what to do next. Library exceptions are chained with `raise … from`, never
 from __future__ import annotations
 
 import os
+import sys
 from typing import ClassVar
 
 
@@ -58,7 +59,17 @@ class CouldNotDecide(AegisError):  # noqa: N818 - it is the answer's name in eve
 
 
 def crashed(error: Exception) -> CouldNotDecide:
-    """A defect of ours, by the place where it shows. The exception's own text may hold anything, so it is left out."""
+    """A defect of ours, by the place where it shows. The exception's own text may hold anything, so it is left out.
+
+    Of a package that is not installed, its name: an environment may be made for another gate.
+    """
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return CouldNotDecide(
+            "core.package_missing",
+            f"the package {error.name!r} is not installed for {sys.executable}",
+            expected="the packages of this gate's extra",
+            remedy="pip install 'aegis-gates[keyless]', or in a checkout `make venv` and .venv/bin/python",
+        )
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next

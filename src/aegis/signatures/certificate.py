@@ -39,6 +39,7 @@ CLAIMS: Mapping[str, str] = MappingProxyType({
     "trigger": "1.3.6.1.4.1.57264.1.20",
     "run": "1.3.6.1.4.1.57264.1.21",
     "visibility": "1.3.6.1.4.1.57264.1.22",
+    "environment": "1.3.6.1.4.1.57264.1.23",
 })  # fmt: skip
 """What GitHub says of a run, by the extension that holds it. `repository`, `owner`, `workflow`, `signer-workflow` and
 `run` are URLs, e.g. `https://github.com/org/repo`; the ids outlive a rename, the URLs can be registered anew."""

@@ -19,9 +19,9 @@ def run(repo: GitRepo, out: Path) -> Done:
 @pytest.mark.parametrize(
     ("policy", "reason"),
     [
-        (None, "core.policy_missing"),
-        ("version: 1\n", "core.policy_missing"),
-        ("version: 1\nmode: enforce\n", "core.policy_missing"),
+        (None, "core.gate_not_named"),
+        ("version: 1\n", "core.gate_not_named"),
+        ("version: 1\nmode: enforce\n", "core.gate_not_named"),
         ("version: 1\nscan: []\n", "core.policy_invalid"),
     ],
 )

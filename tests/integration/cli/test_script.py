@@ -38,4 +38,4 @@ def test_a_python_without_the_requirements_is_told_what_to_do(repo: GitRepo, tmp
     repo.commit({"a.py": "import json\n"})
     venv.create(tmp_path / "bare", with_pip=False)
     done = script(SCAN, "--strict", cwd=repo.root, python=str(tmp_path / "bare" / "bin" / "python"))
-    done.refused(3, "is not installed for", "make venv")
+    done.refused(3, "core.package_missing", "make venv")

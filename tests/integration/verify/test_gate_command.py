@@ -329,7 +329,7 @@ WITHOUT_PACKAGES = textwrap.dedent(
     class Blocker:
         def find_spec(self, name, path=None, target=None):
             if name.partition(".")[0] in {"cryptography", "sigstore", "botocore", "obstore", "oci", "pydantic", "yarl"}:
-                raise ModuleNotFoundError(name)
+                raise ModuleNotFoundError(name, name=name)
 
     sys.meta_path.insert(0, Blocker())
     from aegis.cli.main import main

@@ -90,6 +90,12 @@ TABLE = (
         "Run it again with the command in the last line; report it if it fails again.",
     ),
     Code(
+        "core.package_missing",
+        "A package is not installed",
+        "Each gate has an extra of its own; one that is asked for without its packages has no answer.",
+        "Install the gate's extra, or use its action, which brings them.",
+    ),
+    Code(
         "core.no_verdict",
         "No verdict",
         "The gate ended without the verdict that its exit code claims.",

@@ -177,7 +177,7 @@ def served() -> Iterator[Cloud]:
 @pytest.fixture
 def staging(
     tmp_path: Path, exported: Path, uv_folder: Path, installed: Path, sigstore: PrivateSigstore, served: Cloud
-) -> Staging:
+) -> Iterator[Staging]:
     """A consumer of the verify action: one model signed by a key, one by an identity."""
     work = tmp_path / "runner"
     work.mkdir()
@@ -186,4 +186,7 @@ def staging(
     stage.verify = {"artifacts": [FRAUD, RANKING]}
     served.put(staged.model(staged.WEIGHTS, staged.by_key()), "fraud/")
     served.put(staged.model(staged.WEIGHTS, stage.sign()), "ranking/")
-    return stage
+    yield stage
+    # pytest keeps the folders of three runs, and a runner's are large
+    for folder in (work, stage.kept):
+        shutil.rmtree(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -36,12 +37,13 @@ def served() -> Iterator[Staged]:
 
 
 @pytest.fixture
-def act(tmp_path: Path, exported: Path, uv_folder: Path, served: Staged) -> Act:
+def act(tmp_path: Path, exported: Path, uv_folder: Path, served: Staged) -> Iterator[Act]:
     """A bare runner whose jobs may ask for tokens."""
     served.upload()
     work = tmp_path / "runner"
     work.mkdir()
-    return Act(exported, work, (uv_folder,), served.cloud.job, ("--insecure-secrets", *served.options))
+    yield Act(exported, work, (uv_folder,), served.cloud.job, ("--insecure-secrets", *served.options))
+    shutil.rmtree(work)
 
 
 def shop(folder: Path, served: Staged, workflow: str) -> Path:
@@ -163,3 +165,4 @@ def test_the_examples_models_are_verified_in_oci(tmp_path: Path, exported: Path,
         assert any(note.title.startswith("verify.file_differs:") for note in again.errors()), again.log[-4000:]
         for one in (run, again):
             assert secrets_in(running.secrets, without_masks(one), [act.work]) == []
+        shutil.rmtree(act.work)
