@@ -14,7 +14,7 @@ help: ## print the targets
 venv: ## make the developers' environment in .venv, whole and by hash
 	@$(PYTHON) -I src/aegis/startup/main.py venv >/dev/null
 
-demo: venv ## run the example repository's workflow under act: one red run, one green
+demo: venv ## run the example repository's workflows under act: code with and without an SDK, models signed and tampered with
 	@$(RUN) scripts/demo.py
 
 test: lint ## lint, unit, property and integration tests: needs PyPI and npm only
