@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from aegis.cli import deliver, scan, verify
+from aegis.cli import deliver, scan, verify_answer
 from aegis.cli.options import ScanOptions
 from aegis.cli.verify_options import VerifyOptions
 from aegis.core.merge import merged
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         options = ScanOptions.from_arguments(arguments)
         of_verify = VerifyOptions.from_arguments(arguments, os.environ)
     options = replace(options, named_only=True, strict=False)
-    every = [scan.answer(options, environ)[0], verify.answer(replace(of_verify, named_only=True), environ)]
+    every = [scan.answer(options, environ)[0], verify_answer.answer(replace(of_verify, named_only=True), environ)]
     # none named is wrong configuration, which the first verdict says
     verdicts = [verdict for verdict in every if verdict.reason != "core.gate_not_named"] or every[:1]
     if options.output is not None:

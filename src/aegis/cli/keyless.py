@@ -7,9 +7,9 @@ from pathlib import Path
 
 from aegis.adapters import sigstore_signing
 from aegis.adapters.github_oidc import minter_of
+from aegis.cli.files import read_file
 from aegis.cli.masking import masker
 from aegis.cli.surroundings import read_event
-from aegis.cli.verify_one import read_file
 
 
 def sign_digest(digest: bytes, trust_config: Path | None) -> bytes:

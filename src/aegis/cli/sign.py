@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import secrets
 import sys
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aegis.core.errors import CouldNotDecide, Refused, UsageError
+from aegis.cli.files import MAX_SIGNATURE, digests_of, lies_in, read_file, real, write
+from aegis.core.errors import Refused, UsageError
 from aegis.report.escape import terminal
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 PASSWORD = "COSIGN_PASSWORD"  # noqa: S105 - the variable's name, as cosign has it
 MAX_KEY = 1 << 16
 """Bytes of a private key's file."""
-MAX_CONTENT = 64 << 20
-"""Bytes of a file that a key signs as it is (Ed25519)."""
 
 
 def add_command(commands: Any) -> None:
@@ -120,7 +117,6 @@ def run_model(arguments: argparse.Namespace) -> int:
 
 def run_attestation(arguments: argparse.Namespace) -> int:
     """A statement about a file or model."""
-    from aegis.cli.verify_one import read_file
     from aegis.gates.verify.attestations import DEFAULT_IN_FOLDER, root_of
     from aegis.signatures import strict_json
     from aegis.signatures.sign_model import canonical
@@ -166,7 +162,6 @@ def signed_statement(arguments: argparse.Namespace, payload: bytes, *, of_model:
 
 def private_key(place: Path) -> PrivateKey:
     """The key of a file. Its password comes from the environment, which other processes cannot read as arguments."""
-    from aegis.cli.verify_one import read_file
     from aegis.signatures.sign_key import load_private_key
 
     try:
@@ -179,41 +174,6 @@ def private_key(place: Path) -> PrivateKey:
             remedy="name the private key's file",
         ) from refused
     return load_private_key(pem, name=str(place), password=os.environ.get(PASSWORD))
-
-
-def real(place: Path) -> Path:
-    """Where a path leads, links followed; of one that leads nowhere, whatever it says."""
-    # `resolve` raises for loops and long names
-    return Path(os.path.realpath(place))
-
-
-def lies_in(file: Path, folder: Path) -> bool:
-    """Whether a file lies in a folder itself, and in none below it."""
-    return real(file).parent == real(folder)
-
-
-def digests_of(
-    file: Path, algorithms: Collection[str], *, keep: bool = False
-) -> tuple[Mapping[str, bytes], bytes | None]:
-    """A file's digests, read once; its content too if it is to be kept and is small."""
-    from aegis.storage.hashing import HashingSink
-
-    sink, kept = HashingSink(algorithms), bytearray()
-    try:
-        with file.open("rb", buffering=0) as opened:
-            buffer = memoryview(bytearray(1 << 18))
-            while length := opened.readinto(buffer):
-                sink.write(buffer[:length])
-                if keep and len(kept) <= MAX_CONTENT:
-                    kept += buffer[:length]
-    except OSError as error:
-        raise UsageError(
-            "core.wrong_usage",
-            f"{str(file)!r} cannot be read: {error.strerror}",
-            expected="a file",
-            remedy="correct the argument",
-        ) from error
-    return sink.digests, bytes(kept) if keep and len(kept) <= MAX_CONTENT else None
 
 
 def model_content(folder: Path, signature: Path | None = None) -> str:
@@ -241,7 +201,6 @@ def model_content(folder: Path, signature: Path | None = None) -> str:
 
 
 def _envelope(place: Path) -> Envelope:
-    from aegis.cli.verify_one import MAX_SIGNATURE, read_file
     from aegis.signatures.bundle import parse_bundle
     from aegis.signatures.types import Envelope
 
@@ -303,23 +262,3 @@ def _written(target: Path, content: bytes) -> int:
     write(target, content)
     sys.stdout.write(f"{terminal(str(target))}\n")
     return 0
-
-
-def write(target: Path, content: bytes) -> None:
-    """The whole file or nothing."""
-    draft = target.parent / f".{target.name}.{secrets.token_hex(8)}"
-    try:
-        draft.write_bytes(content)
-        draft.replace(target)
-    except OSError as error:
-        with suppress(OSError):
-            draft.unlink()
-        raise CouldNotDecide(
-            "core.output_unwritable",
-            f"cannot write {str(target)!r}: {error.strerror}",
-            expected="a place that can be written",
-            remedy="choose another file",
-        ) from error
-    except BaseException:  # a signal: nothing half stays
-        draft.unlink(missing_ok=True)
-        raise

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from aegis.cli.verify_options import VerifyOptions
-    from aegis.core.verdict import Verdict
-
-FORMATS = ("text", "json", "sarif", "markdown")
+from aegis.cli.verify_options import FORMATS, VerifyOptions, add_repository_arguments
 
 
 def add_command(commands: Any) -> None:
@@ -39,18 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--github", action="store_true", help="take inputs, event and reports as a GitHub action does")
 
 
-def add_repository_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which repository and whose policy."""
-    parser.add_argument("--path", default=".", help="a folder of a git repository (default: this one)")
-    parser.add_argument("--base", metavar="REV", help="take policy, keys and lock from the merge base with REV")
-    parser.add_argument("--policy", metavar="FILE", help="policy file in the repository (default: aegis.yml)")
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Run the gate."""
     from aegis.cli import deliver
     from aegis.cli.progress import progress_bar
-    from aegis.cli.verify_options import VerifyOptions
+    from aegis.cli.verify_answer import answer
     from aegis.core.verdict import exit_code
 
     if arguments.github:
@@ -63,21 +51,3 @@ def run(arguments: argparse.Namespace) -> int:
         deliver.to_folder(verdict, options.output)
     deliver.to_terminal(verdict, arguments.format)
     return exit_code(verdict)
-
-
-def answer(options: VerifyOptions, environ: Mapping[str, str]) -> Verdict:
-    """The verdict, whatever happens. `environ` is empty for a run that no workflow asked for."""
-    from aegis.cli.gate_run import GateRun
-
-    words = [f"--shard={options.shard}"] if options.shard else []
-    run = GateRun.begin("verify", options, environ, words)
-
-    def judge() -> Verdict:
-        found = run.look()
-        run.named(found.in_force, found.in_force.policy.verify)
-        # Its packages are there only where the policy names the gate.
-        from aegis.cli import verify_run
-
-        return verify_run.judged(run, found, options)
-
-    return run.guarded(judge)

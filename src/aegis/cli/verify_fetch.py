@@ -14,14 +14,14 @@ from aegis.report.escape import terminal
 
 def add_commands(commands: Any) -> None:
     """Add `fetch`."""
-    from aegis.cli import verify
+    from aegis.cli import verify_options
 
     fetch = commands.add_parser(
         "fetch", help="an artifact of the policy, verified, on this machine", allow_abbrev=False
     )
     fetch.add_argument("name", help="the artifact's name in the policy")
     fetch.add_argument("--store", metavar="DIR", type=Path, required=True, help="private folder that keeps artifacts")
-    verify.add_repository_arguments(fetch)
+    verify_options.add_repository_arguments(fetch)
     fetch.set_defaults(run=run)
 
 

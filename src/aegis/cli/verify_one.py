@@ -13,14 +13,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aegis.core.errors import Refused, UsageError
+from aegis.cli.files import MAX_SIGNATURE, digests_of, lies_in, read_file
+from aegis.core.errors import UsageError
 from aegis.report.escape import terminal
 
 if TYPE_CHECKING:
     from aegis.signatures.types import Bundle, Signer, Trust, Verified
 
-MAX_SIGNATURE = 32 << 20
-"""Bytes of any file but the artifact; a model's signature names every file."""
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 
 
@@ -107,7 +106,6 @@ def run_attestation(arguments: argparse.Namespace) -> int:
 def run_model(arguments: argparse.Namespace) -> int:
     """A folder: the gate's own way of judging it."""
     from aegis.adapters.objects_local import LocalStore
-    from aegis.cli.sign import lies_in
     from aegis.core.policy import Artifact
     from aegis.gates.verify import models, streaming
     from aegis.gates.verify.prepared import Case
@@ -188,28 +186,6 @@ def _signer(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Signer
     return IdentitySigner(identity=identity, pattern=pattern, issuer=arguments.certificate_oidc_issuer)
 
 
-def read_file(place: Path, limit: int = MAX_SIGNATURE) -> bytes:
-    """A small file that an argument names."""
-    try:
-        with place.open("rb") as file:
-            content = file.read(limit + 1)
-    except OSError as error:
-        raise UsageError(
-            "core.wrong_usage",
-            f"{str(place)!r} cannot be read: {error.strerror}",
-            expected="a file",
-            remedy="correct the argument",
-        ) from error
-    if len(content) > limit:
-        raise Refused(
-            "verify.bundle_too_large",
-            f"{str(place)!r} has more than {limit} bytes",
-            expected=f"at most {limit} bytes",
-            remedy="name the signature, not the artifact",
-        )
-    return content
-
-
 def _bundle(place: Path) -> Bundle:
     from aegis.signatures.bundle import parse_bundle
 
@@ -228,7 +204,6 @@ def _digests(artifact: str, algorithms: frozenset[str], content: bool) -> tuple[
                 remedy="name the file instead of its digest",
             )
         return {"sha256": bytes.fromhex(named[1])}, None
-    from aegis.cli.sign import digests_of
 
     return digests_of(Path(artifact), {"sha256", *algorithms}, keep=content)
 

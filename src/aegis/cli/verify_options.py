@@ -8,7 +8,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aegis.cli.surroundings import read_input
-from aegis.cli.verify_shards import shard_files
+
+FORMATS = ("text", "json", "sarif", "markdown")
+SHARD = "shard.json"
+"""What a shard writes into its output folder."""
+
+
+def add_repository_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which repository and whose policy."""
+    parser.add_argument("--path", default=".", help="a folder of a git repository (default: this one)")
+    parser.add_argument("--base", metavar="REV", help="take policy, keys and lock from the merge base with REV")
+    parser.add_argument("--policy", metavar="FILE", help="policy file in the repository (default: aegis.yml)")
+
+
+def shard_files(folder: Path) -> tuple[Path, ...]:
+    """Every shard's file below a folder into which artifacts were downloaded."""
+    return tuple(sorted(folder.rglob(SHARD)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

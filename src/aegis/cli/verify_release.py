@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from aegis.cli.files import digests_of, read_file, write
 from aegis.core.errors import Refused, UsageError
 from aegis.report.escape import terminal
 
@@ -19,7 +20,7 @@ _SHA256 = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
 def add_commands(commands: Any) -> None:
     """Add `release` with the two commands below it."""
-    from aegis.cli import sign, verify
+    from aegis.cli import sign, verify_options
 
     parser = commands.add_parser("release", help="name and version of an artifact", allow_abbrev=False)
     below = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -41,7 +42,7 @@ def add_commands(commands: Any) -> None:
     make.set_defaults(run=run_sign)
     take = below.add_parser("accept", help="write a release into the lock file", allow_abbrev=False)
     take.add_argument("name", help="the artifact's name in the policy")
-    verify.add_repository_arguments(take)
+    verify_options.add_repository_arguments(take)
     take.set_defaults(run=run_accept)
 
 
@@ -64,7 +65,7 @@ def run_sign(arguments: argparse.Namespace) -> int:
         root=_digest(arguments),
         not_after=now + datetime.timedelta(days=arguments.days),
     )
-    sign.write(arguments.bundle, sign.signed_statement(arguments, release_statement(release)))
+    write(arguments.bundle, sign.signed_statement(arguments, release_statement(release)))
     sys.stdout.write(f"{terminal(str(arguments.bundle))}: {terminal(release.name)} {release.version}\n")
     return 0
 
@@ -83,15 +84,13 @@ def _digest(arguments: argparse.Namespace) -> str:
             )
         return found[1]
     if arguments.file is not None:
-        return sign.digests_of(arguments.file, {"sha256"})[0]["sha256"].hex()
+        return digests_of(arguments.file, {"sha256"})[0]["sha256"].hex()
     return sign.model_content(arguments.folder, arguments.signature)
 
 
 def run_accept(arguments: argparse.Namespace) -> int:
     """Write what the store holds into the lock, if its statement is signed as the policy asks and moves forward."""
-    from aegis.cli import sign
     from aegis.cli.gate_run import GateRun
-    from aegis.cli.verify_one import read_file
     from aegis.cli.verify_options import VerifyOptions
     from aegis.cli.verify_run import request_of
     from aegis.gates.verify import gate, releases
@@ -129,6 +128,6 @@ def run_accept(arguments: argparse.Namespace) -> int:
         )
     # as it stands there, also with what was accepted and is not committed yet
     before = locks.parse_lock(read_file(target), file=request.policy.lock) if target.exists() else request.lock
-    sign.write(target, locks.render_lock(locks.accept(before, released.statement, request.now.date())))
+    write(target, locks.render_lock(locks.accept(before, released.statement, request.now.date())))
     sys.stdout.write(f"{terminal(str(target))}: {artifact.name} {released.statement.version}\n")
     return 0

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterator
 from dataclasses import replace
 
-from aegis.cli import verify_shards
+from aegis.cli import shard_run
 from aegis.cli.gate_run import Found, GateRun
 from aegis.cli.stores import Stores
 from aegis.cli.verify_options import VerifyOptions
@@ -26,9 +26,9 @@ def judged(run: GateRun, found: Found, options: VerifyOptions) -> Verdict:
     """The verdict on what stands in the repository. Raises AegisError where there is none."""
     request, stores = request_of(run, found, options)
     if options.shard is not None:
-        return verify_shards.judged_shard(run, found, request, stores, options)
+        return shard_run.judged_shard(run, found, request, stores, options)
     if options.shards is not None:
-        return verify_shards.judged_merge(run, found, request, stores, options.shards)
+        return shard_run.judged_merge(run, found, request, stores, options.shards)
     answer = judge(request, stores)
     run.subject = (*run.subject, *answer.subjects)
     return run.conclude(answer.outcome, found.in_force, request.policy)

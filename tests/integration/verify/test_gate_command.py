@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from aegis.cli import verify
+from aegis.cli import verify_answer
 from aegis.cli.verify_options import VerifyOptions
 from aegis.core.verdict import exit_code
 from tests.doubles.sigstore.signer import AT, IDENTITY, ISSUER, PrivateSigstore
@@ -196,7 +196,7 @@ class TestVariable:
             "GITHUB_SHA": head,
             **environ,
         }
-        return verify.answer(VerifyOptions.from_inputs(environment), environment)
+        return verify_answer.answer(VerifyOptions.from_inputs(environment), environment)
 
     @pytest.mark.parametrize("who", [{"fork": "eve/shop"}, {"fork": ""}, {"GITHUB_ACTOR": "dependabot[bot]"}])
     def test_a_fork_gets_no_secrets_which_is_no_mistake_of_its_author(

@@ -1,0 +1,93 @@
+"""Files of this machine that arguments name: read, hashed once, and written as a whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from aegis.core.errors import CouldNotDecide, Refused, UsageError
+
+MAX_SIGNATURE = 32 << 20
+"""Bytes of any file but the artifact; a model's signature names every file."""
+MAX_CONTENT = 64 << 20
+"""Bytes of a file that a key signs as it is (Ed25519)."""
+
+
+def read_file(place: Path, limit: int = MAX_SIGNATURE) -> bytes:
+    """A small file that an argument names."""
+    try:
+        with place.open("rb") as file:
+            content = file.read(limit + 1)
+    except OSError as error:
+        raise UsageError(
+            "core.wrong_usage",
+            f"{str(place)!r} cannot be read: {error.strerror}",
+            expected="a file",
+            remedy="correct the argument",
+        ) from error
+    if len(content) > limit:
+        raise Refused(
+            "verify.bundle_too_large",
+            f"{str(place)!r} has more than {limit} bytes",
+            expected=f"at most {limit} bytes",
+            remedy="name the signature, not the artifact",
+        )
+    return content
+
+
+def real(place: Path) -> Path:
+    """Where a path leads, links followed; of one that leads nowhere, whatever it says."""
+    # `resolve` raises for loops and long names
+    return Path(os.path.realpath(place))
+
+
+def lies_in(file: Path, folder: Path) -> bool:
+    """Whether a file lies in a folder itself, and in none below it."""
+    return real(file).parent == real(folder)
+
+
+def digests_of(
+    file: Path, algorithms: Collection[str], *, keep: bool = False
+) -> tuple[Mapping[str, bytes], bytes | None]:
+    """A file's digests, read once; its content too if it is to be kept and is small."""
+    from aegis.storage.hashing import HashingSink
+
+    sink, kept = HashingSink(algorithms), bytearray()
+    try:
+        with file.open("rb", buffering=0) as opened:
+            buffer = memoryview(bytearray(1 << 18))
+            while length := opened.readinto(buffer):
+                sink.write(buffer[:length])
+                if keep and len(kept) <= MAX_CONTENT:
+                    kept += buffer[:length]
+    except OSError as error:
+        raise UsageError(
+            "core.wrong_usage",
+            f"{str(file)!r} cannot be read: {error.strerror}",
+            expected="a file",
+            remedy="correct the argument",
+        ) from error
+    return sink.digests, bytes(kept) if keep and len(kept) <= MAX_CONTENT else None
+
+
+def write(target: Path, content: bytes) -> None:
+    """The whole file or nothing."""
+    draft = target.parent / f".{target.name}.{secrets.token_hex(8)}"
+    try:
+        draft.write_bytes(content)
+        draft.replace(target)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink()
+        raise CouldNotDecide(
+            "core.output_unwritable",
+            f"cannot write {str(target)!r}: {error.strerror}",
+            expected="a place that can be written",
+            remedy="choose another file",
+        ) from error
+    except BaseException:  # a signal: nothing half stays
+        draft.unlink(missing_ok=True)
+        raise
