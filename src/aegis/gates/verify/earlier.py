@@ -60,7 +60,7 @@ def read_earlier(
         _verify(document, signature, trust)
         return _believed(document, trust.now, max_age), None
     except (Refused, CouldNotDecide) as error:
-        return None, f"The earlier verdict at {store.location}/{prefix} does not count: {error.problem}"
+        return None, f"The earlier verdict at {store.location}/{prefix} does not count ({error.code}): {error.problem}"
 
 
 def _verify(document: bytes, signature: bytes, trust: Trust) -> None:

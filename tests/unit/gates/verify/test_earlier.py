@@ -273,7 +273,7 @@ class TestNotCounting:
         earlier, notice = read(store, **changes)
         assert earlier is None
         assert notice is not None
-        assert notice.startswith("The earlier verdict at s3://verdicts/v/ does not count: ")
+        assert notice.startswith("The earlier verdict at s3://verdicts/v/ does not count (verify.")
         return notice
 
     def test_there_is_none(self) -> None:
@@ -326,7 +326,7 @@ class TestNotCounting:
         ],
     )
     def test_it_is_no_plain_pass_of_this_gate(self, edit: Edit) -> None:
-        assert "it says" in self.none(kept(edited(edit, first_verdict(staging()))))
+        assert "(verify.earlier_invalid): it says" in self.none(kept(edited(edit, first_verdict(staging()))))
 
     @pytest.mark.parametrize(
         "edit",
@@ -350,7 +350,9 @@ class TestNotCounting:
         ],
     )  # fmt: skip
     def test_malformed(self, edit: Edit) -> None:
-        assert "it is no verdict of this gate" in self.none(kept(edited(edit, first_verdict(staging()))))
+        assert "(verify.earlier_invalid): it is no verdict of this gate" in self.none(
+            kept(edited(edit, first_verdict(staging())))
+        )
 
     @pytest.mark.parametrize("document", [b"", b"[]", b"null", b"7", b"{" * 100_000, b'{"a":1,"a":2}', b"\xff"])
     def test_no_json_object(self, document: bytes) -> None:
