@@ -95,6 +95,9 @@ def load_certificate(data: bytes) -> Certificate:
         # Each field is parsed at its first use: a broken one, or a doubled extension, shows here.
         _ = certificate.subject, certificate.issuer, certificate.extensions
         _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        # Signatures are whole octets (RFC 5280 4.1.1.3); the library passes over a bit that is said to be unused.
+        if data[-len(certificate.signature) - 1] != 0:
+            raise ValueError("the signature is no number of octets")
     return certificate
 
 

@@ -190,9 +190,11 @@ class Sts:
 
     def _key(self, provider: Provider, kid: object) -> Any:
         try:
-            with urllib.request.urlopen(f"{provider.address}/.well-known/openid-configuration", timeout=5) as answer:
+            # an opener of its own: the common one keeps the proxies of the moment in which it is first used
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            with opener.open(f"{provider.address}/.well-known/openid-configuration", timeout=5) as answer:
                 found = json.load(answer)
-            with urllib.request.urlopen(found["jwks_uri"], timeout=5) as answer:
+            with opener.open(found["jwks_uri"], timeout=5) as answer:
                 keys = json.load(answer)["keys"]
         except OSError:
             message = "Couldn't retrieve verification key from your identity provider"

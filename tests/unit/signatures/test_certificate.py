@@ -112,6 +112,17 @@ def test_claims_of_other_tools_are_no_claims() -> None:
     assert read_leaf(_with(("8", b"\x0c\x05https"), ("99", b"\x0c\x01x"))).claims == {}
 
 
+def test_a_bit_of_the_signature_that_is_said_to_be_unused() -> None:
+    # Only a last bit of 0 may be unused, so one is looked for: every second signature ends in one.
+    signed = next(der for der in (_with(("8", b"\x0c\x05https")) for _ in range(64)) if der[-1] & 1 == 0)
+    certificate = load_certificate(signed)
+    changed = bytearray(signed)
+    changed[-len(certificate.signature) - 1] = 1
+    with pytest.raises(Refused) as refused:
+        load_certificate(bytes(changed))
+    assert refused.value.code == "verify.certificate_invalid"
+
+
 @pytest.mark.parametrize(
     "data",
     [b"", DER[:-1], DER + b"\0", DER[:100], b"\x30\x80\x00\x00"],
