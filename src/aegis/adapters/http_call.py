@@ -136,7 +136,7 @@ def _answer(status: int, response: Any, secrets: Sequence[str], timeout: float, 
     end = clock.now() + timeout
     body = b""
     try:
-        while len(body) < _MAX_ANSWER and clock.now() < end and (chunk := response.read1(_MAX_ANSWER)):
+        while len(body) < _MAX_ANSWER and clock.now() < end and (chunk := response.read1(_MAX_ANSWER - len(body))):
             body += chunk
     except (OSError, HTTPException):
         body = b""  # cut off: the status stands, its text does not
