@@ -364,7 +364,7 @@ LATER = signing.text64(signing.sign(signing.private(P256), b"other"))
         (f'{{"base64Signature":"{LATER}","base64Signature":"{BARE}"}}'.encode(), I_JSON),
         (f'{{"base64Signature":"{BARE}","cert":"\\ud800"}}'.encode(), AGREED),
     ],
-    ids=lambda value: repr(value)[:60] if isinstance(value, bytes) else None,
+    ids=lambda value: "data" if isinstance(value, bytes) else None,  # bytes differ from run to run
 )
 def test_agreement_on_older_bundles(workshop: Workshop, data: bytes, exception: Stricter | None) -> None:
     _compare(workshop.cosign_takes(data), _we_take(data), exception)
@@ -386,7 +386,7 @@ def test_agreement_on_older_bundles(workshop: Workshop, data: bytes, exception: 
         (SIGNATURE, SIG_FILE),
         (signing.text64(_other_half(SIGNATURE)).encode(), AGREED),
     ],
-    ids=lambda value: repr(value)[:30] if isinstance(value, bytes) else None,
+    ids=lambda value: "data" if isinstance(value, bytes) else None,  # bytes differ from run to run
 )
 def test_agreement_on_bare_signatures(workshop: Workshop, data: bytes, exception: Stricter | None) -> None:
     _compare(workshop.cosign_takes(data, flag="--signature"), _we_take(data), exception)
