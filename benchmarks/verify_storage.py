@@ -184,7 +184,7 @@ def verified(store: ObjectStore, infos: Sequence[ObjectInfo], root: Path) -> Non
 
 def bench_clients(folder: Path) -> None:
     """Who moves bytes from a socket with least work."""
-    import boto3  # type: ignore[import-untyped]
+    import boto3
     import obstore
     from obstore.store import S3Store as Obstore
 
