@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import boto3  # type: ignore[import-untyped] # it has no types
+import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
