@@ -117,7 +117,7 @@ def run_model(arguments: argparse.Namespace) -> int:
 
 def run_attestation(arguments: argparse.Namespace) -> int:
     """A statement about a file or model."""
-    from aegis.gates.verify.attestations import DEFAULT_IN_FOLDER, root_of
+    from aegis.artifacts.attestations import DEFAULT_IN_FOLDER, root_of
     from aegis.signatures import strict_json
     from aegis.signatures.sign_model import canonical
     from aegis.signatures.statement import V1
@@ -231,8 +231,8 @@ def _hash_folder(
     only: Collection[str] | None = None,
 ) -> Mapping[str, Hashed]:
     from aegis.adapters.objects_local import LocalStore
-    from aegis.gates.verify import streaming
-    from aegis.gates.verify.reading import Wanted
+    from aegis.artifacts import streaming
+    from aegis.artifacts.reading import Wanted
     from aegis.signatures.manifest import Hashed
 
     store = LocalStore(folder)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aegis.artifacts.needs import Need
 from aegis.cli.masking import masker
 from aegis.cli.surroundings import Event
 from aegis.cli.verify_options import VerifyOptions
@@ -14,7 +15,6 @@ from aegis.core.errors import AegisError, UsageError
 from aegis.core.policy import Aws, Oci, VerifyPolicy
 from aegis.core.ports.credentials import AwsCredentialSource
 from aegis.core.ports.objects import ObjectStore
-from aegis.gates.verify.needs import Need
 from aegis.storage.location import HERE, Location
 
 if TYPE_CHECKING:

@@ -28,12 +28,12 @@ def add_commands(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the folder that holds it."""
     from aegis.adapters.objects_local import LocalStore
+    from aegis.artifacts.fetching import fetch
+    from aegis.artifacts.preparing import case_of, prepare_one
     from aegis.cli.gate_run import GateRun
     from aegis.cli.progress import progress_bar
     from aegis.cli.verify_options import VerifyOptions
     from aegis.cli.verify_run import request_of
-    from aegis.gates.verify import gate
-    from aegis.gates.verify.fetching import fetch
     from aegis.storage.content_store import ContentStore
     from aegis.storage.verified_cache import VerifiedCache
 
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
             expected=", ".join(each.name for each in request.policy.artifacts),
             remedy="correct the name",
         )
-    prepared = gate.prepare_one(gate.case_of(artifact, request, stores))
+    prepared = prepare_one(case_of(artifact, request, stores))
     keep: Path = arguments.store
     with progress_bar("verify") as progress:
         place = fetch(prepared, ContentStore(keep), VerifiedCache(keep / ".verified"), LocalStore, progress)

@@ -106,9 +106,9 @@ def run_attestation(arguments: argparse.Namespace) -> int:
 def run_model(arguments: argparse.Namespace) -> int:
     """A folder: the gate's own way of judging it."""
     from aegis.adapters.objects_local import LocalStore
+    from aegis.artifacts import models, streaming
+    from aegis.artifacts.prepared import Case
     from aegis.core.policy import Artifact
-    from aegis.gates.verify import models, streaming
-    from aegis.gates.verify.prepared import Case
     from aegis.signatures.lock import Lock
     from aegis.storage.location import Location
     from aegis.storage.transfer import read_small

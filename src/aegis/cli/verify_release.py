@@ -90,10 +90,11 @@ def _digest(arguments: argparse.Namespace) -> str:
 
 def run_accept(arguments: argparse.Namespace) -> int:
     """Write what the store holds into the lock, if its statement is signed as the policy asks and moves forward."""
+    from aegis.artifacts import releases
+    from aegis.artifacts.preparing import case_of
     from aegis.cli.gate_run import GateRun
     from aegis.cli.verify_options import VerifyOptions
     from aegis.cli.verify_run import request_of
-    from aegis.gates.verify import gate, releases
     from aegis.signatures import lock as locks
 
     arguments.output = None
@@ -110,7 +111,7 @@ def run_accept(arguments: argparse.Namespace) -> int:
             expected=known or "an artifact with `release:` in the policy",
             remedy="correct the name, or add `release:` to the artifact",
         )
-    released = releases.prepare(gate.case_of(artifact, request, stores))
+    released = releases.prepare(case_of(artifact, request, stores))
     if released.statement is None:
         raise Refused(
             "verify.release_missing",

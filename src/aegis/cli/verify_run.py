@@ -6,6 +6,10 @@ import datetime
 from collections.abc import Iterator
 from dataclasses import replace
 
+from aegis.artifacts.check import check_policy
+from aegis.artifacts.earlier import Earlier, read_earlier
+from aegis.artifacts.needs import needs_of
+from aegis.artifacts.trust import Materials, trust_of
 from aegis.cli import shard_run
 from aegis.cli.gate_run import Found, GateRun
 from aegis.cli.stores import Stores
@@ -13,11 +17,7 @@ from aegis.cli.verify_options import VerifyOptions
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError
 from aegis.core.policy import Signer, VerifyPolicy
 from aegis.core.verdict import Verdict
-from aegis.gates.verify.check import check_policy
-from aegis.gates.verify.earlier import Earlier, read_earlier
 from aegis.gates.verify.gate import Request, judge
-from aegis.gates.verify.needs import needs_of
-from aegis.gates.verify.trust import Materials, trust_of
 from aegis.signatures import lock as locks
 from aegis.storage.location import parse_location
 

@@ -7,51 +7,35 @@ One artifact that is refused does not hide another. What could not be read is no
 
 from __future__ import annotations
 
-import datetime
 import hashlib
-import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from aegis.artifacts import preparing, streaming
+from aegis.artifacts.check import check_policy
+from aegis.artifacts.earlier import Earlier
+from aegis.artifacts.prepared import Prepared
+from aegis.artifacts.preparing import Basis, OpenStore, case_of, prepare_one, record
+from aegis.artifacts.reading import Gotten, Wanted
+from aegis.artifacts.result import Result, finding_of
 from aegis.core.errors import CouldNotDecide, Refused
 from aegis.core.loosening import alone, of_gate
 from aegis.core.outcome import Outcome, of_loosening
-from aegis.core.policy import Artifact, Signer, VerifyPolicy
 from aegis.core.policy_in_force import InForce
-from aegis.core.ports.objects import ObjectStore
 from aegis.core.ports.repository import Change
 from aegis.core.verdict import Evidence, Finding, Subject
 from aegis.core.waivers import apply_waivers
-from aegis.gates.verify import attestations, files, models, streaming
-from aegis.gates.verify.check import check_policy
-from aegis.gates.verify.earlier import Earlier
-from aegis.gates.verify.prepared import Case, Prepared, ReadSmall
-from aegis.gates.verify.reading import Gotten, Wanted
-from aegis.gates.verify.result import Result, finding_of, record_of
-from aegis.gates.verify.trust import Materials, digest_of, trust_of
-from aegis.signatures.lock import Lock
-from aegis.storage.location import Location, parse_location
-from aegis.storage.transfer import read_small
 
-OpenStore = Callable[[Location], ObjectStore]
-"""The store of an address, with credentials that read just what the policy names. Raises AegisError."""
 Read = Callable[[Sequence[Wanted]], Gotten]
 """Reads what is wanted; what it could not read raises CouldNotDecide."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Basis):
     """What is asked of the gate."""
 
-    policy: VerifyPolicy
     in_force: InForce
     policy_file: str
-    now: datetime.datetime
-    materials: Materials
-    trusted_root: bytes | None
-    """What `verify.trusted-root` names; None for the packaged one."""
-    lock: Lock
-    """`aegis.lock` of the policy's own commit."""
     weaker: tuple[str, ...] = ()
     """What the change does to keys, trust root and lock, beside what it does to the policy."""
     own_files: frozenset[str] = frozenset()
@@ -118,7 +102,7 @@ def prepare(request: Request, open_store: OpenStore) -> Stage:
         except (Refused, CouldNotDecide) as error:
             findings.append(finding_of(artifact, error))
             continue
-        known = request.earlier.result(_record(each)) if request.earlier is not None else None
+        known = request.earlier.result(record(each)) if request.earlier is not None else None
         if known is None:
             prepared.append(each)
         else:
@@ -131,74 +115,10 @@ def finish(request: Request, stage: Stage, read: Read) -> Judged:
     results, findings = list(stage.results), list(stage.findings)
     for each in stage.prepared:
         try:
-            results.append(_finish(each, read(each.wanted)))
+            results.append(preparing.finish(each, read(each.wanted)))
         except (Refused, CouldNotDecide) as error:
             findings.append(finding_of(each.case.artifact, error))
     return Judged(outcome_of(request, results, findings), tuple(results))
-
-
-def case_of(artifact: Artifact, request: Request, open_store: OpenStore) -> Case:
-    """An artifact with its store and those whom it is trusted from."""
-    policy, now = request.policy, request.now
-    location = parse_location(artifact.source)
-    rules = artifact.signers or policy.signers
-    trust = trust_of(rules, artifact.threshold, request.trusted_root, request.materials, now)
-    release_trust = None
-    if artifact.release is not None:
-        of_release = artifact.release.signers or rules
-        release_trust = trust_of(of_release, 1, request.trusted_root, request.materials, now)
-    return Case(
-        artifact=artifact,
-        location=location,
-        store=open_store(location),
-        trust=trust,
-        release_trust=release_trust,
-        lock=request.lock,
-        now=now,
-        read_small=_read_small,
-        sign=_how_to_sign(artifact, rules),
-    )
-
-
-_read_small: ReadSmall = read_small
-
-
-def prepare_one(case: Case) -> Prepared:
-    """Read the signatures of one artifact. Raises Refused."""
-    match case.artifact.kind:
-        case "file":
-            return files.prepare(case)
-        case "model":
-            return models.prepare(case)
-        case "attestation":
-            return attestations.prepare(case)
-
-
-def _finish(prepared: Prepared, gotten: Gotten) -> Result:
-    read = prepared.case.now.isoformat(timespec="seconds")
-    return replace(prepared.finish(gotten), read=read, record=_record(prepared))
-
-
-def _record(prepared: Prepared) -> str:
-    case = prepared.case
-    trusts = [case.trust, *([case.release_trust] if case.release_trust is not None else [])]
-    return record_of(case.artifact, map(digest_of, trusts), prepared.objects)
-
-
-def _how_to_sign(artifact: Artifact, rules: Sequence[Signer]) -> str:
-    """The line that signs an artifact as its policy asks."""
-    how = "--key KEY.pem" if any(signer.key is not None for signer in rules) else "--keyless"
-    match artifact.kind:
-        case "file":
-            line = "file FILE"
-        case "model":
-            line = "model FOLDER"
-            line += f" --signature {shlex.quote(f'FOLDER/{artifact.signatures[0]}')}" if artifact.signatures else ""
-        case "attestation":
-            kind = shlex.quote(artifact.predicate_types[0])
-            what = "FOLDER" if artifact.source.endswith("/") else "FILE"
-            line = f"attestation {what} --predicate PREDICATE.json --type {kind}"
-    return f"aegis sign {line} {how}, then upload what it writes beside {artifact.source}"
 
 
 def outcome_of(

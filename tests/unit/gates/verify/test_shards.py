@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aegis.artifacts import streaming
+from aegis.artifacts.reading import Got, Wanted
 from aegis.core.errors import Refused, UsageError
 from aegis.core.policy import VerifyPolicy
-from aegis.gates.verify import gate, shards, streaming
-from aegis.gates.verify.reading import Got, Wanted
+from aegis.gates.verify import gate, shards
 from tests.doubles.objects import Bucket, denied
 from tests.support.verifying import (
     ED25519,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aegis.artifacts.prepared import BUNDLE_LIMIT, Case, beside, one_object
 from aegis.core.errors import Refused
 from aegis.core.ports.objects import ObjectInfo
-from aegis.gates.verify.prepared import BUNDLE_LIMIT, Case, beside, one_object
 from aegis.signatures import lock as locks
 from aegis.signatures import release as releases
 from aegis.signatures.bundle import parse_bundle

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
+from aegis.artifacts.reading import Got, Gotten, Wanted
 from aegis.core.ports.objects import ObjectInfo, ObjectStore
-from aegis.gates.verify.reading import Got, Gotten, Wanted
 from aegis.storage.hashing import HashingSink, KeepingSink, Sink
 from aegis.storage.transfer import read_all
 

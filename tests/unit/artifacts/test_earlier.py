@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from aegis.artifacts.earlier import PREDICATE, Earlier, read_earlier
+from aegis.artifacts.trust import trust_of
 from aegis.core.policy import Release, Signer, VerifyPolicy
-from aegis.gates.verify.earlier import PREDICATE, Earlier, read_earlier
 from aegis.gates.verify.gate import Judged
-from aegis.gates.verify.trust import trust_of
 from aegis.report import json_report
 from aegis.signatures.lock import Entry, Lock
 from tests.doubles.objects import Bucket, denied

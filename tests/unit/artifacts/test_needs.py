@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from aegis.artifacts.needs import Need, needs_of
 from aegis.core.policy import Earlier, Release, VerifyPolicy
-from aegis.gates.verify.needs import Need, needs_of
 from tests.doubles.objects import Bucket
 from tests.support.verifying import (
     attestation_artifact,

@@ -6,10 +6,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from aegis.core.errors import Refused
-from aegis.core.ports.objects import ObjectInfo
-from aegis.gates.verify import releases
-from aegis.gates.verify.prepared import (
+from aegis.artifacts import releases
+from aegis.artifacts.prepared import (
     BUNDLE_LIMIT,
     Case,
     Prepared,
@@ -21,8 +19,10 @@ from aegis.gates.verify.prepared import (
     one_object,
     signature_names,
 )
-from aegis.gates.verify.reading import Got, Gotten, Wanted
-from aegis.gates.verify.result import Result
+from aegis.artifacts.reading import Got, Gotten, Wanted
+from aegis.artifacts.result import Result
+from aegis.core.errors import Refused
+from aegis.core.ports.objects import ObjectInfo
 from aegis.signatures.types import Bundle, SignedBy
 from aegis.signatures.verify import needed_digests, needs_content, verify_message
 

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from aegis.artifacts.trust import digest_of, trust_of
 from aegis.core.errors import UsageError
 from aegis.core.policy import Signer
-from aegis.gates.verify.trust import digest_of, trust_of
 from aegis.signatures.types import CertificateSigner, IdentitySigner, KeySigner, Trust
 from tests.support.signing import NOW
 from tests.support.verifying import FILES, KEYS, NO_VARIABLE, by, materials, refusal_of

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from aegis.core.ports.objects import ObjectInfo
-from aegis.gates.verify import files
-from aegis.gates.verify.prepared import (
+from aegis.artifacts import files
+from aegis.artifacts.prepared import (
     BUNDLE_LIMIT,
     Case,
     Prepared,
@@ -19,8 +18,9 @@ from aegis.gates.verify.prepared import (
     one_object,
     signature_names,
 )
-from aegis.gates.verify.reading import Gotten, Wanted
-from aegis.gates.verify.result import Result
+from aegis.artifacts.reading import Gotten, Wanted
+from aegis.artifacts.result import Result
+from aegis.core.ports.objects import ObjectInfo
 from aegis.signatures.attestation import check_attestation
 from aegis.signatures.statement import parse_statement
 from aegis.signatures.verify import verify_envelopes

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from aegis.artifacts import earlier, files
+from aegis.artifacts.prepared import signature_names
 from aegis.core.policy import Artifact, VerifyPolicy
-from aegis.gates.verify import earlier, files
-from aegis.gates.verify.prepared import signature_names
 from aegis.storage.location import Location, Scheme, parse_location
 
 

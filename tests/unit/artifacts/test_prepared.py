@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from aegis.artifacts import prepared
+from aegis.artifacts.preparing import case_of
 from aegis.core.errors import Refused
 from aegis.core.policy import Artifact
-from aegis.gates.verify import gate, prepared
 from tests.doubles.objects import Bucket
 from tests.support.signing import dump, message_bundle
 from tests.support.verifying import KEYS, by, file_artifact, model_artifact, opener, policy, request, signed_file
 
 
 def case(artifact: Artifact, bucket: Bucket) -> prepared.Case:
-    return gate.case_of(artifact, request(policy(artifact)), opener(bucket))
+    return case_of(artifact, request(policy(artifact)), opener(bucket))
 
 
 @pytest.mark.parametrize(

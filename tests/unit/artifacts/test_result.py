@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 import aegis
+from aegis.artifacts.result import Result, finding_of, record_of
 from aegis.core.errors import CouldNotDecide, Refused
 from aegis.core.ports.objects import ObjectInfo
-from aegis.gates.verify.result import Result, finding_of, record_of
 from tests.support.verifying import by, file_artifact
 
 INFO = ObjectInfo("k", 1, "v1", "e1")

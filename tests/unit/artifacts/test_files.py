@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import pytest
 
+from aegis.artifacts import files
 from aegis.core.policy import Release
-from aegis.gates.verify import files
 from tests.doubles.objects import Bucket
 from tests.support.signing import dump, envelope_bundle, message_bundle, sign, text64
 from tests.support.verifying import (

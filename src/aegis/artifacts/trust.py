@@ -11,9 +11,9 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from aegis.artifacts.check import KEY_VARIABLE
 from aegis.core.errors import AegisError, UsageError
 from aegis.core.policy import Signer as Rule
-from aegis.gates.verify.check import KEY_VARIABLE
 from aegis.signatures.types import CertificateSigner, IdentitySigner, KeySigner, Signer, Trust
 
 

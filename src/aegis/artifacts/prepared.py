@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from aegis.artifacts.reading import Gotten, Wanted
+from aegis.artifacts.result import Result
 from aegis.core.errors import Refused
 from aegis.core.policy import Artifact
 from aegis.core.ports.objects import ObjectInfo, ObjectStore
-from aegis.gates.verify.reading import Gotten, Wanted
-from aegis.gates.verify.result import Result
 from aegis.signatures.lock import Lock
 from aegis.signatures.types import Bundle, Trust
 from aegis.storage.location import Location

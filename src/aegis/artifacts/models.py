@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from aegis.artifacts import releases
+from aegis.artifacts.prepared import MODEL_LIMIT, Case, Prepared, bundles, by_name, signature_names
+from aegis.artifacts.reading import Got, Gotten, Wanted
+from aegis.artifacts.result import Result
 from aegis.core.errors import Refused
 from aegis.core.ports.objects import ObjectInfo
-from aegis.gates.verify import releases
-from aegis.gates.verify.prepared import MODEL_LIMIT, Case, Prepared, bundles, by_name, signature_names
-from aegis.gates.verify.reading import Got, Gotten, Wanted
-from aegis.gates.verify.result import Result
 from aegis.signatures.manifest import SIGNATURE, Hashed, Manifest, check_digests, check_listing, read_manifest
 from aegis.signatures.statement import parse_statement
 from aegis.signatures.types import Bundle, Verified

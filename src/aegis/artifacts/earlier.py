@@ -17,10 +17,10 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from aegis.artifacts.result import Result
 from aegis.core.errors import CouldNotDecide, Refused
 from aegis.core.ports.objects import ObjectStore
 from aegis.core.verdict import SCHEMA_ID
-from aegis.gates.verify.result import Result
 from aegis.signatures import strict_json
 from aegis.signatures.bundle import parse_bundle
 from aegis.signatures.types import Envelope, Trust

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from aegis.adapters.objects_local import LocalStore
+from aegis.artifacts.fetching import fetch
+from aegis.artifacts.preparing import case_of, prepare_one
 from aegis.core.errors import CouldNotDecide, Refused
-from aegis.gates.verify import gate
-from aegis.gates.verify.fetching import fetch
 from aegis.storage.content_store import ContentStore
 from aegis.storage.verified_cache import VerifiedCache
 from tests.doubles.objects import Bucket, denied
@@ -42,7 +42,7 @@ class Machine:
     def fetch(self, name: str = "model") -> Path:
         asked = policy(model_artifact(), file_artifact())
         artifact = next(each for each in asked.artifacts if each.name == name)
-        prepared = gate.prepare_one(gate.case_of(artifact, request(asked), opener(self.bucket)))
+        prepared = prepare_one(case_of(artifact, request(asked), opener(self.bucket)))
         return fetch(prepared, ContentStore(self.folder), VerifiedCache(self.folder / ".verified"), self._open)
 
     def _open(self, place: Path) -> LocalStore:

@@ -12,12 +12,12 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
+from aegis.artifacts import streaming
+from aegis.artifacts.prepared import Prepared
+from aegis.artifacts.reading import Gotten, Wanted
+from aegis.artifacts.trust import digest_of
 from aegis.core.errors import Refused
 from aegis.core.ports.objects import ObjectInfo, ObjectStore
-from aegis.gates.verify import streaming
-from aegis.gates.verify.prepared import Prepared
-from aegis.gates.verify.reading import Gotten, Wanted
-from aegis.gates.verify.trust import digest_of
 from aegis.storage.content_store import ContentStore
 from aegis.storage.hashing import Sink
 from aegis.storage.verified_cache import Question, VerifiedCache, snapshot

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from aegis.artifacts.check import check_policy
 from aegis.core.errors import UsageError
 from aegis.core.policy import Aws, Earlier, Oci, Release, Signer, VerifyPolicy
 from aegis.core.policy_file import parse_policy
-from aegis.gates.verify.check import check_policy
 from tests.doubles.objects import Bucket
 from tests.support.verifying import (
     attestation_artifact,
