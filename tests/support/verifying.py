@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from aegis.artifacts.preparing import OpenStore
 from aegis.artifacts.trust import Materials
 from aegis.core.errors import CouldNotDecide, UsageError
 from aegis.core.outcome import Run, conclude
@@ -16,7 +17,6 @@ from aegis.core.policy import Artifact, Aws, Policy, Release, Signer, VerifyPoli
 from aegis.core.policy_in_force import InForce
 from aegis.core.ports.objects import ObjectStore
 from aegis.core.verdict import Source, Tool, Verdict
-from aegis.artifacts.preparing import OpenStore
 from aegis.gates.verify.gate import Judged, Request, judge
 from aegis.signatures.lock import Lock
 from aegis.storage.location import Location

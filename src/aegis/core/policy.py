@@ -177,6 +177,25 @@ class Earlier(_Section, frozen=True):
     max_age_days: Annotated[int, Meta(ge=1, le=30)] = field(default=7, name="max-age-days")
 
 
+Format = Literal["safetensors", "onnx", "gguf", "pickle"]
+
+
+class Load(_Section, frozen=True):
+    """What the runtime's loader asks beside the signatures; the gate does not look at it."""
+
+    formats: tuple[Format, ...] = ("safetensors", "onnx", "gguf")
+    """By content, never by name. `pickle` here is for every model: name single ones in `pickles` instead."""
+    pickles: tuple[Text, ...] = ()
+    """Artifacts that may hold pickles, which run code when they are loaded."""
+    max_bytes: Annotated[int, Meta(ge=1)] = field(default=64 << 30, name="max-bytes")
+    """Of all files of one model together."""
+    max_files: Annotated[int, Meta(ge=1, le=100_000)] = field(default=10_000, name="max-files")
+    verdict: Earlier | None = None
+    """A signed verdict of the verify gate that must name the digest to be loaded; none: signatures are enough."""
+    revoked: tuple[Fingerprint, ...] = ()
+    """Digests (SHA-256, hex) that are never loaded again."""
+
+
 class VerifyPolicy(_Section, frozen=True):
     """`verify`: artifacts are signed by whom the policy says."""
 
@@ -191,6 +210,7 @@ class VerifyPolicy(_Section, frozen=True):
     aws: Aws | None = None
     oci: Oci | None = None
     earlier: Earlier | None = None
+    load: Load = Load()
 
 
 class Extends(_Section, frozen=True):

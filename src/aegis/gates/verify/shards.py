@@ -16,10 +16,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aegis.artifacts import streaming
 from aegis.artifacts.reading import Got, Wanted
 from aegis.core.errors import Refused, UsageError
 from aegis.core.ports.objects import ObjectInfo
-from aegis.artifacts import streaming
 from aegis.signatures import strict_json
 
 SCHEMA = "aegis-verify-shard/v1"

@@ -1,0 +1,1 @@
+"""The runtime half: inside a serving system, only verified models are loaded, and every action leaves an entry."""
