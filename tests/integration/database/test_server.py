@@ -1,0 +1,24 @@
+"""The tests' own PostgreSQL: each major runs, is killed and comes back, and asks for a password."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from tests.support.postgres import majors, running
+
+
+@pytest.mark.parametrize("major", majors())
+def test_each_major_runs_and_keeps_what_is_durable(major: int) -> None:
+    with running(major, durable=True) as server:
+        name = server.new_database()
+        with psycopg.connect(server.url(name)) as connection:
+            assert connection.info.server_version // 10000 == major
+            connection.execute("CREATE TABLE kept AS SELECT 1 AS one")
+        server.kill()
+        server.start()
+        with psycopg.connect(server.socket_url(name)) as connection:
+            assert connection.execute("SELECT one FROM kept").fetchone() == (1,)
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            psycopg.connect(server.url(name, password="wrong"))
+    assert not server.folder.exists()
