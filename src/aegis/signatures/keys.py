@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from aegis.core import ed25519_points
+from aegis.core.encoding import base64_bytes, pem_block
 from aegis.core.errors import Refused, UsageError
-from aegis.signatures import der, ed25519_points
-from aegis.signatures.encoding import base64_bytes, pem_block
+from aegis.signatures import der
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec

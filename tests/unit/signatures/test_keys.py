@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, padding, r
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aegis.core import ed25519_points
 from aegis.core.errors import Refused, UsageError
-from aegis.signatures import der, ed25519_points, keys
+from aegis.signatures import der, keys
 from tests.support import signing
 
 P256 = signing.private("ecdsa-p256")
