@@ -7,19 +7,18 @@ redirect has a say in where they go.
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from aegis.adapters.aws_signature import signed_headers, target
+from aegis.adapters.s3_address import REGION, bucket_address
 from aegis.adapters.s3_documents import MAX_DOCUMENT, Page, error_code, parse_objects, parse_versions, repeated
 from aegis.adapters.store_http import TIMEOUT, Origin, Reply, whole
 from aegis.adapters.store_replies import check_body, info_of, quoted
-from aegis.core.errors import CouldNotDecide, UsageError
+from aegis.core.errors import CouldNotDecide
 from aegis.core.ports.credentials import AwsCredentialSource
 from aegis.core.ports.objects import ObjectInfo
 from aegis.storage import faults
-from aegis.storage.location import check_store
 from aegis.storage.patience import Clock, Patience, retried
 
 MAX_OBJECTS = 100_000
@@ -54,8 +53,7 @@ class S3Store:
         `UsageError` `verify.source_invalid`, `verify.region_invalid` or `verify.endpoint_invalid` where the arguments
         name no place.
         """
-        check_store("s3", bucket)
-        address, self._path = _address(bucket, region, endpoint)
+        address, self._path = bucket_address(bucket, region, endpoint)
         self._bucket, self._region = bucket, region
         self._origin = Origin(address, timeout=timeout)
         self._credentials = credentials
@@ -169,7 +167,7 @@ class S3Store:
         said = f"{reply.status} {code}".strip()
         if 300 <= reply.status < 400 or code in {"AuthorizationHeaderMalformed", "PermanentRedirect"}:
             region = reply.headers.get("x-amz-bucket-region", "")
-            return faults.redirected(where, f"region {region}" if _REGION.fullmatch(region) else "another address")
+            return faults.redirected(where, f"region {region}" if REGION.fullmatch(region) else "another address")
         if reply.status in {401, 403} or code in _DENIED:
             return faults.denied(where, said)
         if reply.status == 404:
@@ -186,34 +184,3 @@ class S3Store:
 
 class _NoVersionsError(Exception):
     """Versions may not be listed. Never leaves this module."""
-
-
-_REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
-
-
-def _address(bucket: str, region: str, endpoint: str | None) -> tuple[str, str]:
-    """The bucket's origin, and the path before its keys.
-
-    AWS' certificates cover one label before `s3`, so a bucket with dots is named in the path
-    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html).
-    """
-    if not _REGION.fullmatch(region):
-        raise UsageError(
-            "verify.region_invalid",
-            f"the region is {region[:60]!r}",
-            expected="a region such as eu-central-1",
-            remedy="Set `verify.aws.region`, or the input `aws-region`.",
-        )
-    if endpoint is not None:
-        try:
-            check_store("https", endpoint.removesuffix("/"))
-        except UsageError as error:
-            raise UsageError(
-                "verify.endpoint_invalid",
-                f"the S3 endpoint is {endpoint[:200]!r}",
-                expected="https://host or https://host:port",
-                remedy="Correct `verify.aws.s3-endpoint` in the policy file.",
-            ) from error
-        return endpoint.removesuffix("/"), f"/{bucket}"
-    host = f"s3.{region}.amazonaws.com" + ".cn" * region.startswith("cn-")
-    return (f"https://{host}", f"/{bucket}") if "." in bucket else (f"https://{bucket}.{host}", "")
