@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aegis.core.encoding import base64_bytes
 from aegis.core.errors import Refused
-from aegis.signatures.encoding import base64_bytes
 from aegis.signatures.shown import shown
 from aegis.signatures.strict_json import malformed
 

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from aegis.core.encoding import pem_block
 from aegis.core.errors import UsageError
 from aegis.signatures import keys
-from aegis.signatures.encoding import pem_block
 from aegis.signatures.keys import PublicKey
 from aegis.signatures.types import Envelope
 

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aegis.core.encoding import base64_bytes
+from aegis.core.merkle import root_of_proof
 from aegis.signatures.checkpoint import check_checkpoint
-from aegis.signatures.encoding import base64_bytes
-from aegis.signatures.merkle import root_of_proof
 from aegis.signatures.refusal import refused, refusing
 from aegis.signatures.sct import log_signature_holds
 from aegis.signatures.trusted_root import Log

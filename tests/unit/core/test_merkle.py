@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aegis.signatures.merkle import root_of_proof
+from aegis.core.merkle import root_of_proof
 from tests.doubles.sigstore import merkle
 
 
