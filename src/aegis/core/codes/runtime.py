@@ -183,6 +183,36 @@ TABLE: tuple[Code, ...] = (
         "runtime.policy_unreadable",
         "Policy or key not readable",
         "What may be loaded, and signed by whom, stands in these files only.",
-        "Put the file beside the policy (AEGIS_POLICY), readable by this service; links may not lead out of that folder.",
+        "Put the file beside the policy (AEGIS_POLICY), readable by this service; no link may lead out of there.",
+    ),
+    Code(
+        "runtime.database_url_invalid",
+        "Address of the database not understood",
+        "Of an address that is half understood, another database might be meant.",
+        "Write DATABASE_URL as postgresql://USER@HOST:PORT/NAME or sqlite:///PATH.",
+    ),
+    Code(
+        "runtime.database_newer",
+        "Database of a newer version",
+        "An old program does not know what the tables of a newer one mean.",
+        "Run the newer program, or restore the database as it was before.",
+    ),
+    Code(
+        "runtime.transition_refused",
+        "A model's state does not allow this",
+        "Only what is in quarantine can be released, and what was revoked stays so.",
+        "Look at the model's state with `aegis model status`.",
+    ),
+    Code(
+        "runtime.api_address_refused",
+        "Address not available",
+        "A service that cannot listen where it was told to is not there.",
+        "Choose another --host or --port, or end what listens there.",
+    ),
+    Code(
+        "runtime.api_certificate_invalid",
+        "Certificate not usable",
+        "Without the certificate that was named, tokens would travel in the clear.",
+        "Name PEM files of a certificate and its key with --tls-cert and --tls-key.",
     ),
 )
