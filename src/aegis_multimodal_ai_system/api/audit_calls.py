@@ -1,0 +1,127 @@
+"""The audit log for those who check it: as pages, as proofs, and as the resources that other tools verify.
+
+All of it is read from what a checkpoint covers that was signed for this very answer, so that nothing is shown that
+could not be proven.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Iterator
+
+from msgspec import Raw
+
+from aegis.audit.checkpoint import read_checkpoint
+from aegis.audit.paths import CHECKPOINT, WIDTH, is_path
+from aegis.audit.tree import read_bundle
+from aegis.core.errors import AegisError
+from aegis.core.merkle import hash_leaf
+from aegis_multimodal_ai_system.api.answers import Consistency, Entries, Entry, Page, ProvenEntry, Sizes
+from aegis_multimodal_ai_system.api.edge import path_unknown
+from aegis_multimodal_ai_system.api.operations import Call, Plain
+from aegis_multimodal_ai_system.api.refusals import malformed, refused
+
+TEXT = "text/plain"
+BYTES = "application/octet-stream"
+_INDEX = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
+
+
+def list_entries(call: Call) -> Entries:
+    """From `start`, at most `limit`."""
+    page: Page = call.query
+    size = read_checkpoint(call.service.runtime.log.checkpoint()).size
+    end = min(page.start + page.limit, size)
+    entries = tuple(
+        Entry(index=index, leaf_hash=_hash(hash_leaf(entry)), entry=Raw(entry))
+        for index, entry in _entries(call, page.start, end, size)
+    )
+    return Entries(size=size, entries=entries, next=end if end < size else None)
+
+
+def show_entry(call: Call) -> ProvenEntry:
+    """With its inclusion in the newest tree. Raises Refused `runtime.api_entry_unknown`."""
+    from aegis.audit.prove import inclusion_proof, tlog_proof
+
+    if not _INDEX.fullmatch(call.path["index"]):
+        raise path_unknown()
+    index, log = int(call.path["index"]), call.service.runtime.log
+    checkpoint = log.checkpoint()
+    size = read_checkpoint(checkpoint).size
+    if index >= size:
+        raise _beyond(f"there is no entry {index}", size)
+    (_, entry), *_ = _entries(call, index, index + 1, size)
+    proof = inclusion_proof(log, index, size)
+    return ProvenEntry(
+        index=index,
+        leaf_hash=_hash(hash_leaf(entry)),
+        entry=Raw(entry),
+        size=size,
+        proof=tuple(_hash(node) for node in proof),
+        checkpoint=checkpoint.decode(),
+        tlog_proof=tlog_proof(index, proof, checkpoint).decode(),
+    )
+
+
+def show_checkpoint(call: Call) -> Plain:
+    """A signed note on all that is durable now."""
+    return Plain(call.service.runtime.log.checkpoint(), TEXT)
+
+
+def show_tile(call: Call) -> Plain:
+    """One resource of C2SP tlog-tiles; only what its grammar names is ever opened."""
+    path, log = call.path["path"], call.service.runtime.log
+    if path == CHECKPOINT:
+        return show_checkpoint(call)
+    content = log.read(path) if is_path(path) else None
+    if content is None:
+        raise path_unknown()
+    return Plain(content, BYTES)
+
+
+def prove_consistency(call: Call) -> Consistency:
+    """That nothing of the smaller log was changed. Raises Refused `runtime.api_entry_unknown`."""
+    from aegis.audit.prove import consistency_proof
+
+    sizes: Sizes = call.query
+    if sizes.start > sizes.end:
+        raise malformed(f"from {sizes.start} to {sizes.end}", expected="the smaller size first")
+    log = call.service.runtime.log
+    checkpoint = log.checkpoint()
+    size = read_checkpoint(checkpoint).size
+    if sizes.end > size:
+        raise _beyond(f"the log never had {sizes.end} entries", size)
+    proof = consistency_proof(log, sizes.start, sizes.end)
+    return Consistency(
+        start=sizes.start,
+        end=sizes.end,
+        proof=tuple(_hash(node) for node in proof),
+        checkpoint=checkpoint.decode(),
+    )
+
+
+def _entries(call: Call, start: int, end: int, size: int) -> Iterator[tuple[int, bytes]]:
+    """Those of a range, a bundle at a time."""
+    for number in range(start // WIDTH, (end + WIDTH - 1) // WIDTH if start < end else 0):
+        first = number * WIDTH
+        bundle = read_bundle(call.service.runtime.log, number, min(WIDTH, size - first))
+        for offset, entry in enumerate(_split(bundle)):
+            if start <= first + offset < end:
+                yield first + offset, entry
+
+
+def _split(bundle: bytes) -> Iterator[bytes]:
+    """Each entry after its length, two bytes (C2SP tlog-tiles)."""
+    at = 0
+    while at < len(bundle):
+        end = at + 2 + int.from_bytes(bundle[at : at + 2])
+        yield bundle[at + 2 : end]
+        at = end
+
+
+def _beyond(problem: str, size: int) -> AegisError:
+    return refused("runtime.api_entry_unknown", problem, expected=f"below or at its size, {size}")
+
+
+def _hash(node: bytes) -> str:
+    return b64encode(node).decode()
