@@ -25,13 +25,14 @@ Action = Literal[
 ]
 """Closed: an action that is not here is a mistake of its caller."""
 Outcome = Literal["success", "failure", "refused", "unknown"]
+ResourceKind = Literal["model", "database", "backup", "log", "endpoint"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
     """What was acted on."""
 
-    kind: Literal["model", "database", "backup", "log", "endpoint"]
+    kind: ResourceKind
     name: str
     sha256: str | None = None
     """Hex."""

@@ -44,5 +44,9 @@ class AuditLog(Source, Protocol):
         ...
 
     def checkpoint(self) -> bytes:
-        """A signed note on all that is durable now."""
+        """A signed note on all that is durable now, and what `read` serves is of this size from here on."""
+        ...
+
+    def check(self) -> None:
+        """Whether it could be written, as far as can be told without an entry. Raises `audit.unavailable`."""
         ...

@@ -1,0 +1,39 @@
+"""What looks like a token or a secret never reaches the log: an entry can't be taken back."""
+
+from __future__ import annotations
+
+import re
+
+_SHAPES = re.compile(
+    r"""
+    (?P<key>-----BEGIN[ A-Z0-9]*PRIVATE[ ]KEY(?:.|\n)*)
+    |(?P<jwt>(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{2,}(?:\.[A-Za-z0-9_-]*)*)
+    |(?P<bearer>\b(?i:bearer|basic|dpop)\s+[A-Za-z0-9._~+/=-]{8,})
+    |(?P<aws>(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])
+       |(?<![A-Za-z0-9/+=_.:@-])(?=[A-Za-z0-9/+]*[A-Z])(?=[A-Za-z0-9/+]*[a-z])(?=[A-Za-z0-9/+]*[0-9])
+        [A-Za-z0-9+][A-Za-z0-9/+]{39}(?![A-Za-z0-9/+=_.@-]))
+    |(?P<github>(?<![A-Za-z0-9_])(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,}))
+    |(?P<secret>(?i:secret|passw(?:or)?d|token|signature|(?:api|access)[_-]?key)["']?\s*[=:]\s*["']?[^\s"'&,;]{6,}["']?)
+    |(?P<userinfo>(?<=://)[^\s/@:]*:[^\s/@]+(?=@))
+    """,
+    re.VERBOSE,
+)
+_NAMES = re.compile(
+    r"(?:^|[._-])(?:authorization|cookie|passw(?:or)?d|secret|token|jwt|credential|api[_-]?key|private[_-]?key"
+    r"|access[_-]?key(?:[_-]id)?)s?$",
+    re.IGNORECASE,
+)
+
+
+def redact(text: str) -> str:
+    """The text with `[redacted: <shape>]` where a token, a private key or a password stood.
+
+    Shapes: JSON Web Tokens, `Bearer …`, PEM private keys, keys of AWS (also the 40 characters of a secret one), tokens
+    of GitHub, `password=…`, passwords in URLs. What has no shape cannot be seen here: do not pass it.
+    """
+    return _SHAPES.sub(lambda match: f"[redacted: {match.lastgroup}]", text)
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether what bears this name is a secret by its name alone."""
+    return _NAMES.search(name) is not None
