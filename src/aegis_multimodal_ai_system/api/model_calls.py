@@ -57,9 +57,7 @@ def prepare(call: Call) -> Prepared:
 
 def quarantine(call: Call) -> Model:
     """It is not loaded until it is released."""
-    return _changed(
-        call, "model.quarantined", lambda name, reason: call.service.runtime.database.states.quarantine(name, reason)
-    )
+    return _changed(call, "model.quarantined", call.service.runtime.database.states.quarantine)
 
 
 def release(call: Call) -> Model:
@@ -76,9 +74,7 @@ def release(call: Call) -> Model:
 
 def revoke(call: Call) -> Model:
     """It is never loaded again."""
-    return _changed(
-        call, "model.revoked", lambda name, reason: call.service.runtime.database.states.revoke(name, reason)
-    )
+    return _changed(call, "model.revoked", call.service.runtime.database.states.revoke)
 
 
 def _changed(
