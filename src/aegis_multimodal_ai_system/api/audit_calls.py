@@ -13,10 +13,13 @@ from collections.abc import Iterator
 from msgspec import Raw
 
 from aegis.audit.checkpoint import read_checkpoint
+from aegis.audit.faults import unavailable
 from aegis.audit.paths import CHECKPOINT, WIDTH, is_path
+from aegis.audit.proof import write_proof
+from aegis.audit.prove import consistency, inclusion, read_entry
 from aegis.audit.tree import read_bundle
 from aegis.core.errors import AegisError
-from aegis.core.merkle import hash_leaf
+from aegis.core.merkle import hash_leaf, root_of_leaf
 from aegis_multimodal_ai_system.api.answers import Consistency, Entries, Entry, Page, ProvenEntry, Sizes
 from aegis_multimodal_ai_system.api.edge import path_unknown
 from aegis_multimodal_ai_system.api.operations import Call, Plain
@@ -41,25 +44,25 @@ def list_entries(call: Call) -> Entries:
 
 def show_entry(call: Call) -> ProvenEntry:
     """With its inclusion in the newest tree. Raises Refused `runtime.api_entry_unknown`."""
-    from aegis.audit.prove import inclusion_proof, tlog_proof
-
     if not _INDEX.fullmatch(call.path["index"]):
         raise path_unknown()
     index, log = int(call.path["index"]), call.service.runtime.log
-    checkpoint = log.checkpoint()
-    size = read_checkpoint(checkpoint).size
-    if index >= size:
-        raise _beyond(f"there is no entry {index}", size)
-    (_, entry), *_ = _entries(call, index, index + 1, size)
-    proof = inclusion_proof(log, index, size)
+    note = log.checkpoint()
+    head = read_checkpoint(note)
+    if index >= head.size:
+        raise _beyond(f"there is no entry {index}", head.size)
+    entry = read_entry(log, index=index, size=head.size)
+    leaf, proof = hash_leaf(entry), inclusion(log, index=index, size=head.size)
+    if root_of_leaf(leaf, index=index, size=head.size, hashes=proof) != head.root:
+        raise unavailable(f"the entry {index} is not the one of the tree", expected="the entry that was recorded")
     return ProvenEntry(
         index=index,
-        leaf_hash=_hash(hash_leaf(entry)),
+        leaf_hash=_hash(leaf),
         entry=Raw(entry),
-        size=size,
+        size=head.size,
         proof=tuple(_hash(node) for node in proof),
-        checkpoint=checkpoint.decode(),
-        tlog_proof=tlog_proof(index, proof, checkpoint).decode(),
+        checkpoint=note.decode(),
+        tlog_proof=write_proof(index, proof, note).decode(),
     )
 
 
@@ -81,8 +84,6 @@ def show_tile(call: Call) -> Plain:
 
 def prove_consistency(call: Call) -> Consistency:
     """That nothing of the smaller log was changed. Raises Refused `runtime.api_entry_unknown`."""
-    from aegis.audit.prove import consistency_proof
-
     sizes: Sizes = call.query
     if sizes.start > sizes.end:
         raise malformed(f"from {sizes.start} to {sizes.end}", expected="the smaller size first")
@@ -91,7 +92,7 @@ def prove_consistency(call: Call) -> Consistency:
     size = read_checkpoint(checkpoint).size
     if sizes.end > size:
         raise _beyond(f"the log never had {sizes.end} entries", size)
-    proof = consistency_proof(log, sizes.start, sizes.end)
+    proof = consistency(log, old=sizes.start, new=sizes.end)
     return Consistency(
         start=sizes.start,
         end=sizes.end,

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from aegis.audit.secrets import redact
 from aegis.core.errors import AegisError, crashed
 from aegis_multimodal_ai_system.api.logs import LOGGER, log
 from aegis_multimodal_ai_system.api.problems import answer_of
@@ -130,7 +131,7 @@ def _correlation_id(scope: Scope) -> str:
     """The caller's, where it is one that may stand in a log; else a new one."""
     given = [value for name, value in scope["headers"] if name == b"x-request-id"]
     text = given[0].decode("latin-1") if len(given) == 1 else ""
-    return text if _SANE_ID.fullmatch(text) else str(uuid.uuid4())
+    return text if _SANE_ID.fullmatch(text) and redact(text) == text else str(uuid.uuid4())
 
 
 def _check(scope: Scope) -> None:

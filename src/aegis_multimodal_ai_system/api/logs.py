@@ -9,22 +9,18 @@ from __future__ import annotations
 import datetime
 import json
 import logging
-import re
 import sys
 import traceback
 from collections.abc import Mapping
 from typing import IO, Any
+
+from aegis.audit.secrets import redact
 
 LOGGER = "aegis.api"
 FACTS = "facts"
 """The name under `extra` of a mapping that goes into the line."""
 _LONGEST = 2000
 """Characters of one text."""
-_SECRETS = re.compile(
-    r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*"  # a JWT, or the beginning of one
-    r"|(?<=://)[^\s/@:]*:[^\s/@]*(?=@)"  # user and password of an address
-    r"|(?<=[Bb]earer )\S+"
-)
 
 
 class JsonLines(logging.Formatter):
@@ -71,4 +67,4 @@ def log(message: str, level: int = logging.INFO, **facts: str | float | None) ->
 
 def _clean(text: str) -> str:
     cut = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
-    return _SECRETS.sub("***", cut)
+    return redact(cut)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from aegis.audit.event import Action, Outcome, Resource
+from aegis.audit.secrets import redact
 from aegis.core.errors import AegisError, crashed
 from aegis_multimodal_ai_system.api.answers import Model, Models, Prepared, PreparedFile
 from aegis_multimodal_ai_system.api.logs import log
@@ -86,7 +87,7 @@ def _changed(
 ) -> Model:
     """Intent into the audit log, then the change, then its outcome. Without the first entry nothing is changed."""
     name, before = _found(call)
-    reason: str = call.body.reason
+    reason = redact(call.body.reason)  # it stays in the log and in the database
     _record(call, action, name, before, "unknown", reason)
     try:
         change(name, reason)
