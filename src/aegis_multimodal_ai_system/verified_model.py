@@ -38,6 +38,9 @@ class VerifiedFile:
         """The file from its beginning, with a place of its own; the caller closes it."""
         return open(self.path, "rb")  # noqa: PTH123 - no path of the file system; it is handed out
 
+    def __del__(self) -> None:
+        self.close()  # memory that nobody can name any more would stay as long as the process
+
     def close(self) -> None:
         """Give the descriptor back; twice is fine."""
         if self._descriptor >= 0:

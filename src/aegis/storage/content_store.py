@@ -14,15 +14,17 @@ import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from aegis.core.errors import CouldNotDecide
 from aegis.storage.hashing import Sink
-from aegis.storage.local_tree import check_text, unsafe_name
+from aegis.storage.local_tree import check_text, open_below, unsafe_name
 from aegis.storage.private_folder import disk_failed, open_private
 from aegis.storage.same_content import same_content
 
 _STAGING = ".staging-"
+_KEPT = re.compile(r"sha256-[0-9a-f]{64}")
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -30,9 +32,14 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 class ContentStore:
     """The kept artifacts of one user below one folder; several runs may use it at once."""
 
-    def __init__(self, root: Path) -> None:
-        """The folder is made when it is first needed, with mode 0700, and must be of this user alone."""
+    def __init__(self, root: Path, *, durable: bool = True) -> None:
+        """The folder is made when it is first needed, with mode 0700, and must be of this user alone.
+
+        `durable`: wait until the disk has everything. Without, a power cut may leave an artifact that is not whole,
+        which whoever hashes it before use finds.
+        """
         self._root = root
+        self._durable = durable
 
     def find(self, digest: str) -> Path | None:
         """Where the artifact with this SHA-256 (hex) is kept, or None. It is to be hashed again before it is used."""
@@ -45,12 +52,60 @@ class ContentStore:
         return self._root / name if stat.S_ISDIR(about.st_mode) and about.st_uid == os.geteuid() else None
 
     @contextmanager
+    def hold(self, digest: str) -> Iterator[int | None]:
+        """The descriptor of a kept artifact's folder, which `remove` leaves alone meanwhile; None where there is none.
+
+        Duplicates of the descriptor hold it too. What is at its place and no folder of this user gives None as well.
+        """
+        name = _name(digest)
+        with open_private(self._root) as root:
+            folder = _held(root, name)
+            try:
+                yield folder
+            finally:
+                if folder is not None:
+                    os.close(folder)
+
+    def kept(self) -> Sequence[Kept]:
+        """What is kept, the longest unused first."""
+        with open_private(self._root) as root:
+            found = _kept(root)
+        return sorted(found, key=lambda kept: (kept.used, kept.digest))
+
+    def remove(self, digest: str, *, even_held: bool = False) -> bool:
+        """Remove what stands at a digest's place; False where somebody holds it, or there is nothing.
+
+        Whoever has its files open can go on reading them.
+        """
+        name = _name(digest)
+        with open_private(self._root) as root:
+            try:
+                folder = os.open(name, _FOLDER, dir_fd=root)
+            except FileNotFoundError:
+                return False
+            except OSError:
+                folder = None  # a link or a file, which nobody can hold
+            try:
+                if folder is not None and not even_held:
+                    fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                gone = _STAGING + secrets.token_hex(16)
+                # In one step, so that no part of it is ever found; if this process ends here, the next one cleans up.
+                os.rename(name, gone, src_dir_fd=root, dst_dir_fd=root)
+            except (BlockingIOError, FileNotFoundError):
+                return False
+            finally:
+                if folder is not None:
+                    os.close(folder)
+            _remove(root, gone)
+        return True
+
+    @contextmanager
     def stage(self) -> Iterator[Staging]:
         """A folder to write one artifact into. What was not published at the end of the block is removed."""
         with open_private(self._root) as root:
             name = _STAGING + secrets.token_hex(16)
             folder = _begin(root, name, self._root)
-            staging = Staging(root, folder, name, self._root)
+            staging = Staging(root, folder, name, self._root, durable=self._durable)
             try:
                 yield staging
             finally:
@@ -61,11 +116,23 @@ class ContentStore:
                     os.close(folder)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One kept artifact."""
+
+    digest: str
+    size: int
+    """Bytes of its files."""
+    used: float
+    """When it was last held, seconds since 1970."""
+
+
 class Staging:
     """An artifact that is being written. Files may be written from several threads."""
 
-    def __init__(self, root: int, folder: int, name: str, place: Path) -> None:
+    def __init__(self, root: int, folder: int, name: str, place: Path, *, durable: bool) -> None:
         self._root, self._folder, self._name, self._place = root, folder, name, place
+        self._durable = durable
         self.published = False
 
     @contextmanager
@@ -88,9 +155,16 @@ class Staging:
             yield _File(file, name)
             with self._told(name):
                 os.fchmod(file, 0o400)
-                os.fsync(file)
+                if self._durable:
+                    os.fsync(file)
         finally:
             os.close(file)
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[int]:
+        """The descriptor of a file that was written, for reading. Errors as of `local_tree.open_below`."""
+        with open_below(self._folder, name, str(self._place)) as file:
+            yield file
 
     def _open(self, folders: Sequence[str], last: str) -> int:
         current = os.dup(self._folder)
@@ -113,7 +187,7 @@ class Staging:
         """
         name = _name(digest)
         with self._told(name):
-            _seal(self._folder)
+            _seal(self._folder, durable=self._durable)
             try:
                 os.rename(self._name, name, src_dir_fd=self._root, dst_dir_fd=self._root)
             except OSError:
@@ -121,7 +195,10 @@ class Staging:
                     raise
             else:
                 self.published = True
-                os.fsync(self._root)
+                # others may hold it from now on
+                fcntl.flock(self._folder, fcntl.LOCK_SH)
+                if self._durable:
+                    os.fsync(self._root)
         if not self.published and not same_content(self._root, self._name, name):
             raise CouldNotDecide(
                 "verify.kept_copy_changed",
@@ -201,16 +278,54 @@ def _is_there(root: int, name: str) -> bool:
         return False
 
 
-def _seal(folder: int) -> None:
+def _seal(folder: int, *, durable: bool) -> None:
     """Make all folders read-only and bring them to the disk, the inner ones first."""
     for *_, descriptor in os.fwalk(".", topdown=False, dir_fd=folder):
         os.fchmod(descriptor, 0o500)
-        os.fsync(descriptor)
+        if durable:
+            os.fsync(descriptor)
+
+
+def _held(root: int, name: str) -> int | None:
+    """A kept folder's descriptor with a shared lock, and its time of use set."""
+    try:
+        folder = os.open(name, _FOLDER, dir_fd=root)
+    except OSError:
+        return None
+    with suppress(OSError):
+        fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        now, there = os.fstat(folder), os.stat(name, dir_fd=root, follow_symlinks=False)
+        # between opening and locking it, `remove` may have taken it away
+        if (now.st_dev, now.st_ino) == (there.st_dev, there.st_ino) and now.st_uid == os.geteuid():
+            os.utime(folder)
+            return folder
+    os.close(folder)
+    return None
+
+
+def _kept(root: int) -> list[Kept]:
+    looked = (_look(root, name) for name in os.listdir(root) if _KEPT.fullmatch(name))
+    return [kept for kept in looked if kept is not None]
+
+
+def _look(root: int, name: str) -> Kept | None:
+    """What is known of a kept folder; None where it is none or goes away meanwhile."""
+    try:
+        used = os.stat(name, dir_fd=root, follow_symlinks=False).st_mtime
+        size = 0
+        for _, _, files, folder in os.fwalk(name, dir_fd=root):
+            size += sum(os.stat(file, dir_fd=folder, follow_symlinks=False).st_size for file in files)
+    except OSError:
+        return None
+    return Kept(name.removeprefix("sha256-"), size, used)
 
 
 def _remove(root: int, name: str) -> None:
-    """Remove a staging folder, whose folders may be sealed already."""
+    """Remove a staging folder, whose folders may be sealed already, or a file or link in the place of one."""
     with suppress(OSError):
+        if not stat.S_ISDIR(os.stat(name, dir_fd=root, follow_symlinks=False).st_mode):
+            os.unlink(name, dir_fd=root)
+            return
         for *_, descriptor in os.fwalk(name, dir_fd=root):
             os.fchmod(descriptor, 0o700)
         shutil.rmtree(name, dir_fd=root)

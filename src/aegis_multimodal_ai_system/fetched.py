@@ -1,0 +1,344 @@
+"""From a signed artifact to open files: out of what is kept, or out of its store; hashed through what is given out."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import BinaryIO, Literal
+
+from aegis.artifacts import preparing
+from aegis.artifacts.prepared import Prepared
+from aegis.artifacts.reading import Got, Wanted
+from aegis.artifacts.result import Result
+from aegis.core.errors import AegisError, CouldNotDecide, Refused
+from aegis.core.policy import Load
+from aegis.core.ports.objects import ObjectInfo
+from aegis.storage.content_store import ContentStore, Staging
+from aegis.storage.hashing import Sink
+from aegis.storage.local_tree import open_below, walk
+from aegis.storage.parallel import Stop, each
+from aegis.storage.patience import Patience
+from aegis.storage.private_folder import open_private
+from aegis.storage.transfer import WORKERS, read_all
+from aegis_multimodal_ai_system.descriptors import Memory, digests, memory_short, reopen, told, too_many_open_files
+from aegis_multimodal_ai_system.memory import available_memory
+from aegis_multimodal_ai_system.verified_model import VerifiedFile
+
+Accept = Callable[[Result, Mapping[str, BinaryIO]], Mapping[str, str]]
+"""The last word on files that are as signed, before anything is kept: gives the formats, raises AegisError."""
+
+_SPARE = 64 << 20
+"""Bytes of disk and memory that stay free: for the log's entries, and for whatever else the service does."""
+_SPARE_FILES = 64
+"""Descriptors that stay free."""
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Fetched:
+    """A model's open files, with the bytes that were signed."""
+
+    files: Mapping[str, VerifiedFile]
+    sealed: bool
+    result: Result
+    formats: Mapping[str, str]
+    origin: Literal["kept", "store"]
+    hold: int | None = None
+    """Keeps the kept copy from being removed while its files are open."""
+
+    def copy(self) -> Fetched:
+        """The same for another caller, with descriptors of its own."""
+        open_files = _Files()
+        try:
+            for name, file in self.files.items():
+                open_files.add(name, reopen(file.fileno()), file.size)
+            with told("opening a folder once more"):
+                hold = os.dup(self.hold) if self.hold is not None else None
+        except BaseException:
+            open_files.close()
+            raise
+        return Fetched(
+            files=open_files.files,
+            sealed=self.sealed,
+            result=self.result,
+            formats=self.formats,
+            origin=self.origin,
+            hold=hold,
+        )
+
+    def close(self) -> None:
+        """Give everything back."""
+        for file in self.files.values():
+            file.close()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """The kept copy may be removed from now on."""
+        hold, self.hold = self.hold, None
+        if hold is not None:
+            os.close(hold)
+
+
+class _Files:
+    """Files that are being opened in several threads, with their digests."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, VerifiedFile] = {}
+        self.gotten: dict[str, Got] = {}
+        self._lock = Lock()
+        self._closed = False
+
+    def add(self, name: str, descriptor: int, size: int) -> None:
+        """Take a descriptor. A thread that comes late, when all is over, has it closed."""
+        file = VerifiedFile(name, size, descriptor)
+        with self._lock:
+            self.files[name] = file
+            if self._closed:
+                file.close()
+
+    def take(self, name: str, descriptor: int, wanted: Wanted) -> None:
+        """A descriptor that will be given out: its digests are those of what can be read through it."""
+        self.add(name, descriptor, wanted.info.size)
+        self.gotten[wanted.place] = digests(descriptor, wanted)
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            for file in self.files.values():
+                file.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetcher:
+    """How a deployment gives its models out."""
+
+    kept: ContentStore
+    folder: Path
+    """Where these are kept."""
+    kept_bytes: int
+    sealed: bool
+    memory: Callable[[], int] = available_memory
+    """Bytes that may still be taken."""
+    patience: Patience = field(default_factory=Patience)
+
+    def fetch(self, prepared: Prepared, load: Load, accept: Accept, told_changed: Callable[[], object]) -> Fetched:
+        """Raises AegisError, and leaves nothing then: no file, no descriptor, no memory.
+
+        `told_changed` is called where a kept copy is not what was verified; it is removed, and the store asked.
+        """
+        size = sum(wanted.info.size for wanted in prepared.wanted)
+        self._check_caps(prepared, load, size)
+        if prepared.content is not None:
+            fetched, changed = self._from_kept(prepared, prepared.content, accept)
+            if fetched is not None:
+                return fetched
+            if changed:
+                told_changed()
+        keep = prepared.content is not None and size <= self.kept_bytes
+        if keep or not self.sealed:
+            self._make_room(size, keep=keep)
+        return self._from_store(prepared, accept, keep=keep)
+
+    def _check_caps(self, prepared: Prepared, load: Load, size: int) -> None:
+        """Before a byte is read. What the store then sends is held to the sizes that it listed."""
+        name, count = prepared.case.artifact.name, len(prepared.wanted)
+        if count > load.max_files:
+            raise Refused(
+                "runtime.too_many_files",
+                f"{name} has {count} files",
+                expected=f"at most {load.max_files} (verify.load.max-files)",
+                remedy="raise max-files in the policy if it is meant to have so many",
+            )
+        if size > load.max_bytes:
+            raise Refused(
+                "runtime.model_too_large",
+                f"{name} has {size} bytes",
+                expected=f"at most {load.max_bytes} (verify.load.max-bytes)",
+                remedy="raise max-bytes in the policy if it is meant to be this large",
+            )
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if limit != resource.RLIM_INFINITY and count + _open_descriptors() + _SPARE_FILES > limit:
+            raise too_many_open_files(f"{name} has {count} files, and this process may open {limit}")
+        if self.sealed and size + _SPARE > self.memory():
+            raise memory_short(f"{name} has {size} bytes, and {self.memory()} bytes of memory are free")
+
+    # --- out of what is kept ------------------------------------------------------------------------------------------
+
+    def _from_kept(self, prepared: Prepared, content: str, accept: Accept) -> tuple[Fetched | None, bool]:
+        """The kept copy, if it still is what was signed; else it is removed, and the second value says so."""
+        files = _Files()
+        try:
+            with self.kept.hold(content) as folder:
+                if folder is None:
+                    # also where something else stands in its place, which nobody could verify
+                    return None, self.kept.remove(content)
+                try:
+                    result = self._read_kept(prepared, folder, files)
+                except AegisError as error:
+                    if not error.code.startswith("verify."):
+                        raise  # no memory, no descriptors: this says nothing about the copy
+                    files.close()
+                    self.kept.remove(content, even_held=True)
+                    return None, True
+                try:
+                    formats = _accepted(files, result, accept)
+                except Refused:
+                    self.kept.remove(content, even_held=True)
+                    raise
+                with told("opening a folder once more"):
+                    hold = None if self.sealed else os.dup(folder)
+        except BaseException:
+            files.close()
+            raise
+        return Fetched(
+            files=files.files, sealed=self.sealed, result=result, formats=formats, origin="kept", hold=hold
+        ), False
+
+    def _read_kept(self, prepared: Prepared, folder: int, files: _Files) -> Result:
+        where = str(self.folder)
+        names = {prepared.name_of(wanted.info): wanted for wanted in prepared.wanted}
+        there = {found.name for found in walk(folder, where) if not found.is_folder or found.empty}
+        if there != set(names):
+            raise Refused(
+                "verify.kept_copy_changed",
+                "the kept copy has other files than the artifact",
+                expected="the files that were verified",
+                remedy="find out what has written there",
+            )
+
+        def open_one(name: str) -> None:
+            with open_below(folder, name, where) as file:
+                self._give_out(name, file, names[name], files)
+
+        self._each(names, open_one, where)
+        return preparing.finish(prepared, files.gotten)
+
+    def _each(self, names: Mapping[str, Wanted], do: Callable[[str], None], where: str) -> None:
+        stop = Stop(self.patience.total)
+        order = sorted(names, key=lambda name: (-names[name].info.size, name))
+        each(order, do, stop=stop, workers=max(1, min(WORKERS, len(order))), late=lambda: _late(where))
+
+    def _give_out(self, name: str, file: int, wanted: Wanted, files: _Files) -> None:
+        """A file on disk, as it is given out."""
+        if not self.sealed:
+            files.take(name, reopen(file), wanted)
+            return
+        with _memory() as memory:
+            # one byte more than there should be, so that a file that has grown is found to be too long
+            memory.copy(file, wanted.info.size + 1)
+            files.take(name, memory.seal(), wanted)
+
+    # --- out of its store ---------------------------------------------------------------------------------------------
+
+    def _from_store(self, prepared: Prepared, accept: Accept, *, keep: bool) -> Fetched:
+        files = _Files()
+        try:
+            with self._staging(needed=keep or not self.sealed) as staging:
+                self._read_store(prepared, staging, files)
+                result = preparing.finish(prepared, files.gotten)
+                formats = _accepted(files, result, accept)
+                hold = self._publish(staging, result.content) if staging is not None and keep else None
+        except BaseException:
+            files.close()
+            raise
+        return Fetched(
+            files=files.files,
+            sealed=self.sealed,
+            result=result,
+            formats=formats,
+            origin="store",
+            hold=hold,
+        )
+
+    @contextmanager
+    def _staging(self, *, needed: bool) -> Iterator[Staging | None]:
+        if not needed:
+            yield None
+            return
+        with self.kept.stage() as staging:
+            yield staging
+
+    def _publish(self, staging: Staging, content: str) -> int | None:
+        """Keep what was staged. What is only open, and not kept, loses its name and lives on while it is open."""
+        staging.publish(content)
+        if self.sealed:
+            return None
+        with self.kept.hold(content) as folder, told("opening a folder once more"):
+            return os.dup(folder) if folder is not None else None
+
+    def _read_store(self, prepared: Prepared, staging: Staging | None, files: _Files) -> None:
+        for store in dict.fromkeys(wanted.store for wanted in prepared.wanted):
+            wanted = {each.info.key: each for each in prepared.wanted if each.store is store}
+
+            def sinks(
+                info: ObjectInfo, wanted: Mapping[str, Wanted] = wanted
+            ) -> AbstractContextManager[Sequence[Sink]]:
+                return self._sinks(prepared.name_of(info), wanted[info.key], staging, files)
+
+            read_all(store, [each.info for each in wanted.values()], sinks, patience=self.patience)
+
+    @contextmanager
+    def _sinks(self, name: str, wanted: Wanted, staging: Staging | None, files: _Files) -> Iterator[Sequence[Sink]]:
+        """Where one object's bytes go. Whatever arrived there is hashed afterwards, while others still arrive."""
+        with ExitStack() as opened:
+            memory = opened.enter_context(_memory()) if self.sealed else None
+            with ExitStack() as written:
+                file = written.enter_context(staging.create(name)) if staging is not None else None
+                yield [sink for sink in (memory, file) if sink is not None]
+            if memory is not None:
+                files.take(name, memory.seal(), wanted)
+            elif staging is not None:
+                files.take(name, reopen(opened.enter_context(staging.open(name))), wanted)
+
+    # --- room ---------------------------------------------------------------------------------------------------------
+
+    def _make_room(self, size: int, *, keep: bool) -> None:
+        """Remove the longest unused models. Raises CouldNotDecide `runtime.disk_full`."""
+        kept = list(self.kept.kept())
+        over = sum(each.size for each in kept) + size - self.kept_bytes if keep else 0
+        while kept and (over > 0 or self._free() < size + _SPARE):
+            oldest = kept.pop(0)
+            if self.kept.remove(oldest.digest):
+                over -= oldest.size
+        if self._free() < size + _SPARE:
+            raise CouldNotDecide(
+                "runtime.disk_full",
+                f"{self.folder} has {self._free()} bytes left, and the model has {size}",
+                expected=f"room for it, and {_SPARE} bytes beside it",
+                remedy="free some space, or set AEGIS_KEPT_BYTES=0 so that nothing is kept on disk",
+            )
+
+    def _free(self) -> int:
+        with open_private(self.folder) as folder:
+            about = os.statvfs(folder)
+        return about.f_bavail * about.f_frsize
+
+
+def _accepted(files: _Files, result: Result, accept: Accept) -> Mapping[str, str]:
+    with ExitStack() as opened, told("opening a file once more"):
+        return accept(result, {name: opened.enter_context(file.open()) for name, file in files.files.items()})
+
+
+@contextmanager
+def _memory() -> Iterator[Memory]:
+    memory = Memory()
+    try:
+        yield memory
+    finally:
+        memory.close()
+
+
+def _open_descriptors() -> int:
+    with suppress(OSError):
+        return sum(1 for _ in os.scandir("/proc/self/fd"))
+    return 0
+
+
+def _late(where: str) -> CouldNotDecide:
+    from aegis.storage import faults
+
+    return faults.slow(where, "reading what is kept took too long")
