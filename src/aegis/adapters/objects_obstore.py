@@ -19,7 +19,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from aegis.adapters.obstore_faults import NOWHERE, fault_of, is_panic
+from aegis.adapters.obstore_faults import NOWHERE, fault_of, is_panic, no_credentials
 from aegis.adapters.s3_address import bucket_address, sts_address
 from aegis.adapters.store_replies import quoted
 from aegis.core.errors import CouldNotDecide
@@ -41,9 +41,12 @@ LIST_SECONDS = 120.0
 """For one listing with all its pages, of which there may be endlessly many without an object."""
 CHUNK = 256 * 1024
 """Bytes of a chunk at least, but for the last."""
+PAGE = 50
+"""Objects that obstore gathers before it gives any: little, so that a listing in a circle is seen soon."""
 _METADATA = ("169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::23", "fd00:ec2::254")
 """Where EC2, ECS and EKS give credentials
 (https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html)."""
+_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_TOKEN")
 _IN_VARIABLES = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_METADATA_ENDPOINT")
 """Variables that name another such place."""
 
@@ -64,10 +67,11 @@ class ObstoreS3:
         list_seconds: float = LIST_SECONDS,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
-        """`endpoint`, `sts_endpoint`: of a compatible store, `https://host[:port]`; None for AWS. `timeout`: of silence.
+        """`endpoint`, `sts_endpoint`: of a compatible store, `https://host[:port]`, else AWS'. `timeout`: of silence.
 
         `UsageError` `verify.source_invalid`, `verify.region_invalid` or `verify.endpoint_invalid` where the arguments
-        name no place; `CouldNotDecide` `verify.no_credentials` where the surroundings hold half of a key.
+        name no place; `CouldNotDecide` `verify.no_credentials` where the surroundings hold half of a key, or none that
+        could be one.
         """
         self._origin, path = bucket_address(bucket, region, endpoint)
         sts = sts_address(region, sts_endpoint)
@@ -96,6 +100,11 @@ class ObstoreS3:
             "proxy_excludes": ",".join([*(urlsplit(host).hostname or "" for host in hosts), *_METADATA]),
             "user_agent": "aegis-gates",
         }
+
+        for name in _KEYS:  # obstore breaks off over what cannot stand in a header
+            value = environ.get(name, "-")
+            if not value.isascii() or not value.isprintable() or " " in value:
+                raise no_credentials(f"{name} holds characters that none has")
 
         def opened() -> S3Store:
             from obstore.store import S3Store
@@ -163,8 +172,10 @@ class ObstoreS3:
         result = self._get(key, {"head": True}, where)
         _check_encoding(result, where)
         meta = result.meta
-        version = meta["version"]
-        return ObjectInfo(key, meta["size"], None if version == "null" else version, meta["e_tag"])
+        version = None if meta["version"] == "null" else meta["version"]
+        if not version and not meta["e_tag"]:
+            raise faults.failed(where, "the store gives neither a version nor an ETag")
+        return ObjectInfo(key, meta["size"], version, meta["e_tag"])
 
     def _get(self, key: str, options: GetOptions, where: str) -> GetResult:
         import obstore
@@ -179,7 +190,7 @@ class ObstoreS3:
 
         async def collected() -> dict[str, ObjectInfo]:
             objects: dict[str, ObjectInfo] = {}
-            async for page in obstore.list(self._store, folder, offset=offset, chunk_size=1000):
+            async for page in obstore.list(self._store, folder, offset=offset, chunk_size=PAGE):
                 for meta in page:
                     info = _info(meta, folder, where)
                     if objects.setdefault(info.key, info) is not info:
@@ -225,6 +236,8 @@ def _info(meta: ObjectMeta, folder: str, where: str) -> ObjectInfo:
         key = folder  # the folder's own marker, whose slash obstore has cut off
     if not key.startswith(folder):
         raise faults.bad_listing(where, f"the listing holds {key[:200]!r}")
+    if not meta["e_tag"]:
+        raise faults.bad_listing(where, f"the listing has {key[:200]!r} without an ETag")
     return ObjectInfo(key, meta["size"], None, meta["e_tag"])
 
 

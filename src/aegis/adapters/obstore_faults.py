@@ -37,16 +37,18 @@ def no_credentials(problem: str) -> CouldNotDecide:
     )
 
 
-def fault_of(error: BaseException, where: str, origin: str) -> CouldNotDecide:
-    """What went wrong. `origin`: the address that was to be asked."""
+def fault_of(error: BaseException, where: str, address: str) -> CouldNotDecide:
+    """What went wrong. `address`: the bucket's, without a slash at its end; other addresses give credentials."""
     text = str(error)
     status, code = _STATUS.search(text), _CODE.search(text)
     number = int(status[1]) if status else 0
     said = " ".join(found[1] for found in (status, code) if found) or type(error).__name__
     asked = _ASKED.search(text)
-    if asked and not asked[2].startswith(f"{origin}/"):
+    if asked and not asked[2].startswith((f"{address}/", f"{address}?")):
         return _of_credentials(text, asked[1], number, said, where)
-    if re.search(r"Missing(AccessKeyId|SecretAccessKey)|Failed to read|missing field", text) or is_panic(error):
+    if "InvalidListResponse" in text or "InvalidPath" in text:
+        return faults.bad_listing(where, "the listing cannot be read, or holds a key that is no path")
+    if re.search(r"Missing(AccessKeyId|SecretAccessKey)|Failed to read|missing field", text):
         return no_credentials("those of the surroundings are not whole")
     if NOWHERE in text or "BareRedirect" in text or (code and code[1] in _ELSEWHERE):
         return faults.redirected(where, "another address")
@@ -58,8 +60,6 @@ def fault_of(error: BaseException, where: str, origin: str) -> CouldNotDecide:
         return faults.changed(where, said)
     if number == 416 or any(kind in text for kind in _RANGES):
         return faults.wrong_range(where, said, "the rest of the object")
-    if "InvalidListResponse" in text or "InvalidPath" in text:
-        return faults.bad_listing(where, "the listing cannot be read, or holds a key that is no path")
     if "kind: Timeout" in text or "TimedOut" in text:
         return faults.slow(where, "no word in time")
     return faults.failed(where, said)

@@ -224,7 +224,8 @@ class S3:
         prefix = query.get("prefix", "")
         if not self._may(access, "s3:ListBucket", bucket, **_prefix(query)):
             raise _Refusal(403, "AccessDenied")
-        after = b64decode(query.get("continuation-token", "")).decode()
+        # `start-after` names a key, which need not be there, and counts for the first page only.
+        after = b64decode(query.get("continuation-token", "")).decode() or query.get("start-after", "")
         entries = [
             (name, versions[0])
             for name, versions in sorted(self.buckets[bucket].items(), key=lambda item: item[0].encode())
@@ -245,7 +246,7 @@ class S3:
         return _xml(200, f'<LocationConstraint xmlns="{_NAMESPACE}">{self.region}</LocationConstraint>')
 
     def _limit(self, query: Mapping[str, str]) -> int:
-        if "delimiter" in query or "start-after" in query:
+        if "delimiter" in query or ("start-after" in query and "versions" in query):
             raise _Refusal(501, "NotImplemented")
         return min(int(query.get("max-keys", "1000")), self.page_size)
 
