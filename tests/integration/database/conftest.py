@@ -1,0 +1,34 @@
+"""Each test runs over SQLite and over a real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aegis_multimodal_ai_system.database import Database, open_database
+from tests.support.postgres import Server, postgres
+
+__all__ = ["postgres"]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database's address."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/data/aegis.db"
+        return
+    server: Server = request.getfixturevalue("postgres")
+    name = server.new_database()
+    yield server.url(name)
+    server.drop_database(name)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """With its tables."""
+    opened = open_database(database_url)
+    opened.migrate()
+    yield opened
+    opened.close()
