@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from aegis.core.codes.code import Code
 
+_CONVERT = "Convert the model to safetensors, ONNX or GGUF, or leave the file out; then sign it again."
+_VERDICT = "Run the verify gate on what is deployed, sign its verdict and upload both to `verify.load.verdict.source`."
+
 TABLE: tuple[Code, ...] = (
     Code(
         "runtime.setting_invalid",
@@ -214,5 +217,98 @@ TABLE: tuple[Code, ...] = (
         "Certificate not usable",
         "Without the certificate that was named, tokens would travel in the clear.",
         "Name PEM files of a certificate and its key with --tls-cert and --tls-key.",
+    ),
+    # --- what may be loaded -------------------------------------------------------------------------------------------
+    Code(
+        "runtime.format_pickle",
+        "Model holds a pickle",
+        "A pickle is a program that runs when it is loaded; no scanner knows every bad one.",
+        _CONVERT,
+    ),
+    Code(
+        "runtime.format_archive",
+        "Model holds an archive",
+        "Archives and compressed files are how pickles, code and whole programs come with a model.",
+        _CONVERT,
+    ),
+    Code(
+        "runtime.format_code",
+        "Model holds code",
+        "Weights need no code of their own: it would run with all rights of the service that loads them.",
+        _CONVERT,
+    ),
+    Code(
+        "runtime.format_polyglot",
+        "File is of two kinds at once",
+        "It passes for weights with one reader, and another one unpacks it.",
+        "Treat whoever made it as hostile; if you made it yourself, write the weights anew.",
+    ),
+    Code(
+        "runtime.format_unknown",
+        "Format not known",
+        "Only formats that were looked at from end to end are loaded.",
+        _CONVERT,
+    ),
+    Code(
+        "runtime.format_not_allowed",
+        "Format not allowed",
+        "The policy takes fewer formats than are known.",
+        "Convert the model, or have the policy's owner add the format to `verify.load.formats`.",
+    ),
+    Code(
+        "runtime.format_malformed",
+        "File not as its format says",
+        "Two readers read such a file differently, or something is hidden in it.",
+        "Write the file anew with the format's own library, and sign it again.",
+    ),
+    Code(
+        "runtime.format_external",
+        "Tensor outside of the model",
+        "An ONNX model that names a path outside of its own files reads whatever lies there.",
+        "Save the model with its external data beside it, and sign all of its files.",
+    ),
+    # --- the load path ------------------------------------------------------------------------------------------------
+    Code(
+        "runtime.loader_missing",
+        "No loader for this format",
+        "The model is verified, and nothing here can read it.",
+        "Register a loader (`aegis_multimodal_ai_system.orchestrator.register_loader`), or convert the model.",
+    ),
+    Code(
+        "runtime.loader_failed",
+        "Loader failed",
+        "The model is verified, and the loader could not read it.",
+        "Look at the cause, which the exception chains; report it to whoever wrote the loader.",
+    ),
+    # --- a demanded verdict -------------------------------------------------------------------------------------------
+    Code(
+        "runtime.verdict_missing",
+        "No signed verdict",
+        "The policy asks for a verdict of the verify gate beside the signatures.",
+        _VERDICT,
+    ),
+    Code(
+        "runtime.verdict_untrusted",
+        "Verdict not signed as the policy asks",
+        "Anybody can write that a gate has passed.",
+        _VERDICT,
+    ),
+    Code(
+        "runtime.verdict_not_pass",
+        "Verdict is no pass",
+        "Only a plain pass of the verify gate counts: no waiver, no observing, no first run without a policy.",
+        "Make the gate pass, and publish its verdict.",
+    ),
+    Code(
+        "runtime.verdict_other_artifact",
+        "Verdict on something else",
+        "The gate has passed, but not on what is to be loaded.",
+        _VERDICT,
+    ),
+    Code(
+        "runtime.verdict_too_old",
+        "Verdict too old",
+        "What the gate read long ago says nothing about today's policy and keys.",
+        _VERDICT,
     ),
 )
