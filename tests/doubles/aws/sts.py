@@ -13,6 +13,7 @@ import datetime
 import json
 import re
 import secrets
+import ssl
 import threading
 import time
 import urllib.request
@@ -276,6 +277,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         sts = self.server.sts
         body = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode()
+        body = body or self.path.partition("?")[2]  # AWS' query protocol takes the parameters from either place
         given = {name: values[0] for name, values in parse_qs(body, strict_parsing=True).items()}
         sts.requests.append(given)
         assert "Authorization" not in self.headers, "the call is unsigned"
@@ -327,11 +329,13 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serve(sts: Sts) -> Iterator[Sts]:
+def serve(sts: Sts, *, tls: ssl.SSLContext | None = None) -> Iterator[Sts]:
     """Serve it on a free port of 127.0.0.1 until the block ends."""
     server = _Server(("127.0.0.1", 0), _Handler)
     server.sts = sts
-    sts.address = f"http://127.0.0.1:{server.server_address[1]}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    sts.address = f"http{'s' * (tls is not None)}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
