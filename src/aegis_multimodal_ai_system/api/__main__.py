@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except AegisError as error:
         return _ended(error)
     except Exception as error:  # a defect ends it too, and is told in the same form
-        logging.getLogger(logs.LOGGER).error("the service failed", exc_info=error)
+        log("the service failed", logging.ERROR, error=error)
         return _ended(crashed(error))
     return 0
 

@@ -30,12 +30,14 @@ MAX_HEAD = MAX_HEADER_BYTES + (8 << 10)
 class Connection(H11Protocol):
     """One connection."""
 
+    head_seconds = HEAD_SECONDS
+    max_connections = MAX_CONNECTIONS
     _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """One too many is closed without a word: it has not asked anything yet."""
         super().connection_made(transport)
-        if len(self.connections) > MAX_CONNECTIONS:
+        if len(self.connections) > self.max_connections:
             transport.abort()
             return
         self._watch()
@@ -67,7 +69,7 @@ class Connection(H11Protocol):
         if self.conn.their_state is not h11.IDLE or self.transport.is_closing():
             self._stop_watching()
         elif self._head_timer is None:
-            self._head_timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)
+            self._head_timer = self.loop.call_later(self.head_seconds, self._too_slow)
 
     def on_response_complete(self) -> None:
         """The next head is awaited from now on."""
@@ -85,7 +87,7 @@ class Connection(H11Protocol):
             self._refuse(
                 refused(
                     "runtime.api_too_slow",
-                    f"no whole request within {HEAD_SECONDS:g} s",
+                    f"no whole request within {self.head_seconds:g} s",
                     expected="the request's head in that time",
                 )
             )

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aegis.audit.secrets import redact
 from aegis.core.errors import AegisError, crashed
-from aegis_multimodal_ai_system.api.logs import LOGGER, log
+from aegis_multimodal_ai_system.api.logs import log
 from aegis_multimodal_ai_system.api.problems import answer_of
 from aegis_multimodal_ai_system.api.refusals import malformed, refused, unavailable
 
@@ -32,8 +32,10 @@ MAX_HEADER_BYTES = 24 << 10
 MAX_IN_FLIGHT = 256
 """Requests at once; more would only wait for each other."""
 _ONCE = (b"authorization", b"content-length", b"content-type", b"content-encoding", b"x-request-id")
-_SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
-"""Of a caller: long enough to be unique, and too short for a token."""
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+"""Another one is the caller's own text."""
+_SANE_ID = re.compile(r"(?!eyJ)[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
+"""Of a caller: long enough to be unique, and neither a token nor the beginning of one."""
 _PLAIN_PATH = re.compile(rb"(?:/[A-Za-z0-9._-]+)+")
 """Every resource has such a path, so that nothing has to be decoded, and `%2e%2e%2f` leads nowhere."""
 _LONGEST_PATH = 512
@@ -99,7 +101,7 @@ class Edge:
             await self._app(scope, receive, sending)
         except Exception as error:  # a defect must still be answered
             if not isinstance(error, AegisError):
-                logging.getLogger(LOGGER).error("a request failed", exc_info=error)
+                log("a request failed", logging.ERROR, error=error, correlation_id=context.correlation_id)
                 error = crashed(error)
             context.code = error.code
             if not status:
@@ -113,7 +115,7 @@ class Edge:
                 correlation_id=context.correlation_id,
                 actor=context.actor,
                 client=scope["client"][0] if scope.get("client") else None,
-                method=scope["method"][:20],
+                method=scope["method"] if scope["method"] in _METHODS else "other",
                 route=context.route,
                 status=status,
                 code=context.code,

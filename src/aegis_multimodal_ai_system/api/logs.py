@@ -59,10 +59,12 @@ def configure(stream: IO[str] | None = None, level: int = logging.INFO) -> None:
     logging.raiseExceptions = False  # a full disk or closed pipe behind standard error must not print tracebacks there
 
 
-def log(message: str, level: int = logging.INFO, **facts: str | float | None) -> None:
-    """One line of this service."""
+def log(
+    message: str, level: int = logging.INFO, *, error: Exception | None = None, **facts: str | float | None
+) -> None:
+    """One line of this service. Of an error, its type and places."""
     told: Mapping[str, str | float] = {name: value for name, value in facts.items() if value is not None}
-    logging.getLogger(LOGGER).log(level, message, extra={FACTS: told})
+    logging.getLogger(LOGGER).log(level, message, exc_info=error, extra={FACTS: told})
 
 
 def _clean(text: str) -> str:

@@ -1,0 +1,154 @@
+"""A deployment for the API's own tests: real metrics and a real SQLite database, a log in memory, a loader that obeys.
+
+Each refuses what the real one refuses, and can be told to fail.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aegis.audit.entry import encode, new_id, this_producer
+from aegis.audit.event import Event
+from aegis.audit.log import Receipt
+from aegis.core.actor import Actor
+from aegis.core.errors import AegisError, CouldNotDecide, Refused
+from aegis.core.merkle import hash_leaf
+from aegis_multimodal_ai_system.database import Database, open_database
+from aegis_multimodal_ai_system.metrics import Metrics
+from aegis_multimodal_ai_system.refusal import ModelRefused
+from aegis_multimodal_ai_system.verified_model import VerifiedFile, VerifiedModel
+
+NAMES = ("shop", "fraud")
+
+
+def down(code: str) -> CouldNotDecide:
+    return CouldNotDecide(code, "it does not answer", expected="an answer", remedy="wait")
+
+
+@dataclass
+class MemoryLog:
+    """What was recorded. Entries are written as the real log writes them, which refuses what may not stand there."""
+
+    origin: str = "example.com/audit"
+    events: list[Event] = field(default_factory=list)
+    broken_after: int | None = None
+    """How many entries it takes until it fails."""
+
+    def append(self, event: Event) -> Receipt:
+        self._check(len(self.events))
+        entry = encode(event, id=new_id(len(self.events)), time=len(self.events), producer=this_producer())
+        self.events.append(event)
+        return Receipt(len(self.events) - 1, hash_leaf(entry), "id")
+
+    def check(self) -> None:
+        self._check(len(self.events))
+
+    def checkpoint(self) -> bytes:
+        raise down("audit.unavailable")
+
+    def read(self, path: str) -> bytes | None:
+        raise down("audit.unavailable")
+
+    def _check(self, count: int) -> None:
+        if self.broken_after is not None and count >= self.broken_after:
+            raise down("audit.unavailable")
+
+
+@dataclass
+class BrokenDatabase:
+    """Whose every call fails."""
+
+    calls: int = 0
+
+    @property
+    def states(self) -> Any:
+        return self
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self._fail
+
+    def _fail(self, *given: object) -> object:
+        self.calls += 1
+        raise down("runtime.states_unavailable")
+
+
+@dataclass
+class Loader:
+    """Stands in for `fetch_and_prepare_model_for_load`."""
+
+    refusals: Mapping[str, AegisError] = field(default_factory=dict)
+    """By model."""
+    hold: threading.Event | None = None
+    """Loads wait for this."""
+    started: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    calls: list[tuple[str, Actor | None, str | None]] = field(default_factory=list)
+    given: list[VerifiedModel] = field(default_factory=list)
+
+    def __call__(
+        self,
+        model_name: str,
+        *,
+        actor: Actor | None = None,
+        correlation_id: str | None = None,
+        runtime: Any = None,
+    ) -> VerifiedModel:
+        self.calls.append((model_name, actor, correlation_id))
+        self.started.release()
+        if self.hold is not None:
+            assert self.hold.wait(30)
+        if model_name in self.refusals:
+            raise ModelRefused(model_name, self.refusals[model_name])
+        descriptor = os.open("/dev/null", os.O_RDONLY)
+        file = VerifiedFile("weights.safetensors", 12, descriptor)
+        model = VerifiedModel(
+            name=model_name,
+            digest="ab" * 32,
+            version="1.2.0",
+            signer="key",
+            files={file.name: file},
+            result=None,  # type: ignore[arg-type]
+        )
+        self.given.append(model)
+        return model
+
+
+@dataclass
+class Deployment:
+    """As much of a `Runtime` as the API uses."""
+
+    database: Database
+    metrics: Metrics
+    log: MemoryLog = field(default_factory=MemoryLog)
+    policy_error: AegisError | None = None
+
+    def policy(self) -> object:
+        if self.policy_error is not None:
+            raise self.policy_error
+        return object()
+
+    def names(self) -> tuple[str, ...]:
+        self.policy()
+        return NAMES
+
+    @property
+    def recorded(self) -> list[tuple[str, str, str]]:
+        """Action, outcome and actor of each event."""
+        return [(event.action, event.outcome, event.actor.id) for event in self.log.events]
+
+
+def deployment(folder: Path) -> Deployment:
+    """A new one, with its database in a folder."""
+    database = open_database(f"sqlite:///{folder}/aegis.db")
+    database.migrate()
+    return Deployment(database, Metrics(NAMES))
+
+
+def refusal(code: str = "verify.signature_invalid") -> Refused:
+    return Refused(code, "the signature does not hold", expected="a signature", remedy="sign it")

@@ -1,0 +1,136 @@
+"""Health, readiness and metrics: what they tell, to whom, and that they depend on no more than they must."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from aegis_multimodal_ai_system.api.readiness import FRESH_SECONDS, Readiness
+from aegis_multimodal_ai_system.api.routes import OPERATIONS
+from aegis_multimodal_ai_system.api.service import Limits
+from tests.doubles.deployment import BrokenDatabase, down, refusal
+from tests.unit.api.conftest import Api
+from tests.unit.api.test_access import name_of, path_of
+
+READY = {"auth": "ok", "policy": "ok", "database": "ok", "audit": "ok"}
+
+
+def test_ready(api: Api) -> None:
+    answer = api.ask("GET", "/readyz", role=None)
+    assert (answer.status, answer.json()) == (200, {"status": "ready", "checks": READY})
+
+
+def test_each_part_that_does_not_work_is_named(api: Api) -> None:
+    api.auth = None
+    api.deployment.log.broken_after = 0
+    api.deployment.policy_error = refusal("runtime.policy_unreadable")
+    api.deployment.database = BrokenDatabase()  # type: ignore[assignment]
+    answer = api.ask("GET", "/readyz", role=None)
+    assert answer.status == 503
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == {
+        "status": "not ready",
+        "checks": {
+            "auth": "runtime.api_auth_unset",
+            "policy": "runtime.policy_unreadable",
+            "database": "runtime.states_unavailable",
+            "audit": "audit.unavailable",
+        },
+    }
+
+
+def test_a_stopping_service_is_alive_and_not_ready(api: Api) -> None:
+    api.app.state.service.stopping = True
+    answer = api.ask("GET", "/readyz", role=None)
+    assert (answer.status, answer.json()["checks"]["stopping"]) == (503, "runtime.api_stopping")
+    assert api.ask("GET", "/healthz", role=None).json() == {"status": "alive"}
+    assert api.ask("GET", "/v1/models").status == 200
+
+
+def test_a_database_that_hangs_holds_neither_life_nor_others(api: Api) -> None:
+    hanging = threading.Event()
+    api.limits = Limits(probes=2, probe_seconds=0.05)
+    api.deployment.database.check = lambda: hanging.wait(30)  # type: ignore[method-assign, assignment, return-value]
+
+    async def play() -> None:
+        client = api.client()
+        assert [(await client.ask("GET", "/readyz")).code for _ in range(3)] == [
+            "runtime.api_timed_out",
+            "runtime.api_timed_out",
+            "runtime.api_busy",
+        ]
+        assert (await client.ask("GET", "/healthz")).status == 200
+        assert (await api.client("reader").ask("GET", "/v1/models")).status == 200
+        hanging.set()
+
+    asyncio.run(play())
+
+
+def test_the_parts_are_asked_once_a_second_whoever_asks() -> None:
+    calls: list[str] = []
+    now = [0.0]
+    readiness = Readiness({"database": lambda: calls.append("database")}, now=lambda: now[0])
+    for _ in range(100):
+        assert readiness.look() == {"database": "ok"}
+    assert calls == ["database"]
+    now[0] = FRESH_SECONDS
+    readiness.look()
+    assert calls == ["database"] * 2
+
+
+def test_a_check_that_crashes_is_a_part_that_does_not_work() -> None:
+    def crash() -> None:
+        raise RuntimeError("odd")
+
+    def fail() -> None:
+        raise down("audit.unavailable")
+
+    assert Readiness({"a": crash, "b": fail}).look() == {"a": "core.crashed", "b": "audit.unavailable"}
+
+
+def test_requests_are_counted_by_their_route(api: Api) -> None:
+    api.ask("GET", "/v1/models/shop")
+    api.ask("GET", "/v1/models/fraud", role=None)
+    api.ask("GET", "/v1/models/%2e%2e/secret-path")
+    api.ask("BREW", "/v1/models")
+    text = api.ask("GET", "/metrics").body.decode()
+    for expected in (
+        'aegis_http_requests_total{method="GET",route="/v1/models/{name}",status="200"} 1.0',
+        'aegis_http_requests_total{method="GET",route="/v1/models/{name}",status="401"} 1.0',
+        'aegis_http_requests_total{method="GET",route="unmatched",status="404"} 1.0',
+        'aegis_http_requests_total{method="other",route="unmatched",status="405"} 1.0',
+        'aegis_http_request_seconds_count{method="GET",route="/v1/models/{name}"} 2.0',
+    ):
+        assert expected in text
+    assert "secret-path" not in text
+
+
+def test_metrics_ask_for_a_token_on_the_port_of_the_calls(api: Api) -> None:
+    assert api.ask("GET", "/metrics", role=None).status == 401
+    assert api.ask("GET", "/metrics", role="reader").headers["content-type"].startswith("text/plain")
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=name_of)
+def test_the_port_for_probes_tells_health_and_metrics_and_nothing_else(api: Api, operation: object) -> None:
+    api.probe_port = 9090
+    answer = api.ask(operation.method, path_of(operation), role=None, port=9090)  # type: ignore[attr-defined, arg-type]
+    if operation.probe:  # type: ignore[attr-defined]
+        assert answer.status == 200
+    else:
+        assert (answer.status, answer.code) == (404, "runtime.api_path_unknown")
+    if operation.role is not None:  # type: ignore[attr-defined]
+        assert api.ask(operation.method, path_of(operation), role=None, port=80).status == 401  # type: ignore[attr-defined, arg-type]
+
+
+def test_even_an_administrator_does_nothing_on_the_port_for_probes(api: Api) -> None:
+    api.probe_port = 9090
+    assert api.say("/v1/models/shop/revoke", port=9090).status == 404
+    assert api.deployment.database.states.all() == []
+
+
+def test_what_a_caller_says_of_the_port_counts_for_nothing(api: Api) -> None:
+    api.probe_port = 9090
+    headers = [("host", "127.0.0.1:9090"), ("x-forwarded-port", "9090"), ("forwarded", "host=127.0.0.1:9090")]
+    assert api.ask("GET", "/metrics", role=None, headers=headers, port=80).status == 401
