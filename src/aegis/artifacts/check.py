@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from aegis.core.errors import UsageError
-from aegis.core.policy import Artifact, Signer, VerifyPolicy
+from aegis.core.policy import Artifact, Earlier, Signer, VerifyPolicy
 from aegis.signatures.certificate import CLAIMS
 from aegis.signatures.patterns import check_identity_pattern
 from aegis.storage.location import parse_location
@@ -28,11 +28,30 @@ def check_policy(policy: VerifyPolicy, *, file: str) -> None:
     for artifact in policy.artifacts:
         _check_artifact(artifact, policy, file)
     if policy.earlier is not None:
-        _check_location(policy.earlier.source, policy, file, "verify.earlier.source", folder=True)
-        if not policy.earlier.signers:
-            raise _incomplete(file, "verify.earlier has no signers", "who signs verdicts")
-        for signer in policy.earlier.signers:
-            _check_signer(signer, file, "verify.earlier.signers")
+        _check_verdicts(policy.earlier, policy, file, "verify.earlier")
+    _check_load(policy, file)
+
+
+def _check_load(policy: VerifyPolicy, file: str) -> None:
+    load = policy.load
+    if not load.formats and not load.pickles:
+        raise _incomplete(file, "verify.load.formats is empty, so no model could be loaded", "at least one format")
+    loadable = {artifact.name for artifact in policy.artifacts if artifact.kind != "attestation"}
+    for name in load.pickles:
+        if name not in loadable:
+            raise _incomplete(
+                file, f"verify.load.pickles names {name!r}", f"a file or model of verify.artifacts: {sorted(loadable)}"
+            )
+    if load.verdict is not None:
+        _check_verdicts(load.verdict, policy, file, "verify.load.verdict")
+
+
+def _check_verdicts(verdicts: Earlier, policy: VerifyPolicy, file: str, where: str) -> None:
+    _check_location(verdicts.source, policy, file, f"{where}.source", folder=True)
+    if not verdicts.signers:
+        raise _incomplete(file, f"{where} has no signers", "who signs verdicts")
+    for signer in verdicts.signers:
+        _check_signer(signer, file, f"{where}.signers")
 
 
 def _check_artifact(artifact: Artifact, policy: VerifyPolicy, file: str) -> None:

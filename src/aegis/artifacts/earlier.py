@@ -52,18 +52,29 @@ def read_earlier(
 ) -> tuple[Earlier | None, str | None]:
     """The verdict, or a notice why there is none that counts. Nothing here makes a gate red: all is read then."""
     try:
-        infos = [store.head(prefix + name) for name in (VERDICT, SIGNATURE)]
-        if infos[0] is None or infos[1] is None:
+        files = stored_verdict(store, prefix)
+        if files is None:
             return None, None
-        document = read_small(store, infos[0], _VERDICT_LIMIT)
-        signature = read_small(store, infos[1], _SIGNATURE_LIMIT)
-        _verify(document, signature, trust)
-        return _believed(document, trust.now, max_age), None
+        document, signature = files
+        verify_verdict(document, signature, trust)
+        results = passed_results(document)
+        digest = hashlib.sha256(document).hexdigest()
+        young = [each for each in results if each.record and is_young(each, trust.now, max_age)]
+        return Earlier(digest, {each.record: replace(each, reused=digest) for each in young}), None
     except (Refused, CouldNotDecide) as error:
         return None, f"The earlier verdict at {store.location}/{prefix} does not count ({error.code}): {error.problem}"
 
 
-def _verify(document: bytes, signature: bytes, trust: Trust) -> None:
+def stored_verdict(store: ObjectStore, prefix: str) -> tuple[bytes, bytes] | None:
+    """The verdict and its signature; None where one of them is not there."""
+    infos = [store.head(prefix + name) for name in (VERDICT, SIGNATURE)]
+    if infos[0] is None or infos[1] is None:
+        return None
+    return read_small(store, infos[0], _VERDICT_LIMIT), read_small(store, infos[1], _SIGNATURE_LIMIT)
+
+
+def verify_verdict(document: bytes, signature: bytes, trust: Trust) -> None:
+    """Raises Refused where none of those who are trusted has signed this document."""
     bundle = parse_bundle(signature, name=SIGNATURE)
     if not isinstance(bundle.content, Envelope):
         digests = {name: hashlib.new(name, document).digest() for name in {"sha256", *needed_digests([bundle], trust)}}
@@ -77,7 +88,8 @@ def _verify(document: bytes, signature: bytes, trust: Trust) -> None:
     check_attestation(statements, {"sha256": hashlib.sha256(document).hexdigest()}, (PREDICATE,))
 
 
-def _believed(document: bytes, now: datetime.datetime, max_age: datetime.timedelta) -> Earlier:
+def passed_results(document: bytes) -> tuple[Result, ...]:
+    """What the verify gate found of each artifact. Raises Refused for anything but a plain pass."""
     verdict = strict_json.parse(document, what=VERDICT, limit=_VERDICT_LIMIT)
     try:
         whole = (verdict["schema"], verdict["gate"], verdict["decision"], verdict["observe"], verdict["bootstrap"])
@@ -87,15 +99,13 @@ def _believed(document: bytes, now: datetime.datetime, max_age: datetime.timedel
         raise _unusable("it is no verdict of this gate") from error
     if whole != (SCHEMA_ID, "verify", "pass", False, False):
         raise _unusable(f"it says {verdict['decision']!r} of gate {verdict['gate']!r}")
-    digest = hashlib.sha256(document).hexdigest()
-    young = [each for each in results if each.record and _is_young(each.read, now, max_age)]
-    return Earlier(digest, {each.record: replace(each, reused=digest) for each in young})
+    return results
 
 
-def _is_young(read: str, now: datetime.datetime, max_age: datetime.timedelta) -> bool:
+def is_young(result: Result, now: datetime.datetime, max_age: datetime.timedelta) -> bool:
     """By when the bytes were read, which a chain of verdicts that build on each other does not change."""
     try:
-        moment = datetime.datetime.fromisoformat(read)
+        moment = datetime.datetime.fromisoformat(result.read)
     except ValueError:
         return False
     return moment.tzinfo is not None and now - max_age <= moment <= now + _CLOCKS_DIFFER

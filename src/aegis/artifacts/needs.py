@@ -23,7 +23,10 @@ class Need:
 
 
 def needs_of(policy: VerifyPolicy) -> tuple[Need, ...]:
-    """A need for each store, in the policy's order."""
+    """A need for each store, in the policy's order.
+
+    `verify.load` has none: its verdict is read by the runtime, with credentials of its own.
+    """
     found: dict[tuple[Scheme, str], tuple[list[str], list[str]]] = {}
     for location in _locations(policy):
         prefixes, keys = found.setdefault((location.scheme, location.store), ([], []))

@@ -96,7 +96,9 @@ class _Files:
     def named(self) -> Iterator[str]:
         """Every file of keys, certificates and trust."""
         policy = self._policy
-        rules: list[Signer] = [*policy.signers, *(policy.earlier.signers if policy.earlier else ())]
+        rules: list[Signer] = list(policy.signers)
+        for verdicts in (policy.earlier, policy.load.verdict):
+            rules += verdicts.signers if verdicts is not None else ()
         for artifact in policy.artifacts:
             rules += [*artifact.signers, *(artifact.release.signers if artifact.release else ())]
         for rule in rules:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import get_args
 
-from aegis.core.policy import Artifact, Earlier, GateName, Policy, ScanPolicy, Signer, VerifyPolicy
+from aegis.core.policy import Artifact, Earlier, GateName, Load, Policy, ScanPolicy, Signer, VerifyPolicy
 from aegis.core.ports.repository import Change
 
 
@@ -79,7 +79,11 @@ def _verify(before: VerifyPolicy, after: VerifyPolicy) -> Iterator[str]:
     if after.lock != before.lock:
         yield f"verify.lock: {after.lock} instead of {before.lock}"
     if after.earlier is not None:
-        yield from _earlier(before.earlier, after.earlier)
+        if before.earlier is None:
+            yield "verify.earlier: verdicts of earlier runs are believed from now on"
+        else:
+            yield from _verdicts("verify.earlier", before.earlier, after.earlier)
+    yield from _load(before.load, after.load)
 
 
 def _artifact(
@@ -98,15 +102,32 @@ def _artifact(
         yield f"{key}.release: {'gone' if after.release is None else 'another one'}"
 
 
-def _earlier(before: Earlier | None, after: Earlier) -> Iterator[str]:
-    if before is None:
-        yield "verify.earlier: verdicts of earlier runs are believed from now on"
-        return
+def _verdicts(key: str, before: Earlier, after: Earlier) -> Iterator[str]:
     if after.source != before.source:
-        yield "verify.earlier.source: another one"
+        yield f"{key}.source: another one"
     if after.max_age_days > before.max_age_days:
-        yield f"verify.earlier.max-age-days: {after.max_age_days} instead of {before.max_age_days}"
-    yield from _added("verify.earlier.signers", before.signers, after.signers)
+        yield f"{key}.max-age-days: {after.max_age_days} instead of {before.max_age_days}"
+    yield from _added(f"{key}.signers", before.signers, after.signers)
+
+
+def _load(before: Load, after: Load) -> Iterator[str]:
+    yield from _added("verify.load.formats", before.formats, after.formats)
+    # a format for every model covers what is named for single ones
+    if "pickle" not in before.formats:
+        yield from _added("verify.load.pickles", before.pickles, after.pickles)
+    if after.max_bytes > before.max_bytes:
+        yield f"verify.load.max-bytes: {after.max_bytes} instead of {before.max_bytes}"
+    if after.max_files > before.max_files:
+        yield f"verify.load.max-files: {after.max_files} instead of {before.max_files}"
+    # one that is asked for from now on is no loosening
+    if before.verdict is not None:
+        if after.verdict is None:
+            yield "verify.load.verdict: none is asked for any more"
+        else:
+            yield from _verdicts("verify.load.verdict", before.verdict, after.verdict)
+    for digest in before.revoked:
+        if digest not in after.revoked:
+            yield f"verify.load.revoked: {digest} is gone"
 
 
 def _added(key: str, before: Collection[object], after: Collection[object]) -> Iterator[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from aegis.artifacts.check import check_policy
 from aegis.core.errors import UsageError
-from aegis.core.policy import Aws, Earlier, Oci, Release, Signer, VerifyPolicy
+from aegis.core.policy import Aws, Earlier, Load, Oci, Release, Signer, VerifyPolicy
 from aegis.core.policy_file import parse_policy
 from tests.doubles.objects import Bucket
 from tests.support.verifying import (
@@ -36,6 +36,11 @@ def refused(asked: VerifyPolicy) -> UsageError:
     return error
 
 
+def verdicts(verdict: Earlier) -> VerifyPolicy:
+    """A policy whose loader demands one."""
+    return policy(file_artifact(), load=Load(verdict=verdict))
+
+
 def test_a_policy_that_protects_something_is_let_through() -> None:
     check_policy(
         policy(
@@ -47,6 +52,7 @@ def test_a_policy_that_protects_something_is_let_through() -> None:
             signers=(Signer(key="env:COSIGN_PUB_KEY"), Signer(certificate="ca.pem", subject="CN=x", valid_from=DAY)),
             earlier=Earlier(source="s3://staging/verdicts/", signers=(by(0),)),
             oci=Oci(domain="https://idcs.example", region="eu-x-1"),
+            load=Load(pickles=("tool", "model"), verdict=Earlier(source="oci://ns/b/v/", signers=(by(0),))),
         ),
         file="aegis.yml",
     )
@@ -82,6 +88,15 @@ def test_a_policy_that_protects_something_is_let_through() -> None:
             policy(file_artifact(source="x"), aws=None, earlier=Earlier(source="s3://bkt/v/", signers=(by(0),))),
             "there is no verify.aws",
         ),
+        (policy(file_artifact(), load=Load(formats=())), "verify.load.formats is empty"),
+        (policy(file_artifact(), load=Load(pickles=("Tool",))), "verify.load.pickles names 'Tool'"),
+        (policy(attestation_artifact(), load=Load(pickles=("tool",))), "verify.load.pickles names 'tool'"),
+        (verdicts(Earlier(source="s3://staging/v/", signers=())), "verify.load.verdict has no signers"),
+        (
+            verdicts(Earlier(source="s3://staging/v", signers=(by(0),))),
+            "verify.load.verdict.source is 's3://staging/v'",
+        ),
+        (verdicts(Earlier(source="oci://ns/b/v/", signers=(by(0),))), "there is no verify.oci"),
     ],
 )
 def test_incomplete(asked: VerifyPolicy, words: str) -> None:
@@ -114,13 +129,14 @@ BAD_SIGNERS = [
 
 
 @pytest.mark.parametrize(("signer", "words"), BAD_SIGNERS)
-@pytest.mark.parametrize("place", ["artifact", "shared", "release", "earlier"])
+@pytest.mark.parametrize("place", ["artifact", "shared", "release", "earlier", "verdict"])
 def test_signers_are_looked_at_wherever_they_stand(signer: Signer, words: str, place: str) -> None:
     asked = {
         "artifact": policy(file_artifact(signers=(by(0), signer))),
         "shared": policy(file_artifact(signers=()), signers=(by(0), signer)),
         "release": policy(file_artifact(release=Release(signers=(signer,)))),
         "earlier": policy(file_artifact(), earlier=Earlier(source="s3://staging/v/", signers=(signer,))),
+        "verdict": verdicts(Earlier(source="s3://staging/v/", signers=(signer,))),
     }[place]
     error = refused(asked)
     assert error.code == "verify.policy_incomplete"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aegis.artifacts.needs import Need, needs_of
-from aegis.core.policy import Earlier, Release, VerifyPolicy
+from aegis.core.policy import Earlier, Load, Release, VerifyPolicy
 from tests.doubles.objects import Bucket
 from tests.support.verifying import (
     attestation_artifact,
@@ -47,6 +47,10 @@ def test_a_need_for_each_store() -> None:
         Need("file", ".", ("models/m/",), ()),
         Need("s3", "verdicts", (), ("main/verdict.json", "main/verdict.json.sigstore.json")),
     )  # fmt: skip
+
+
+def test_the_runtime_reads_its_verdict_by_itself() -> None:
+    assert needs_of(policy(file_artifact(), load=Load(verdict=EARLIER))) == needs_of(policy(file_artifact()))
 
 
 class Fenced(Bucket):

@@ -14,6 +14,7 @@ from aegis.core.policy import (
     Aws,
     Earlier,
     Extends,
+    Load,
     Oci,
     Policy,
     Release,
@@ -95,6 +96,10 @@ WHO = Signer(identity="https://x", issuer="https://i", claims={"ref": "refs/head
 FILE = Artifact(name="tool", kind="file", source="s3://bkt/x", threshold=2, signers=(KEY, WHO), release=Release())
 SAID = Artifact(name="said", kind="attestation", source="s3://bkt/y", predicate_types=("a",))
 EARLIER = Earlier(source="s3://bkt/v/", signers=(KEY,), max_age_days=3)
+REVOKED = "a" * 64
+LOAD = Load(
+    formats=("safetensors",), pickles=("tool",), max_bytes=1000, max_files=10, verdict=EARLIER, revoked=(REVOKED,)
+)
 SIGNED = VerifyPolicy(
     artifacts=(FILE, SAID),
     signers=(KEY,),
@@ -102,11 +107,16 @@ SIGNED = VerifyPolicy(
     aws=Aws(region="eu-west-1"),
     oci=Oci(domain="https://idcs.example", region="eu-x-1"),
     earlier=EARLIER,
+    load=LOAD,
 )
 
 
 def verify(**changes: object) -> Policy:
     return Policy(version=1, verify=structs.replace(SIGNED, **changes))
+
+
+def load(**changes: object) -> Policy:
+    return verify(load=structs.replace(LOAD, **changes))
 
 
 def artifact(**changes: object) -> Policy:
@@ -149,6 +159,16 @@ def artifact(**changes: object) -> Policy:
         (verify(earlier=structs.replace(EARLIER, source="s3://bkt/w/")), "verify.earlier.source: another one"),
         (verify(earlier=structs.replace(EARLIER, max_age_days=4)), "verify.earlier.max-age-days: 4 instead of 3"),
         (verify(earlier=structs.replace(EARLIER, signers=(KEY, WHO))), "verify.earlier.signers: https://x is new"),
+        (load(formats=("safetensors", "onnx")), "verify.load.formats: onnx is new"),
+        (load(formats=("safetensors", "pickle")), "verify.load.formats: pickle is new"),
+        (load(pickles=("tool", "said")), "verify.load.pickles: said is new"),
+        (load(max_bytes=1001), "verify.load.max-bytes: 1001 instead of 1000"),
+        (load(max_files=11), "verify.load.max-files: 11 instead of 10"),
+        (load(verdict=None), "verify.load.verdict: none is asked for any more"),
+        (load(verdict=structs.replace(EARLIER, source="s3://bkt/w/")), "verify.load.verdict.source: another one"),
+        (load(verdict=structs.replace(EARLIER, max_age_days=4)), "verify.load.verdict.max-age-days: 4 instead of 3"),
+        (load(verdict=structs.replace(EARLIER, signers=(KEY, WHO))), "verify.load.verdict.signers: https://x is new"),
+        (load(revoked=("b" * 64,)), f"verify.load.revoked: {REVOKED} is gone"),
     ],
 )
 def test_each_way_to_weaken_verify_is_told(after: Policy, words: str) -> None:
@@ -171,10 +191,25 @@ def test_each_way_to_weaken_verify_is_told(after: Policy, words: str) -> None:
         verify(earlier=None),
         verify(earlier=structs.replace(EARLIER, max_age_days=1)),
         verify(artifacts=(FILE, structs.replace(SAID, signers=(KEY,)))),
+        load(formats=()),
+        load(pickles=()),
+        load(max_bytes=999, max_files=9),
+        load(verdict=structs.replace(EARLIER, max_age_days=1)),
+        load(revoked=(REVOKED, "b" * 64)),
     ],
 )
 def test_what_only_tightens_verify(after: Policy) -> None:
     assert loosenings(verify(), after) == []
+
+
+def test_a_verdict_that_is_asked_for_from_now_on_is_no_loosening() -> None:
+    assert loosenings(load(verdict=None), load()) == []
+
+
+def test_pickles_for_every_model_cover_those_of_single_ones() -> None:
+    everywhere = load(formats=("safetensors", "pickle"))
+    assert loosenings(everywhere, load(formats=("safetensors", "pickle"), pickles=("said",))) == []
+    assert loosenings(everywhere, load(pickles=("tool",))) == []
 
 
 def test_verify_may_be_added_to_a_policy() -> None:
