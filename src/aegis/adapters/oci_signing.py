@@ -54,21 +54,30 @@ class RequestSigner:
             if self._held is None or self._held[0] is not session:
                 self._held = session, _security_token_signer(session)
             signer = self._held[1]
-        request = _Request(method, url, {"date": formatdate(self.now(), usegmt=True)})
-        signer(request)
-        return {"Date": request.headers["date"], "Authorization": request.headers["authorization"]}
+        return signed_by(signer, method, url, self.now())
+
+
+def signed_by(signer: Any, method: str, url: str, now: float) -> dict[str, str]:
+    """The headers that one of `oci`'s signers gives a request without a body. `now`: seconds since 1970."""
+    request = _Request(method, url, {"date": formatdate(now, usegmt=True)})
+    signer(request)
+    return {"Date": request.headers["date"], "Authorization": request.headers["authorization"]}
 
 
 def _security_token_signer(session: OciSession) -> Any:
     """`oci`'s signer for a session token and its key."""
-    # While it is imported, `oci` would import all of its 150 services (half a minute) if a variable said so.
+    module = import_quickly("oci.auth.signers.security_token_signer")
+    return module.SecurityTokenSigner(session.token, session.key)
+
+
+def import_quickly(name: str) -> Any:
+    """A module of `oci`, which would import all of its 150 services (half a minute) if a variable said so."""
     before = os.environ.get(_NO_SERVICES)
     os.environ[_NO_SERVICES] = "true"
     try:
-        module = importlib.import_module("oci.auth.signers.security_token_signer")
+        return importlib.import_module(name)
     finally:
         if before is None:
             del os.environ[_NO_SERVICES]
         else:
             os.environ[_NO_SERVICES] = before
-    return module.SecurityTokenSigner(session.token, session.key)

@@ -311,4 +311,10 @@ TABLE: tuple[Code, ...] = (
         "What the gate read long ago says nothing about today's policy and keys.",
         _VERDICT,
     ),
+    Code(
+        "runtime.path_outside",
+        "Artifact outside of the policy's folder",
+        "A policy that could name any path would read files that belong to others on the machine.",
+        "Put the artifact beside the policy file, or into a bucket.",
+    ),
 )
