@@ -18,7 +18,7 @@ from aegis.audit.log import Receipt
 from aegis.core.actor import Actor
 from aegis.core.errors import AegisError, CouldNotDecide, Refused
 from aegis.core.merkle import hash_leaf
-from aegis_multimodal_ai_system.database import Database, open_database
+from aegis_multimodal_ai_system.database import Database, ModelStates, open_database
 from aegis_multimodal_ai_system.metrics import Metrics
 from aegis_multimodal_ai_system.refusal import ModelRefused
 from aegis_multimodal_ai_system.verified_model import VerifiedFile, VerifiedModel
@@ -128,13 +128,17 @@ class Deployment:
     log: MemoryLog = field(default_factory=MemoryLog)
     policy_error: AegisError | None = None
 
-    def policy(self) -> object:
+    @property
+    def states(self) -> ModelStates:
+        return self.database.states
+
+    def check_policy(self) -> None:
         if self.policy_error is not None:
             raise self.policy_error
-        return object()
 
-    def names(self) -> tuple[str, ...]:
-        self.policy()
+    @property
+    def models(self) -> tuple[str, ...]:
+        self.check_policy()
         return NAMES
 
     @property

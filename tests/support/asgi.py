@@ -100,7 +100,7 @@ async def lifespan(app: Callable[..., Coroutine[Any, Any, None]]) -> AsyncIterat
     outbox: asyncio.Queue[dict[str, str]] = asyncio.Queue()
     task = asyncio.create_task(
         app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, inbox.get, outbox.put)
-    )  # type: ignore[arg-type]
+    )
     await inbox.put({"type": "lifespan.startup"})
     assert (await outbox.get())["type"] == "lifespan.startup.complete"
     try:

@@ -55,7 +55,7 @@ def _serve(options: argparse.Namespace) -> None:
             log("AEGIS_AUTH is not set: every call but health is refused", logging.WARNING)
         if options.tls_cert is None and options.host not in LOOPBACK:
             log("tokens arrive unencrypted unless something before this service ends TLS", logging.WARNING)
-        runtime.database.migrate()
+        runtime.database.check()  # with its tables: opening it migrates
         runtime.log.check()
         sockets = [bind(options.host, options.port)]
         probe_port = None

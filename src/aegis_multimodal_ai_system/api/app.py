@@ -50,8 +50,8 @@ def make_app(
         readiness=Readiness(
             {
                 "auth": lambda: _has(auth),
-                "policy": runtime.policy,
-                "database": runtime.database.check,
+                "policy": runtime.check_policy,
+                "database": lambda: runtime.database.check(),
                 "audit": lambda: runtime.log.check(),
             }
         ),

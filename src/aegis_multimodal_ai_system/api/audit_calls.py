@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from msgspec import Raw
 
+from aegis.audit.bundle import entries_of
 from aegis.audit.checkpoint import read_checkpoint
 from aegis.audit.faults import unavailable
 from aegis.audit.paths import CHECKPOINT, WIDTH, is_path
@@ -106,18 +107,9 @@ def _entries(call: Call, start: int, end: int, size: int) -> Iterator[tuple[int,
     for number in range(start // WIDTH, (end + WIDTH - 1) // WIDTH if start < end else 0):
         first = number * WIDTH
         bundle = read_bundle(call.service.runtime.log, number, min(WIDTH, size - first))
-        for offset, entry in enumerate(_split(bundle)):
+        for offset, entry in enumerate(entries_of(bundle)):
             if start <= first + offset < end:
                 yield first + offset, entry
-
-
-def _split(bundle: bytes) -> Iterator[bytes]:
-    """Each entry after its length, two bytes (C2SP tlog-tiles)."""
-    at = 0
-    while at < len(bundle):
-        end = at + 2 + int.from_bytes(bundle[at : at + 2])
-        yield bundle[at + 2 : end]
-        at = end
 
 
 def _beyond(problem: str, size: int) -> AegisError:

@@ -25,8 +25,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 def list_models(call: Call) -> Models:
     """Those of the policy in its order, then those that only a state is kept of."""
     runtime = call.service.runtime
-    states = {state.name: state for state in runtime.database.states.all()}
-    names = dict.fromkeys((*runtime.names(), *sorted(states)))
+    states = {state.name: state for state in runtime.states.all()}
+    names = dict.fromkeys((*runtime.models, *sorted(states)))
     return Models(models=tuple(_shown(name, states.get(name)) for name in names))
 
 
@@ -58,12 +58,12 @@ def prepare(call: Call) -> Prepared:
 
 def quarantine(call: Call) -> Model:
     """It is not loaded until it is released."""
-    return _changed(call, "model.quarantined", call.service.runtime.database.states.quarantine)
+    return _changed(call, "model.quarantined", call.service.runtime.states.quarantine)
 
 
 def release(call: Call) -> Model:
     """A quarantined model is unverified again: the next load verifies it."""
-    states = call.service.runtime.database.states
+    states = call.service.runtime.states
     return _changed(
         call,
         "model.released",
@@ -75,7 +75,7 @@ def release(call: Call) -> Model:
 
 def revoke(call: Call) -> Model:
     """It is never loaded again."""
-    return _changed(call, "model.revoked", call.service.runtime.database.states.revoke)
+    return _changed(call, "model.revoked", call.service.runtime.states.revoke)
 
 
 def _changed(
@@ -102,7 +102,7 @@ def _changed(
         if undo is not None and before is not None:
             undo(name, before)
         raise
-    return _shown(name, call.service.runtime.database.states.get(name))
+    return _shown(name, call.service.runtime.states.get(name))
 
 
 def _record(call: Call, action: Action, name: str, state: ModelState | None, outcome: Outcome, reason: str) -> None:
@@ -129,8 +129,8 @@ def _found(call: Call) -> tuple[str, ModelState | None]:
     """A name of the policy, or one that a state is kept of. Raises Refused `runtime.model_unknown`."""
     name, runtime = call.path["name"], call.service.runtime
     if _NAME.fullmatch(name):
-        state = runtime.database.states.get(name)
-        if state is not None or name in runtime.names():
+        state = runtime.states.get(name)
+        if state is not None or name in runtime.models:
             return name, state
     raise refused("runtime.model_unknown", f"there is no model {name[:100]!a}", expected="a name of the policy")
 

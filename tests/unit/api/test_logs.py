@@ -93,10 +93,15 @@ def test_an_exception_is_told_by_type_and_place_alone(lines: io.StringIO) -> Non
 
 
 def test_a_defect_in_a_request_is_in_the_log(api: Api, lines: io.StringIO) -> None:
-    def defect() -> object:
-        raise RuntimeError("secret-of-the-house")
+    class Defect:
+        @property
+        def models(self) -> object:
+            raise RuntimeError("secret-of-the-house")
 
-    api.deployment.names = defect  # type: ignore[method-assign, assignment]
+        def __getattr__(self, name: str) -> object:
+            return getattr(deployed, name)
+
+    deployed, api.deployment = api.deployment, Defect()  # type: ignore[assignment]
     answer = api.ask("GET", "/v1/models")
     (line,) = [line for line in read(lines) if "exception" in line]
     assert line["correlation_id"] == answer.headers["x-request-id"]

@@ -259,10 +259,15 @@ def test_requests_at_once_are_bounded(api: Api) -> None:
 
 
 def test_a_defect_is_answered_without_its_text(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
-    def defect() -> object:
-        raise RuntimeError("secret-of-the-house")
+    class Defect:
+        @property
+        def models(self) -> object:
+            raise RuntimeError("secret-of-the-house")
 
-    api.deployment.names = defect  # type: ignore[method-assign, assignment]
+        def __getattr__(self, name: str) -> object:
+            return getattr(deployed, name)
+
+    deployed, api.deployment = api.deployment, Defect()  # type: ignore[assignment]
     answer = api.ask("GET", "/v1/models")
     is_problem(answer, 500, "core.crashed")
     assert "secret-of-the-house" not in str(answer)
