@@ -6,7 +6,7 @@ import os
 import resource
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO, Literal
@@ -133,7 +133,7 @@ class Fetcher:
         size = sum(wanted.info.size for wanted in prepared.wanted)
         self._check_caps(prepared, load, size)
         if prepared.content is not None:
-            fetched, changed = self._from_kept(prepared, prepared.content, accept)
+            fetched, changed = self._from_kept(prepared, prepared.content, load, accept)
             if fetched is not None:
                 return fetched
             if changed:
@@ -163,12 +163,15 @@ class Fetcher:
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         if limit != resource.RLIM_INFINITY and count + _open_descriptors() + _SPARE_FILES > limit:
             raise too_many_open_files(f"{name} has {count} files, and this process may open {limit}")
-        if self.sealed and size + _SPARE > self.memory():
+        if not self._fits(size):
             raise memory_short(f"{name} has {size} bytes, and {self.memory()} bytes of memory are free")
+
+    def _fits(self, size: int) -> bool:
+        return not self.sealed or size + _SPARE <= self.memory()
 
     # --- out of what is kept ------------------------------------------------------------------------------------------
 
-    def _from_kept(self, prepared: Prepared, content: str, accept: Accept) -> tuple[Fetched | None, bool]:
+    def _from_kept(self, prepared: Prepared, content: str, load: Load, accept: Accept) -> tuple[Fetched | None, bool]:
         """The kept copy, if it still is what was signed; else it is removed, and the second value says so."""
         files = _Files()
         try:
@@ -177,7 +180,7 @@ class Fetcher:
                     # also where something else stands in its place, which nobody could verify
                     return None, self.kept.remove(content)
                 try:
-                    result = self._read_kept(prepared, folder, files)
+                    result = self._read_kept(prepared, folder, load, files)
                 except AegisError as error:
                     if not error.code.startswith("verify."):
                         raise  # no memory, no descriptors: this says nothing about the copy
@@ -198,17 +201,20 @@ class Fetcher:
             files=files.files, sealed=self.sealed, result=result, formats=formats, origin="kept", hold=hold
         ), False
 
-    def _read_kept(self, prepared: Prepared, folder: int, files: _Files) -> Result:
+    def _read_kept(self, prepared: Prepared, folder: int, load: Load, files: _Files) -> Result:
+        """By the sizes that its own files have: what the store lists today says nothing about them."""
         where = str(self.folder)
-        names = {prepared.name_of(wanted.info): wanted for wanted in prepared.wanted}
-        there = {found.name for found in walk(folder, where) if not found.is_folder or found.empty}
-        if there != set(names):
+        wanted = {prepared.name_of(each.info): each for each in prepared.wanted}
+        there = {found.name: found.stat.st_size for found in walk(folder, where) if not found.is_folder or found.empty}
+        size = sum(there.values())
+        if there.keys() != wanted.keys() or size > load.max_bytes or not self._fits(size):
             raise Refused(
                 "verify.kept_copy_changed",
-                "the kept copy has other files than the artifact",
+                "the kept copy has other or larger files than the artifact",
                 expected="the files that were verified",
                 remedy="find out what has written there",
             )
+        names = {name: replace(each, info=replace(each.info, size=there[name])) for name, each in wanted.items()}
 
         def open_one(name: str) -> None:
             with open_below(folder, name, where) as file:

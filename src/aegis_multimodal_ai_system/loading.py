@@ -20,6 +20,7 @@ from aegis.core.errors import AegisError, CouldNotDecide, Refused, crashed
 from aegis.core.policy import Artifact
 from aegis.signatures.lock import Entry, Lock
 from aegis.signatures.release import NAME, version_order
+from aegis.storage.private_folder import open_private
 from aegis_multimodal_ai_system.fetched import Fetched
 from aegis_multimodal_ai_system.flights import alone
 from aegis_multimodal_ai_system.refusal import ModelRefused
@@ -36,8 +37,6 @@ _SHOWN = 100
 """Characters of a name that nobody knows, and of a signer."""
 _TOLD = 500
 """Characters of a reason in the audit log."""
-_KEEP_STATE = frozenset({"runtime.model_quarantined", "runtime.model_revoked"})
-"""Reasons that a person's decision gave: what that person said stays."""
 
 
 class Loading:
@@ -140,7 +139,7 @@ class Loading:
 
             return check_formats(files, load, self._name)
 
-        with alone(fetcher.folder / ".locks", self._name):
+        with open_private(fetcher.folder), alone(fetcher.folder / ".locks", self._name):
             case = case_of(artifact, replace(basis, lock=_floor(basis.lock, self._name, state)), open_store)
             prepared = prepare_one(case)
             self._digest = prepared.content
@@ -192,7 +191,7 @@ class Loading:
 
     def _refuse(self, cause: AegisError) -> None:
         """Tell everybody; whoever cannot be told changes nothing about the answer."""
-        if self._known and cause.code not in _KEEP_STATE:
+        if self._known:
             self._attempt("state", lambda: self._runtime.states.mark_unverified(self._name, cause.code, self._digest))
         details: Details = {
             "problem": cause.problem[:_TOLD],
