@@ -7,6 +7,7 @@ A key file is PKCS8 PEM, readable by its owner only. A vkey is one line: `<origi
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import re
 import stat
@@ -34,10 +35,16 @@ class SigningKey:
     private: Ed25519PrivateKey = field(repr=False)
     public: bytes
     """Raw, 32 bytes."""
+    _secret: bytes = field(repr=False)
+    """For `mac`: a hash of the private key, since a key should do one thing."""
 
     def sign(self, data: bytes) -> bytes:
         """64 bytes (RFC 8032)."""
         return self.private.sign(data)
+
+    def mac(self, data: bytes) -> bytes:
+        """16 bytes that only a holder of the key can make (keyed BLAKE2, RFC 7693)."""
+        return hashlib.blake2b(data, digest_size=16, key=self._secret, person=b"aegis.journal").digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,12 @@ class Verifier:
     def __str__(self) -> str:
         """The vkey."""
         return f"{self.origin}+{self.key_id.hex()}+{base64.b64encode(ED25519 + self.public).decode()}"
+
+
+def signing_key(private: Ed25519PrivateKey) -> SigningKey:
+    """What the log needs of a private key."""
+    secret = hashlib.blake2b(private.private_bytes_raw(), person=b"aegis.mac.key").digest()
+    return SigningKey(private, private.public_key().public_bytes_raw(), secret)
 
 
 def check_origin(origin: str) -> str:
@@ -138,7 +151,7 @@ def _load(path: Path) -> SigningKey:
         ) from error
     if not isinstance(key, Ed25519PrivateKey):
         raise unavailable(f"the log's key {path} is of another kind", expected="an Ed25519 key")
-    return SigningKey(key, key.public_key().public_bytes_raw())
+    return signing_key(key)
 
 
 def _is_private(about: os.stat_result) -> bool:
