@@ -1,4 +1,4 @@
-"""A deployment for the API's own tests: real metrics and a real SQLite database, a log in memory, a loader that obeys.
+"""A deployment for the API's own tests: real metrics, a real SQLite database, a real log on disk, a loader that obeys.
 
 Each refuses what the real one refuses, and can be told to fail.
 """
@@ -6,18 +6,20 @@ Each refuses what the real one refuses, and can be told to fail.
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from aegis.audit.entry import encode, new_id, this_producer
+from aegis.audit.disk import DiskLog
 from aegis.audit.event import Event
+from aegis.audit.keys import load_or_create_key
 from aegis.audit.log import Receipt
 from aegis.core.actor import Actor
 from aegis.core.errors import AegisError, CouldNotDecide, Refused
-from aegis.core.merkle import hash_leaf
 from aegis_multimodal_ai_system.database import Database, ModelStates, open_database
 from aegis_multimodal_ai_system.metrics import Metrics
 from aegis_multimodal_ai_system.refusal import ModelRefused
@@ -31,32 +33,35 @@ def down(code: str) -> CouldNotDecide:
 
 
 @dataclass
-class MemoryLog:
-    """What was recorded. Entries are written as the real log writes them, which refuses what may not stand there."""
+class Log:
+    """A real log on disk, which can be told to fail."""
 
-    origin: str = "example.com/audit"
+    real: DiskLog
     events: list[Event] = field(default_factory=list)
+    """What was recorded."""
     broken_after: int | None = None
     """How many entries it takes until it fails."""
 
+    @property
+    def origin(self) -> str:
+        return self.real.origin
+
     def append(self, event: Event) -> Receipt:
-        self._check(len(self.events))
-        entry = encode(event, id=new_id(len(self.events)), time=len(self.events), producer=this_producer())
+        self.check()
+        receipt = self.real.append(event)
         self.events.append(event)
-        return Receipt(len(self.events) - 1, hash_leaf(entry), "id")
+        return receipt
 
     def check(self) -> None:
-        self._check(len(self.events))
+        if self.broken_after is not None and len(self.events) >= self.broken_after:
+            raise down("audit.unavailable")
 
     def checkpoint(self) -> bytes:
-        raise down("audit.unavailable")
+        self.check()
+        return self.real.checkpoint()
 
     def read(self, path: str) -> bytes | None:
-        raise down("audit.unavailable")
-
-    def _check(self, count: int) -> None:
-        if self.broken_after is not None and count >= self.broken_after:
-            raise down("audit.unavailable")
+        return self.real.read(path)
 
 
 @dataclass
@@ -125,7 +130,7 @@ class Deployment:
 
     database: Database
     metrics: Metrics
-    log: MemoryLog = field(default_factory=MemoryLog)
+    log: Log
     policy_error: AegisError | None = None
 
     @property
@@ -149,9 +154,20 @@ class Deployment:
 
 def deployment(folder: Path) -> Deployment:
     """A new one, with its database in a folder."""
+    (folder / "aegis.db").write_bytes(_migrated())
     database = open_database(f"sqlite:///{folder}/aegis.db")
-    database.migrate()
-    return Deployment(database, Metrics(NAMES))
+    log = DiskLog(folder / "audit", "example.com/audit", load_or_create_key(folder / "audit.key"))
+    return Deployment(database, Metrics(NAMES), Log(log))
+
+
+@cache
+def _migrated() -> bytes:
+    """A new database: the migrations take longer than a test."""
+    with tempfile.TemporaryDirectory() as folder:
+        database = open_database(f"sqlite:///{folder}/aegis.db")
+        database.migrate()
+        database.close()
+        return Path(folder, "aegis.db").read_bytes()
 
 
 def refusal(code: str = "verify.signature_invalid") -> Refused:

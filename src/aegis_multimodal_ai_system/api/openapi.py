@@ -105,9 +105,8 @@ def _operation(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def _success(operation: Operation) -> dict[str, Any]:
-    if isinstance(operation.answer, str):
-        schema: dict[str, Any] = {"type": "object"} if operation.answer == "application/json" else {}
-        return {"description": "OK", "content": {operation.answer: {"schema": schema}}}
+    if isinstance(operation.answer, tuple):
+        return {"description": "OK", "content": {kind: {"schema": {}} for kind in operation.answer}}
     return {"description": "OK", "content": {"application/json": {"schema": _named(operation.answer)}}}
 
 

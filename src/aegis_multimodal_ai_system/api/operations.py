@@ -49,8 +49,8 @@ class Operation:
     """None: anyone who reaches the port."""
     handle: Callable[[Call], msgspec.Struct | Plain]
     """Blocks; runs in a thread of its own."""
-    answer: type[msgspec.Struct] | str
-    """Its type, or the media type of a `Plain` answer."""
+    answer: type[msgspec.Struct] | tuple[str, ...]
+    """Its type, or the media types of a `Plain` answer."""
     body: type[msgspec.Struct] | None = None
     query: type[msgspec.Struct] | None = None
     problems: tuple[int, ...] = ()

@@ -40,7 +40,7 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="Metrics in Prometheus' text format",
         role="reader",
         handle=probe_calls.metrics,
-        answer=PROMETHEUS,
+        answer=(PROMETHEUS,),
         probe=True,
     ),
     Operation(
@@ -50,7 +50,7 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="This description",
         role="reader",
         handle=probe_calls.description,
-        answer="application/json",
+        answer=("application/json",),
     ),
     Operation(
         id="listModels",
@@ -142,7 +142,7 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="The newest signed checkpoint of the audit log",
         role="reader",
         handle=audit_calls.show_checkpoint,
-        answer=audit_calls.TEXT,
+        answer=(audit_calls.TEXT,),
     ),
     Operation(
         id="showTile",
@@ -151,7 +151,7 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="The audit log as C2SP tlog-tiles: `checkpoint`, `tile/0/000`, `tile/entries/000.p/17`, …",
         role="reader",
         handle=audit_calls.show_tile,
-        answer=audit_calls.BYTES,
+        answer=(audit_calls.TEXT, audit_calls.BYTES),
         problems=(404,),
     ),
     Operation(
