@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from alembic import command
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from aegis_multimodal_ai_system.database.connection import Database
 
 _SCRIPTS = Path(__file__).with_name("migrations")
+_alone = Lock()
+"""Alembic's scripts find their connection through a global."""
 _LOCK = 0x6165676973  # "aegis": one number for all processes that migrate
 
 
@@ -30,7 +33,7 @@ def migrate(database: Database) -> None:
     with database.transaction() as connection:
         if _version(connection, scripts, database.place) == head:
             return  # needs no rights but reading
-    with database.transaction() as connection:
+    with _alone, database.transaction() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
         if _version(connection, scripts, database.place) == head:

@@ -118,7 +118,7 @@ def test_a_lock_that_another_holds_is_not_waited_for_for_ever(
     database.states.mark_unverified("m", "verify.expired")
     with psycopg.connect(postgres.url(name)) as holding:
         holding.execute("SELECT * FROM model_states FOR UPDATE")
-        with pytest.raises(CouldNotDecide, match="57014|WaitTimeout") as raised:
+        with pytest.raises(CouldNotDecide, match=r"57014|WaitTimeout") as raised:
             database.states.quarantine("m", "x")
         assert raised.value.code == "runtime.states_unavailable"
     assert database.states.quarantine("m", "x").state == "quarantined"
