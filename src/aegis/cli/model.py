@@ -1,0 +1,203 @@
+"""`aegis model`: what the runtime knows of its models, and a person's word on them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Literal
+
+from aegis.core.errors import AegisError, Refused, UsageError
+from aegis.report.escape import terminal
+
+if TYPE_CHECKING:
+    from aegis.audit.event import Action, Outcome
+    from aegis.core.actor import Actor
+    from aegis_multimodal_ai_system.database import ModelState, ModelStates
+    from aegis_multimodal_ai_system.runtime import Runtime
+
+Word = Literal["quarantine", "release", "revoke"]
+_WORDS: Mapping[Word, tuple[Action, str]] = {
+    "quarantine": ("model.quarantined", "take it out of service"),
+    "release": ("model.released", "give it back to the loader, which verifies it at its next load"),
+    "revoke": ("model.revoked", "take it out of service for ever"),
+}
+_LONGEST = 500
+"""Characters of a reason."""
+
+
+def add_command(commands: Any) -> None:
+    """Add `model` with its tools."""
+    model = commands.add_parser("model", help="states of the runtime's models", allow_abbrev=False)
+    tools = model.add_subparsers(title="tools", metavar="TOOL", required=True)
+    status = tools.add_parser("status", help="what is known of all models, or of one", allow_abbrev=False)
+    status.add_argument("name", nargs="?", help="the model's name in the policy")
+    status.set_defaults(run=_status)
+    verify = tools.add_parser("verify", help="fetch and verify one as a load does", allow_abbrev=False)
+    verify.add_argument("name", help="the model's name in the policy")
+    verify.set_defaults(run=_verify)
+    for word, (_, what) in _WORDS.items():
+        tool = tools.add_parser(word, help=what, allow_abbrev=False)
+        tool.add_argument("name", help="the model's name in the policy")
+        tool.add_argument("--reason", required=True, help="why: it is kept in the state and in the audit log")
+        tool.set_defaults(run=_decide, word=word)
+    for tool in tools.choices.values():
+        tool.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    runtime = _runtime()
+    known = {state.name: state for state in runtime.states.all()}
+    names = list(dict.fromkeys([*runtime.models, *sorted(known)]))
+    if arguments.name is not None:
+        names = [_known(arguments.name, names)]
+    if arguments.json:
+        print(json.dumps([_document(name, known.get(name)) for name in names], indent=2))
+        return 0
+    for name in names:
+        state = known.get(name)
+        parts = [name, state.state if state else "never loaded"]
+        if state is not None:
+            parts += [state.version or "", (state.digest or "")[:12], state.reason or state.signer or ""]
+            parts.append(state.changed.isoformat(timespec="seconds"))
+        sys.stdout.write(terminal("  ".join(part for part in parts if part)) + "\n")
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from aegis_multimodal_ai_system.orchestrator_verify_loader import ModelRefused, fetch_and_prepare_model_for_load
+
+    try:
+        with fetch_and_prepare_model_for_load(arguments.name, actor=_actor(), runtime=_runtime()) as model:
+            found = {
+                "model": model.name,
+                "verified": True,
+                "digest": model.digest,
+                "version": model.version,
+                "signer": model.signer,
+                "files": {name: file.size for name, file in model.files.items()},
+                "formats": dict(model.formats),
+            }
+    except ModelRefused as refused:
+        if not arguments.json:
+            raise refused.cause from refused
+        told = {"problem": refused.problem, "expected": refused.expected, "remedy": refused.remedy}
+        print(json.dumps({"model": arguments.name, "verified": False, "reason": refused.code, **told}, indent=2))
+        return refused.cause.exit_code
+    if arguments.json:
+        print(json.dumps(found, indent=2))
+    else:
+        version = f" {model.version}" if model.version else ""
+        line = f"{model.name}{version} is verified: sha256:{model.digest}, signed by {model.signer}"
+        sys.stdout.write(terminal(line) + "\n")
+    return 0
+
+
+def _decide(arguments: argparse.Namespace) -> int:
+    word: Word = arguments.word
+    reason = str(arguments.reason).strip()
+    if not reason or len(reason) > _LONGEST or not reason.isprintable():
+        raise UsageError(
+            "core.wrong_usage",
+            f"the reason is {reason[:_LONGEST]!r}",
+            expected=f"one line of text, at most {_LONGEST} characters",
+            remedy="say why, for whoever reads the audit log later",
+        )
+    runtime = _runtime()
+    states = runtime.states
+    known = {state.name: state for state in states.all()}
+    name = _known(arguments.name, [*runtime.models, *known])
+    state = _recorded(runtime, word, name, reason, known.get(name), _step(states, word, name, reason))
+    if arguments.json:
+        print(json.dumps(_document(name, state), indent=2))
+    else:
+        sys.stdout.write(terminal(f"{name} is {state.state} now") + "\n")
+    return 0
+
+
+def _step(states: ModelStates, word: Word, name: str, reason: str) -> Callable[[], ModelState]:
+    match word:
+        case "quarantine":
+            return lambda: states.quarantine(name, reason)
+        case "release":
+            return lambda: states.release(name)
+        case "revoke":
+            return lambda: states.revoke(name, reason)
+
+
+def _recorded(
+    runtime: Runtime, word: Word, name: str, reason: str, before: ModelState | None, step: Callable[[], ModelState]
+) -> ModelState:
+    """Recorded before and after: what cannot be recorded is not done."""
+    from aegis.audit.event import Resource
+    from aegis_multimodal_ai_system.orchestrator.audit_helper import record_audit_event
+
+    actor, correlation_id = _actor(), os.urandom(16).hex()
+    resource = Resource(kind="model", name=name, sha256=before.digest if before else None)
+
+    def record(outcome: Outcome, said: str) -> None:
+        record_audit_event(
+            _WORDS[word][0],
+            actor=actor,
+            resource=resource,
+            outcome=outcome,
+            reason=said,
+            correlation_id=correlation_id,
+            log=runtime.log,
+        )
+
+    record("unknown", reason)
+    try:
+        state = step()
+    except AegisError as error:
+        record("failure", error.code)
+        raise
+    record("success", reason)
+    return state
+
+
+def _runtime() -> Runtime:
+    from aegis_multimodal_ai_system.runtime import Runtime
+
+    return Runtime.from_environment()
+
+
+def _actor() -> Actor:
+    """The user of this machine who runs the command."""
+    import pwd
+
+    from aegis.core.actor import Actor
+
+    uid, host = os.getuid(), os.uname().nodename
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:  # containers run as users that have no name
+        name = str(uid)
+    return Actor(
+        id=f"process:uid-{uid}@{host}",
+        kind="process",
+        display=name,
+        issuer="local",
+        subject=name,
+        attributes={"pid": str(os.getpid()), "host": host, "uid": str(uid)},
+    )
+
+
+def _known(name: str, names: list[str]) -> str:
+    if name in names:
+        return name
+    raise Refused(
+        "runtime.model_unknown",
+        f"there is no model {name[:100]!r}",
+        expected=", ".join(dict.fromkeys(names)) or "a model in the policy",
+        remedy="correct the name, or add the model to the policy",
+    )
+
+
+def _document(name: str, state: ModelState | None) -> Mapping[str, Any]:
+    if state is None:
+        return {"name": name, "state": None}
+    return {**asdict(state), "changed": state.changed.isoformat()}
