@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import threading
@@ -221,3 +222,76 @@ class TestRoot:
                 assert len(names(root)) == 2
             assert not stale.exists()
             assert content(staging.publish(DIGEST)) == FILES
+
+
+# --- what is kept, and removed ----------------------------------------------------------------------------------------
+
+
+def put_in(store: ContentStore, content: bytes) -> str:
+    digest = hashlib.sha256(content).hexdigest()
+    with store.stage() as staging:
+        with staging.create("folder/file") as file:
+            file.write(content)
+        staging.publish(digest)
+    return digest
+
+
+def test_what_is_kept_is_listed_by_its_use(tmp_path: Path) -> None:
+    store = ContentStore(tmp_path / "store")
+    first, second = put_in(store, b"a" * 10), put_in(store, b"b" * 20)
+    os.utime(tmp_path / "store" / f"sha256-{first}", (100, 100))
+    os.utime(tmp_path / "store" / f"sha256-{second}", (50, 50))
+    assert [(kept.digest, kept.size, kept.used) for kept in store.kept()] == [(second, 20, 50.0), (first, 10, 100.0)]
+    with store.hold(second) as folder:
+        assert folder is not None
+    assert [kept.digest for kept in store.kept()] == [first, second]
+
+
+def test_what_is_held_is_not_removed(tmp_path: Path) -> None:
+    store = ContentStore(tmp_path / "store")
+    digest = put_in(store, b"a")
+    with store.hold(digest) as folder:
+        assert folder is not None
+        assert not store.remove(digest)
+        duplicate = os.dup(folder)
+    assert not store.remove(digest), "a duplicate holds it too"
+    os.close(duplicate)
+    assert store.remove(digest)
+    assert list((tmp_path / "store").iterdir()) == []
+    assert not store.remove(digest)
+
+
+def test_what_must_go_goes_though_it_is_held(tmp_path: Path) -> None:
+    store = ContentStore(tmp_path / "store")
+    digest = put_in(store, b"a")
+    with store.hold(digest) as folder:
+        assert store.remove(digest, even_held=True)
+        assert folder is not None
+        assert list(os.scandir(folder)) == []
+    with store.hold(digest) as folder:
+        assert folder is None
+
+
+def test_what_is_just_published_can_be_held(tmp_path: Path) -> None:
+    """Before its staging ends, so that nobody removes it in between."""
+    store = ContentStore(tmp_path / "store")
+    digest = hashlib.sha256(b"").hexdigest()
+    with store.stage() as staging:
+        with staging.create("x"):
+            pass
+        staging.publish(digest)
+        with store.hold(digest) as folder:
+            assert folder is not None
+
+
+def test_what_is_no_folder_of_ours_is_not_held_and_is_removed(tmp_path: Path) -> None:
+    store = ContentStore(tmp_path / "store")
+    digest = put_in(store, b"a")
+    place = tmp_path / "store" / f"sha256-{digest}"
+    place.rename(tmp_path / "moved")
+    place.symlink_to(tmp_path / "moved")
+    with store.hold(digest) as folder:
+        assert folder is None
+    assert store.remove(digest)
+    assert not place.is_symlink()
+    assert (tmp_path / "moved/folder/file").read_bytes() == b"a"
