@@ -19,15 +19,17 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import jsonschema
 
-TOKEN = "ghs_" + "7Aq" * 12
+from tests.doubles.github_description import description
+from tests.doubles.github_issues import TOKEN, Issues
+
+__all__ = ["TOKEN", "Fault", "GitHub", "Upload", "description", "problems", "serve"]
+
 UPLOAD = "POST /repos/{owner}/{repo}/code-scanning/sarifs"
 STATUS = "GET /repos/{owner}/{repo}/code-scanning/sarifs/{sarif_id}"
 _PATHS = {
@@ -74,14 +76,17 @@ class GitHub:
     """What the first status requests answer: `unknown` (404), `pending`; then the truth."""
     uploads: list[Upload] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    issues: Issues = field(default_factory=Issues)
     address: str = ""
 
     @property
     def api(self) -> str:
         return self.address + self.prefix
 
-    def answer(self, line: str, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, Any]]:
+    def answer(self, line: str, headers: Mapping[str, str], body: bytes) -> tuple[int, Any]:
         """Status and document for a request line such as `GET /path`."""
+        if re.match(r"(GET|POST) /repos/[^/]+/[^/]+/issues\b", line):
+            return self.issues.answer(line, headers, body, self.repositories)
         found = [(name, match) for name, path in _PATHS.items() if (match := path.fullmatch(line))]
         if headers.get("Authorization") != f"Bearer {TOKEN}":
             return 401, {"message": "Bad credentials"}
@@ -129,14 +134,6 @@ class GitHub:
         if errors:
             return 200, {"processing_status": "failed", "errors": errors}
         return 200, {"processing_status": "complete", "analyses_url": f"{self.api}/repos/octo/widgets/analyses"}
-
-
-@cache
-def description() -> dict[str, Any]:
-    """The operations of GitHub's OpenAPI description that are called."""
-    text = Path(__file__).with_name("github_openapi.json").read_text(encoding="utf-8")
-    operations: dict[str, Any] = json.loads(text)["operations"]
-    return operations
 
 
 def problems(sarif: dict[str, Any]) -> list[str]:
@@ -214,7 +211,7 @@ class _Handler(BaseHTTPRequestHandler):
         status, document = github.answer(line, dict(self.headers.items()), body)
         self._send(status, document, {})
 
-    def _send(self, status: int, document: dict[str, Any], headers: Mapping[str, str]) -> None:
+    def _send(self, status: int, document: Any, headers: Mapping[str, str]) -> None:
         content = json.dumps(document).encode()
         self.send_response(status)
         for name, value in {"Content-Length": str(len(content)), **headers}.items():

@@ -1,8 +1,9 @@
-"""An issue on GitHub for each model and reason: opened once, commented on while it goes on, never doubled by one writer.
+"""An issue on GitHub for each model and reason: opened once, commented on while it goes on.
 
-https://docs.github.com/rest/issues/issues. The token needs `issues: write` on one repository. Which issue is whose is
-told by a mark in its body, and only looked for among issues with our label: who may not triage cannot set it, and so
-cannot keep an alert from being told by an issue of his own. Two processes that begin at once may each open one.
+https://docs.github.com/rest/issues/issues. The token needs `issues: write` on one repository, of an account that may
+set labels. Which issue is whose is told by a mark in its body, and only looked for among issues with our label: who may
+not triage cannot set it, and so cannot keep an alert from being told by an issue of his own. Two processes that begin
+at once may each open one.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from aegis_multimodal_ai_system.alerts.posting import TIMEOUT, asked, problem_of
 LABEL = "aegis-alert"
 COMMENT_AFTER = timedelta(hours=6)
 """How long an issue has been still before it is commented on: it is a list of work, not a log."""
+_MAX_TITLE = 256
 _PAGE, _PAGES = 50, 10
 """Open issues with our label that are looked through; more than these is a list that nobody reads."""
 
@@ -45,15 +47,25 @@ class Issue:
             return problem
         if found is None:
             document = {
-                "title": f"Model {line(alert.model)} was refused: {alert.reason}",
+                "title": f"Model {line(alert.model)} was refused: {alert.reason}"[:_MAX_TITLE],
                 "body": f"{_text(alert, repeated, self.service)}\n\n{mark}",
                 "labels": [LABEL],
             }
-            return problem_of(*self._ask("POST", "", document), good=(201,))
+            return self._created(document)
         if _still(found, alert.time):
             return ""
         comment = {"body": f"Refused again.\n\n{_text(alert, repeated, self.service)}"}
         return problem_of(*self._ask("POST", f"/{found['number']}/comments", comment), good=(201,))
+
+    def _created(self, document: Any) -> str:
+        problem, answer = self._ask("POST", "", document)
+        problem = problem_of(problem, answer, good=(201,))
+        if problem or answer is None:
+            return problem
+        labels = answer.json().get("labels")
+        names = [each.get("name") for each in labels if isinstance(each, dict)] if isinstance(labels, list) else []
+        # GitHub drops without a word the labels of who may not set them.
+        return "" if LABEL in names else f"the token may not set the label {LABEL}, so the next alert opens another"
 
     def _open_one(self, mark: str) -> tuple[str, dict[str, Any] | None]:
         """A problem, or the open issue that has the mark; None where there is none."""
@@ -67,7 +79,7 @@ class Issue:
             if issues is None:
                 return "an answer that is no list of issues", None
             for issue in issues:
-                if mark in str(issue.get("body")):
+                if "pull_request" not in issue and mark in str(issue.get("body")):
                     return "", issue
             if len(issues) < _PAGE:
                 return "", None

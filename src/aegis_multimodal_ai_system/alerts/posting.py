@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from aegis.adapters.http_call import Answer, Clock, call, call_with_retries
+from aegis.adapters.http_call import RETRIED, Answer, Clock, call
 
 TIMEOUT = 3.0
 """Seconds of silence; less than an alert's deadline, so that there is time for a second try."""
+
+PAUSE = 0.5
+"""Seconds before the second try, which is the last."""
 
 
 def asked(
@@ -34,8 +38,10 @@ def asked(
     )
     parts = urlsplit(address)
     hidden = [address, *(text for text in (parts.query, parts.path.strip("/")) if text), *secrets]
-    ask = call_with_retries if retry else call
-    problem, answer = ask(request, secrets=hidden, timeout=timeout, clock=Clock())
+    problem, answer = call(request, secrets=hidden, timeout=timeout, clock=Clock())
+    if retry and (answer is None or answer.status in RETRIED):
+        time.sleep(PAUSE)
+        problem, answer = call(request, secrets=hidden, timeout=timeout, clock=Clock())
     return (f"no answer ({problem})" if answer is None else ""), answer
 
 
