@@ -44,6 +44,7 @@ class Runtime:
         """The time that signatures are judged by."""
         self._log, self._database, self._alerts = log, database, alerts
         self._fetcher, self._given_store = fetcher, open_store
+        self._stores: tuple[VerifyPolicy, OpenStore] | None = None
         self._metrics: Metrics | None = None
         self._flights: Flights[Fetched] | None = None
         self._making = RLock()
@@ -105,7 +106,11 @@ class Runtime:
             return self._given_store
         from aegis_multimodal_ai_system.stores import open_store_of
 
-        return open_store_of(policy, self._folder.root)
+        with self._making:
+            # connections and credentials are used again as long as the policy is the same
+            if self._stores is None or self._stores[0] != policy:
+                self._stores = policy, open_store_of(policy, self._folder.root)
+            return self._stores[1]
 
     @property
     def _folder(self) -> PolicyFolder:
