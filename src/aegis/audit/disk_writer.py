@@ -44,8 +44,10 @@ Exclusive = Callable[[], AbstractContextManager[None]]
 JOURNAL = "journal"
 TORN = "torn-"
 _MOST_JOURNAL = 256 << 20
-_WINDOW = 65_536
+_WINDOW = 16_384
 """Bytes that are read to learn what another process wrote; all of the journal where that is not enough."""
+_SHARED = 32
+"""Writes after which a process that sees no others takes itself to be alone."""
 _ANEW = "Look at the disk, verify the log, and start the process anew."
 _SELF = Actor(id="aegis.audit", kind="process", display="aegis", issuer="local", subject="aegis.audit")
 
@@ -66,8 +68,8 @@ class _State:
     """Entries under the checkpoint on disk."""
     durable: int
     """Entries that are known to be on disk."""
-    shared: bool = False
-    """Whether another process has written since this one opened the journal."""
+    shared: int = 0
+    """Above 0 while other processes write as well: it goes down with each write after which none of them was seen."""
 
 
 class DiskWriter:
@@ -114,6 +116,7 @@ class DiskWriter:
         if not state.shared:
             self._wait(state)
             return
+        state.shared -= 1
         target, descriptor = state.growth.tree.size, state.journal
         with self._failing():
             lock(descriptor, self._path)
@@ -207,7 +210,7 @@ class DiskWriter:
         growth = state.growth
         done = replay(window, 0, growth.tree.size, growth, durable=state.durable, mac=self._key.mac)
         state.offset += done.end
-        state.shared = True
+        state.shared = _SHARED
         self._judge(state, done)
 
     def _open(self, known: tuple[int, bytes] | None) -> _State:

@@ -9,7 +9,7 @@ from aegis.audit.faults import unavailable
 
 _SECONDS = 30.0
 """A writer needs milliseconds; one that was stopped in the middle must not hold up the others for ever."""
-_FIRST_PAUSE, _LONGEST_PAUSE = 20e-6, 5e-4
+_FIRST_PAUSE, _LONGEST_PAUSE = 20e-6, 2e-3
 """Seconds between two attempts."""
 
 
