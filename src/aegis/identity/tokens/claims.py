@@ -78,14 +78,16 @@ def _check_audience(claims: Mapping[str, Any], rule: IssuerRule) -> None:
     if isinstance(audience, str) and audience in rule.audiences:
         return
     named = (audience,) if isinstance(audience, str) else audience
-    if not isinstance(named, tuple) or not named or not all(isinstance(name, str) for name in named):
+    if not isinstance(named, tuple) or not all(isinstance(name, str) for name in named):
         raise refused("audience_refused", "the token names no audience", "an audience of this service in 'aud'")
     ours = rule.audiences.intersection(named)
     if not ours:
         raise refused("audience_refused", "the token is for another audience", "an audience of this service in 'aud'")
     # Each of its audiences holds the token, and could use it here; unless a client that is known asked for it
     # (OpenID Connect Core 3.1.3.7, 4 and 5).
-    if not rule.audiences.issuperset(named) and claims.get("azp") not in rule.authorized_parties:
+    party = claims.get("azp")
+    known = isinstance(party, str) and party in rule.authorized_parties
+    if not rule.audiences.issuperset(named) and not known:
         raise refused("audience_refused", "the token is for other audiences too", "this service's audience alone")
 
 
