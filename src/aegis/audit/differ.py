@@ -42,12 +42,12 @@ def classify(source: Source, number: int, size: int, right: bytes) -> Finding:
 def _name(there: list[bytes], signed: list[bytes], place: int, earlier: set[bytes], event: bool) -> Tamper:
     rest, wanted = there[place:], signed[place:]
     doubled = bool(rest) and rest[0] in earlier
-    if _same(rest, wanted[1:]) and len(rest) < len(wanted) + 1 and rest != wanted:
+    if sorted(rest) == sorted(wanted):
+        return "T5"
+    if _same(rest, wanted[1:]):
         return "T3"
     if _same(rest[1:], wanted) and len(rest) > 1:
         return "T6" if doubled else "T4"
-    if sorted(rest) == sorted(wanted):
-        return "T5"
     if doubled:
         return "T6"
     return "T2" if event else "T1"

@@ -41,6 +41,8 @@ class Part:
     """The first bundle whose entries are not those of its tile, or that is not there."""
     tile_roots: dict[int, bytes] = field(default_factory=dict)
     """Of the full tile of each such bundle; nothing where that is not whole."""
+    short: int | None = None
+    """The first bundle with fewer entries than it should have."""
     unread: list[tuple[int, str]] = field(default_factory=list)
     """Entries that are no events; only the first few."""
     unread_count: int = 0
@@ -63,6 +65,8 @@ def scan(source: Source, bundles: range, size: int, wanted: Collection[int], lat
         width = min(size - number * WIDTH, WIDTH)
         tile = tile_of(source, 0, number, width)
         leaves = _leaves(part, bundle_of(source, number, width), number * WIDTH)
+        if part.short is None and len(leaves) < width * HASH_BYTES:
+            part.short = number
         if leaves != tile:
             if width == WIDTH:
                 part.tile_roots[number] = tile_root(tile) if len(tile) == WIDTH * HASH_BYTES else b""

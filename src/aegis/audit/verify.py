@@ -117,6 +117,9 @@ def _judge(
         return replace(report, findings=(replace(problem, index=vouched),))
     if found.root(head.size) != head.root:
         return replace(report, findings=(_changed(source, head, part, vouched),))
+    number, width = divmod(head.size, WIDTH)
+    if len(part.leaves.get(number, b"")) > width * HASH_BYTES:
+        return replace(report, findings=(Finding("T18", head.size, f"the bundle {number} goes on after its end"),))
     findings = [*_tiles(source, head.size, part)]
     if part.back is not None:
         findings.append(
@@ -140,15 +143,9 @@ def _changed(source: Source, head: Checkpoint, part: Part, vouched: int) -> Find
     size, first = head.size, part.differing
     number, width = divmod(size, WIDTH)
     tail = tile_of(source, 0, number, width) if width else b""
-    if first is not None:
-        here = min(size - first * WIDTH, WIDTH)
-        bundle = framed_entries(bundle_of(source, first, here))
-        signed = tile_of(source, 0, first, here)
-        if len(signed) < here * HASH_BYTES and len(bundle) < here and not any_later(source, first, size):
-            return Finding("T7", first * WIDTH + len(bundle), f"bundles and tiles end there, of {size} entries")
-        tiles = [part.tile_roots.get(each, root) for each, root in enumerate(part.roots)]
-        if root_over(tiles, tail) == head.root:
-            return classify(source, first, size, signed)
+    tiles = [part.tile_roots.get(each, root) for each, root in enumerate(part.roots)]
+    if first is not None and root_over(tiles, tail) == head.root:
+        return classify(source, first, size, tile_of(source, 0, first, min(size - first * WIDTH, WIDTH)))
     level = [_level(source, 1, each, number) for each in range((number + WIDTH - 1) // WIDTH)]
     above = [tile[at : at + HASH_BYTES] for tile in level for at in range(0, len(tile), HASH_BYTES)]
     if len(above) == number and root_over(above, tail) == head.root:
@@ -156,6 +153,9 @@ def _changed(source: Source, head: Checkpoint, part: Part, vouched: int) -> Find
         if wrong < number and part.tile_roots.get(wrong) == above[wrong]:
             return classify(source, wrong, size, tile_of(source, 0, wrong, WIDTH))
         return Finding("T9", wrong * WIDTH, f"the bundle {wrong} and its tile are not those that were signed")
+    if part.short is not None and not any_later(source, part.short, size):
+        there = len(framed_entries(bundle_of(source, part.short, min(size - part.short * WIDTH, WIDTH))))
+        return Finding("T7", part.short * WIDTH + there, f"bundles and tiles end there, of {size} entries")
     return Finding("T9", vouched, "entries and tiles do not lead to the root hash that was signed")
 
 
@@ -254,6 +254,7 @@ def _join(whole: Part, part: Part) -> None:
     whole.roots += part.roots
     whole.leaves |= part.leaves
     whole.differing = part.differing if whole.differing is None else whole.differing
+    whole.short = part.short if whole.short is None else whole.short
     whole.tile_roots |= part.tile_roots
     whole.unread = (whole.unread + part.unread)[:5]
     whole.unread_count += part.unread_count
