@@ -39,15 +39,14 @@ _CHUNK = 4096
 """Leaf hashes that are read at once where another process has written."""
 _PATH = re.compile(r"tile/(?P<level>entries|[0-9]+)/(?P<number>(?:x[0-9]{3}/)*[0-9]{3})(?:\.p/(?P<width>[0-9]+))?")
 _BUNDLE = "SELECT entry FROM audit_entries WHERE index >= %(start)s AND index < %(end)s ORDER BY index"
-_LEAVES = "SELECT leaf FROM audit_entries WHERE index >= %(start)s AND index < %(end)s ORDER BY index"
 _NODES = (
     "SELECT hash FROM audit_nodes WHERE level = %(level)s AND index >= %(start)s AND index < %(end)s ORDER BY index"
 )
 _LOCK = "SELECT size, checkpoint FROM audit_log FOR UPDATE"
 _WRITE = """
 WITH added AS (
-    INSERT INTO audit_entries (index, leaf, entry)
-    SELECT * FROM unnest(%(indexes)s::bigint[], %(leaves)s::bytea[], %(entries)s::bytea[])
+    INSERT INTO audit_entries (index, entry)
+    SELECT * FROM unnest(%(indexes)s::bigint[], %(entries)s::bytea[])
 ), nodes AS (
     INSERT INTO audit_nodes (level, index, hash)
     SELECT * FROM unnest(%(levels)s::smallint[], %(numbers)s::bigint[], %(hashes)s::bytea[])
@@ -186,11 +185,11 @@ class PostgresLog:
         written: Sequence[bytes],
     ) -> None:
         """The new entries, with what has become of the tree by them."""
-        nodes = [(level + 1, number, tile_root(hashes)) for level, number, hashes in tree.full]
+        nodes = [(0, receipt.index, receipt.leaf_hash) for receipt in receipts]
+        nodes += [(level + 1, number, tile_root(hashes)) for level, number, hashes in tree.full]
         tree.full.clear()
         values = {
             "indexes": [receipt.index for receipt in receipts],
-            "leaves": [receipt.leaf_hash for receipt in receipts],
             "entries": list(written),
             "levels": [level for level, _, _ in nodes],
             "numbers": [number for _, number, _ in nodes],
@@ -248,7 +247,8 @@ class PostgresLog:
             return self._tree
         tree = copy.deepcopy(self._tree)
         while tree.size < size:
-            rows = connection.execute(_LEAVES, {"start": tree.size, "end": min(size, tree.size + _CHUNK)}).fetchall()
+            wanted = {"level": 0, "start": tree.size, "end": min(size, tree.size + _CHUNK)}
+            rows = connection.execute(_NODES, wanted).fetchall()
             if not rows:
                 raise self._not_ours(f"has {tree.size} entries, and {size} by its checkpoint")
             for (leaf,) in rows:  # one that is missing among them shows in the root
@@ -341,9 +341,7 @@ def _read(execute: Callable[..., psycopg.Cursor[Any]], path: str) -> bytes | Non
     size = execute("SELECT size FROM audit_log").fetchone()
     if size is None or size[0] >> 8 * level < end:
         return None
-    rows = execute(
-        _NODES if level else _BUNDLE if kind == "entries" else _LEAVES, {"level": level, "start": start, "end": end}
-    )
+    rows = execute(_BUNDLE if kind == "entries" else _NODES, {"level": level, "start": start, "end": end})
     found = [bytes(row[0]) for row in rows]
     return b"".join(map(framed, found) if kind == "entries" else found) or None
 

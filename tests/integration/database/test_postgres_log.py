@@ -102,8 +102,8 @@ def test_a_log_of_more_than_one_tile_of_tiles(log: PostgresLog, url: str) -> Non
     assert log.read("tile/1/001.p/1") is not None
     assert log.read("tile/1/001.p/2") is None
     with opened(url) as other:
+        # which takes a tree of the root hash that was signed
         assert other.append(event()).index == 65_837
-        assert verify_log(other, VERIFIER).result == "intact"
 
 
 @pytest.mark.parametrize(

@@ -41,4 +41,10 @@ TABLE: tuple[Code, ...] = (
         "What was recorded was changed after it was signed, or a published checkpoint says otherwise.",
         "Keep a copy as evidence, stop writing to it, and find out who could write there.",
     ),
+    Code(
+        "audit.nothing_lost",
+        "Checkpoint that the log still continues",
+        "A restore that is recorded without a loss would excuse one that comes later.",
+        "Name a checkpoint that was published before the restore, of entries that are gone.",
+    ),
 )

@@ -20,17 +20,16 @@ CREATE TABLE audit_log (
 COMMENT ON TABLE audit_log IS 'The one log: its number of entries, and the signed checkpoint of that size';
 CREATE TABLE audit_entries (
     index bigint PRIMARY KEY CHECK (index >= 0),
-    leaf bytea NOT NULL,
     entry bytea NOT NULL
 );
-COMMENT ON TABLE audit_entries IS 'Entries, and their leaf hashes (RFC 6962)';
+COMMENT ON TABLE audit_entries IS 'Entries: events as RFC 8785 JSON';
 CREATE TABLE audit_nodes (
-    level smallint CHECK (level > 0),
+    level smallint CHECK (level >= 0),
     index bigint CHECK (index >= 0),
     hash bytea NOT NULL,
     PRIMARY KEY (level, index)
 );
-COMMENT ON TABLE audit_nodes IS 'Hashes of the tiles of level 1 and above (C2SP tlog-tiles)';
+COMMENT ON TABLE audit_nodes IS 'Hashes of C2SP tiles; level 0 has the RFC 6962 leaf hashes';
 
 CREATE FUNCTION audit_only_grows() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
