@@ -205,11 +205,9 @@ def external(made: onnx.ModelProto, location: str = "model.onnx.data", **options
         return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
 
 
-def with_entries(
-    entries: Sequence[tuple[str, str]], *, shape: Sequence[int] = (4,), kind: int = 1, inside: int = 1
-) -> bytes:
+def with_entries(entries: Sequence[tuple[str, str]], *, shape: Sequence[int] = (4,), kind: int = 1) -> bytes:
     """A model with one tensor elsewhere, as these entries say; the library's own writers would not write them."""
-    made = onnx.TensorProto(name="w", data_type=kind, dims=list(shape), data_location=inside)  # type: ignore[arg-type]
+    made = onnx.TensorProto(name="w", data_type=kind, dims=list(shape), data_location=1)  # type: ignore[arg-type]
     for key, value in entries:
         made.external_data.add(key=key, value=value)
     return bytes(model(initializers=[made]).SerializeToString())

@@ -143,7 +143,7 @@ def _outside(files: Mapping[str, BinaryIO], judged: Mapping[str, _Judged]) -> di
 def _target(name: str, location: str) -> str | None:
     """Another file by its path beside the model's own; None for a path that leads out of it, or may on some system."""
     parts = location.split("/")
-    if not location or ".." in parts or any(char in location for char in "\\:*?\0") or location.startswith(("/", "~")):
+    if "" in parts or ".." in parts or any(char in location for char in "\\:*?~\0"):
         return None
     return posixpath.normpath(posixpath.join(posixpath.dirname(name), location))
 
