@@ -58,14 +58,14 @@ def parse(token: str) -> Compact:
     segments = data.split(b".")
     if len(segments) != 3:
         raise _malformed(f"the token has {len(segments)} segments")
-    header = _header(segments[0])
+    header = read_header(segments[0])
     claims = _json("payload", _bytes("payload", segments[1]))
     return Compact(header, claims, data[: data.rindex(b".")], _bytes("signature", segments[2]))
 
 
 @lru_cache(maxsize=256)
-def _header(segment: bytes) -> Header:
-    """An issuer writes the same header for thousands of tokens."""
+def read_header(segment: bytes) -> Header:
+    """The header in the first segment. (Kept, for an issuer writes the same one for thousands of tokens.)"""
     header = _json("header", _bytes("header", segment))
     for name in header:
         if name not in _PARAMETERS:

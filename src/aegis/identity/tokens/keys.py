@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aegis.core import ed25519_points
+from aegis.identity.tokens import roca
 from aegis.identity.tokens.algorithms import ALGORITHMS, checks, invalid_signature
 from aegis.identity.tokens.compact import MAX_NAME, Header
 from aegis.identity.tokens.refusal import refused
@@ -157,6 +158,8 @@ def _rsa(modulus: int, exponent: int) -> Any:
     # FIPS 186-5 A.1.1 asks for an odd exponent above 2**16; Go takes none from 2**31.
     if not (1 << 16) < exponent < (1 << 31) or exponent % 2 == 0:
         raise ValueError("is RSA with an exponent that no tool makes")
+    if roca.is_weak(modulus):
+        raise ValueError("is RSA of a chip whose keys are broken (CVE-2017-15361)")
     return RSAPublicNumbers(exponent, modulus).public_key()
 
 
