@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, Self
 
 from aegis.artifacts import preparing
 from aegis.artifacts.prepared import Prepared
@@ -243,8 +244,9 @@ class Fetcher:
     def _from_store(self, prepared: Prepared, accept: Accept, *, keep: bool) -> Fetched:
         files = _Files()
         try:
-            with self._staging(needed=keep or not self.sealed) as staging:
-                self._read_store(prepared, staging, files)
+            with self._staging(needed=keep or not self.sealed) as staging, _Keeper(staging) as keeper:
+                self._read_store(prepared, staging, files, keeper)
+                keeper.finish()
                 result = preparing.finish(prepared, files.gotten)
                 formats = _accepted(files, result, accept)
                 hold = self._publish(staging, result.content) if staging is not None and keep else None
@@ -276,29 +278,35 @@ class Fetcher:
         with self.kept.hold(content) as folder, told("opening a folder once more"):
             return os.dup(folder) if folder is not None else None
 
-    def _read_store(self, prepared: Prepared, staging: Staging | None, files: _Files) -> None:
+    def _read_store(self, prepared: Prepared, staging: Staging | None, files: _Files, keeper: _Keeper) -> None:
         for store in dict.fromkeys(wanted.store for wanted in prepared.wanted):
             wanted = {each.info.key: each for each in prepared.wanted if each.store is store}
 
             def sinks(
                 info: ObjectInfo, wanted: Mapping[str, Wanted] = wanted
             ) -> AbstractContextManager[Sequence[Sink]]:
-                return self._sinks(prepared.name_of(info), wanted[info.key], staging, files)
+                name = prepared.name_of(info)
+                if staging is not None and not self.sealed:
+                    return self._on_disk(name, wanted[info.key], staging, files)
+                return self._in_memory(name, wanted[info.key], files, keeper)
 
             read_all(store, [each.info for each in wanted.values()], sinks, patience=self.patience)
 
     @contextmanager
-    def _sinks(self, name: str, wanted: Wanted, staging: Staging | None, files: _Files) -> Iterator[Sequence[Sink]]:
-        """Where one object's bytes go. Whatever arrived there is hashed afterwards, while others still arrive."""
-        with ExitStack() as opened:
-            memory = opened.enter_context(_memory()) if self.sealed else None
-            with ExitStack() as written:
-                file = written.enter_context(staging.create(name)) if staging is not None else None
-                yield [sink for sink in (memory, file) if sink is not None]
-            if memory is not None:
-                files.take(name, memory.seal(), wanted)
-            elif staging is not None:
-                files.take(name, reopen(opened.enter_context(staging.open(name))), wanted)
+    def _in_memory(self, name: str, wanted: Wanted, files: _Files, keeper: _Keeper) -> Iterator[Sequence[Sink]]:
+        """Where one object's bytes go. They are hashed once they are sealed, while others still arrive."""
+        with _memory() as memory:
+            yield [memory]
+            sealed = memory.seal()
+            keeper.keep(name, sealed, wanted.info.size)
+            files.take(name, sealed, wanted)
+
+    @contextmanager
+    def _on_disk(self, name: str, wanted: Wanted, staging: Staging, files: _Files) -> Iterator[Sequence[Sink]]:
+        with staging.create(name) as file:
+            yield [file]
+        with staging.open(name) as written:
+            files.take(name, reopen(written), wanted)
 
     # --- room ---------------------------------------------------------------------------------------------------------
 
@@ -322,6 +330,37 @@ class Fetcher:
         with open_private(self.folder) as folder:
             about = os.statvfs(folder)
         return about.f_bavail * about.f_frsize
+
+
+class _Keeper:
+    """Copies sealed memory to disk beside the hashing of it; before the block ends, all of it is done or given up."""
+
+    def __init__(self, staging: Staging | None) -> None:
+        """None: nothing is kept."""
+        self._staging = staging
+        self._thread = ThreadPoolExecutor(1, "aegis-keep")
+        self._copies: list[Future[None]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+    def keep(self, name: str, sealed: int, size: int) -> None:
+        """Soon: the descriptor stays open until the block ends."""
+        if self._staging is not None:
+            self._copies.append(self._thread.submit(self._copy, self._staging, name, sealed, size))
+
+    def finish(self) -> None:
+        """Wait for all copies. Raises CouldNotDecide `verify.disk_failed`."""
+        for copy in self._copies:
+            copy.result()
+
+    @staticmethod
+    def _copy(staging: Staging, name: str, sealed: int, size: int) -> None:
+        with staging.create(name) as file:
+            file.copy(sealed, size)
 
 
 def _accepted(files: _Files, result: Result, accept: Accept) -> Mapping[str, str]:

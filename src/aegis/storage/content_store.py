@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aegis.core.errors import CouldNotDecide
-from aegis.storage.hashing import Sink
 from aegis.storage.local_tree import check_text, open_below, unsafe_name
 from aegis.storage.private_folder import disk_failed, open_private
 from aegis.storage.same_content import same_content
@@ -136,7 +135,7 @@ class Staging:
         self.published = False
 
     @contextmanager
-    def create(self, name: str) -> Iterator[Sink]:
+    def create(self, name: str) -> Iterator[StagedFile]:
         """A new file with this name (`/` between folders); on disk, and read-only, after the block.
 
         `Refused` `verify.unsafe_name` for a name that leads elsewhere or is there already (also one that the file
@@ -152,7 +151,7 @@ class Staging:
             except (FileExistsError, NotADirectoryError) as error:
                 raise unsafe_name(name, "the artifact") from error
         try:
-            yield _File(file, name)
+            yield StagedFile(file, name)
             with self._told(name):
                 os.fchmod(file, 0o400)
                 if self._durable:
@@ -216,18 +215,28 @@ class Staging:
             raise disk_failed(f"{self._place}: writing {name[:200]!r}", error) from error
 
 
-class _File:
-    """Writes everything, or raises."""
+class StagedFile:
+    """Writes everything, or raises. A `aegis.storage.hashing.Sink`."""
 
     def __init__(self, file: int, name: str) -> None:
         self._file = file
         self._name = name
 
     def write(self, chunk: bytes | memoryview, /) -> None:
+        """Take the next bytes."""
         rest = memoryview(chunk)
         try:
             while rest:
                 rest = rest[os.write(self._file, rest) :]
+        except OSError as error:
+            raise disk_failed(f"writing {self._name[:200]!r}", error) from error
+
+    def copy(self, source: int, size: int) -> None:
+        """Take so many bytes of an open file, from its beginning, which has at least as many."""
+        done = 0
+        try:
+            while done < size:
+                done += os.sendfile(self._file, source, done, size - done)
         except OSError as error:
             raise disk_failed(f"writing {self._name[:200]!r}", error) from error
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -656,19 +655,26 @@ def test_a_full_disk_is_seen_before_a_byte_is_read(it: Deployment, monkeypatch: 
     assert it.kept() == []
 
 
-def test_a_disk_that_fills_up_half_way(it: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    write = os.write
+@pytest.mark.parametrize("handoff", ["sealed", "disk"])
+def test_a_disk_that_fills_up_half_way(handoff: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    it = Deployment(tmp_path, handoff=handoff).upload()
+    write, send = os.write, os.sendfile
 
-    def fails(file: int, data: bytes) -> int:
-        if (
-            stat.S_ISREG(os.fstat(file).st_mode)
-            and "/models/" in str(Path(f"/proc/self/fd/{file}").readlink())
-            and len(data) > 100
-        ):
+    def full(file: int) -> bool:
+        return "/models/" in str(Path(f"/proc/self/fd/{file}").readlink())
+
+    def writes(file: int, data: bytes) -> int:
+        if full(file):
             raise OSError(28, "No space left on device")
         return write(file, data)
 
-    monkeypatch.setattr(os, "write", fails)
+    def sends(file: int, source: int, offset: int, count: int) -> int:
+        if full(file):
+            raise OSError(28, "No space left on device")
+        return send(file, source, offset, count)
+
+    monkeypatch.setattr(os, "write", writes)
+    monkeypatch.setattr(os, "sendfile", sends)
     assert it.refused().code == "verify.disk_failed"
     assert it.kept() == []
     assert descriptors_open() == set()
