@@ -1,0 +1,42 @@
+"""Programs out of Debian's packages, unpacked beside the others: nothing is installed, and no service is started."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.support.kept import kept
+
+
+def program(package: str, name: str) -> Path:
+    """The program of this name: the machine's own, else out of the package that its Debian offers (checked by apt)."""
+    own = shutil.which(name)
+    if own is not None:
+        return Path(own)
+    return kept(f"debian/{package}-{_offered(package)}", lambda scratch: _unpacked(package, scratch)) / "usr/bin" / name
+
+
+def _offered(package: str) -> str:
+    found = _candidate(package)
+    if found == "(none)":
+        subprocess.run(["apt-get", "update", "-q"], check=True, timeout=300, stdout=subprocess.DEVNULL)
+        found = _candidate(package)
+    assert found != "(none)", f"{package} is in none of the machine's package sources"
+    return found.replace(":", "_")
+
+
+def _candidate(package: str) -> str:
+    told = subprocess.run(
+        ["apt-cache", "policy", package], check=True, timeout=60, capture_output=True, text=True
+    ).stdout
+    lines = [line.strip() for line in told.splitlines() if line.strip().startswith("Candidate:")]
+    return lines[0].partition(": ")[2] if lines else "(none)"
+
+
+def _unpacked(package: str, scratch: Path) -> Path:
+    subprocess.run(["apt-get", "download", "-q", package], cwd=scratch, check=True, timeout=300)
+    (archive,) = scratch.glob("*.deb")
+    target = scratch / "unpacked"
+    subprocess.run(["dpkg-deb", "-x", str(archive), str(target)], check=True, timeout=300)
+    return target
