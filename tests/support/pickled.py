@@ -170,6 +170,7 @@ HAND_MADE: Mapping[str, bytes] = {
     "global_reduce_then_garbage": b"cos\nsystem\n(S'id'\ntR\xff\xff\xff",
     "global_reduce_then_text": b"cos\nsystem\n(S'id'\ntRand then a readme follows\n",
     "inst": b"(S'id'\nios\nsystem\n.",
+    "inst_without_a_last_line_feed": b"(S'id'\nios\nsystem.",
     "obj": b"(cos\nsystem\nS'id'\no.",
     "newobj": b"\x80\x02csubprocess\nPopen\n(]X\x02\0\0\0idat\x81.",
     "newobj_ex": b"\x80\x04csubprocess\nPopen\n(]\x8c\x02idat}\x92.",

@@ -116,7 +116,7 @@ class _Walk:
         elif kind == _LINES:
             for _ in range(2):
                 line = self._reader.line(_KEPT)
-                if line is None or not _NAME.fullmatch(line.decode("utf-8", "replace")):
+                if not _NAME.fullmatch(line.decode("utf-8", "replace")):
                     raise Malformed("nothing is called like that")
         elif kind < _COUNTED:
             width = _COUNTED - kind
@@ -125,8 +125,6 @@ class _Walk:
 
     def _line(self, opcode: int) -> None:
         line = self._reader.line(_KEPT)
-        if line is None:
-            raise Malformed("the line does not end")
         if opcode in _NUMBERS and not any(byte in b"0123456789" for byte in line):
             raise Malformed("no number")
         if opcode == ord("S") and line[:1] not in (b"'", b'"'):

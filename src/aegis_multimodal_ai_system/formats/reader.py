@@ -78,8 +78,11 @@ class Reader:
                 return value
         raise Malformed(f"the number before byte {self.place} has more than 64 bits")
 
-    def line(self, keep: int) -> bytes | None:
-        """What stands before the next line feed, cut to `keep` bytes; None where there is none up to the end."""
+    def line(self, keep: int) -> bytes:
+        """What stands before the next line feed, cut to `keep` bytes.
+
+        A last line without one loses its last byte, as unpicklers take off whatever ends a line.
+        """
         kept = b""
         while self.place < self._end:
             if self._at >= len(self._buffer):
@@ -91,7 +94,7 @@ class Reader:
             if found >= 0:
                 self._at += 1
                 return kept
-        return None
+        return kept[:-1]
 
     def _fill(self, count: int) -> None:
         place = self.place

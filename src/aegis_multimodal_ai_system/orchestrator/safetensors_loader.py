@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from math import prod
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,12 @@ class Tensors(Mapping[str, "NDArray[Any]"]):
         kind = _NUMPY.get(tensor.dtype) or _RAW.get(bits)
         if kind is None:
             kind, shape = "u1", (tensor.end - tensor.start,)
-        return np.ndarray(shape, np.dtype(kind), buffer=memory, offset=tensor.start)
+        if tensor.start == tensor.end:
+            nothing = np.empty(shape, kind)
+            nothing.flags.writeable = False
+            return nothing
+        # the memory counts these arrays and cannot be closed under one; those of `ndarray(buffer=…)` it does not count
+        return np.frombuffer(memory, kind, prod(shape), tensor.start).reshape(shape)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)
@@ -63,18 +69,21 @@ class Tensors(Mapping[str, "NDArray[Any]"]):
 def load_safetensors(model: VerifiedModel, names: Sequence[str]) -> Tensors:
     """All files together. Raises Refused where two of them hold a tensor of the same name."""
     places: dict[str, tuple[mmap.mmap, Tensor]] = {}
+    opened: list[mmap.mmap] = []
     try:
         for name in names:
             with model.files[name].open() as file:
                 header = read_header(file)
                 # private: a sealed file lets nobody map it as shared memory before Linux 6.7, not even for reading
                 memory = mmap.mmap(file.fileno(), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
+                opened.append(memory)
             for tensor in header:
                 if tensor.name in places:
                     raise Malformed(f"the tensor {tensor.name[:100]!r} is in another file too")
                 places[tensor.name] = memory, tensor
     except Malformed as error:
-        Tensors(places).close()
+        for memory in opened:
+            memory.close()
         raise Refused(
             "runtime.format_malformed",
             f"{name!r}: {error}",
