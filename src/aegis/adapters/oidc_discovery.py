@@ -44,6 +44,9 @@ class HttpsFetch:
         `bearer_file` holds a token to send, read anew each time since it is replaced now and then: a Kubernetes API
         server shows its keys to its own service accounts alone. Raises ValueError for an authority that is none.
         """
+        if authority is not None and "-----BEGIN CERTIFICATE-----" not in authority:
+            # `ssl` would take an empty text for none, and then trust the system's
+            raise ValueError("is no certificate in PEM")
         try:
             self._tls = ssl.create_default_context(cadata=authority)
         except ssl.SSLError:

@@ -156,7 +156,8 @@ def _explain(
 ) -> UsageError:
     """Turn msgspec's message (`… - at `$.scan.allow[0]``) into a place in the file and a remedy."""
     at = _AT.search(message)
-    steps = _STEP.findall(at["path"]) if at else []
+    # inside a mapping of free keys msgspec says `[...]` and no more: the mapping is the place then
+    steps = _STEP.findall(at["path"].partition("[...]")[0]) if at else []
     path: Path = tuple(int(index) if index else name for name, index in steps)
     problem = message[: at.start()] if at else message
     where = ".".join(str(step) for step in path) or "the top level"
