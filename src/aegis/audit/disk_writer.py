@@ -88,6 +88,8 @@ class DiskWriter:
         self._source = FolderSource(folder)
         self._state: _State | None = None
         self._lost = ""
+        self._known = (0, EMPTY_ROOT)
+        """Size and root hash of the entries that this process knows to be on disk."""
 
     @property
     def size(self) -> int:
@@ -144,6 +146,8 @@ class DiskWriter:
             self.forget()
             raise unavailable(self._lost, remedy=_ANEW) from error
         state.durable = max(state.durable, size)
+        if self._known[0] < size:
+            self._known = (size, state.growth.tree.root())
 
     def publish(self) -> None:
         """Write tiles, bundles and a checkpoint of all entries, where the last one is older."""
@@ -185,16 +189,15 @@ class DiskWriter:
     def _current(self) -> _State:
         state = self._state
         if state is None:
-            return self._open(None)
+            return self._open()
         try:
             about = os.stat(self._path, follow_symlinks=False)  # noqa: PTH116 - on every append
         except FileNotFoundError as error:
             raise _replaced(f"{self._path} was removed while it was open") from error
         if about.st_ino != state.inode:
             # Another process has published, or somebody has put another file in its place.
-            size, root = state.growth.tree.size, state.growth.tree.root()
             self.forget()
-            return self._open((size, root))
+            return self._open()
         _check_file(self._path, about)
         if about.st_size != state.capacity:
             raise _replaced(f"{self._path} has {about.st_size} bytes instead of {state.capacity}")
@@ -213,15 +216,24 @@ class DiskWriter:
         state.shared = _SHARED
         self._judge(state, done)
 
-    def _open(self, known: tuple[int, bytes] | None) -> _State:
-        """`known`: size and root hash that this process has seen before; what is there must be its continuation."""
+    def _open(self) -> _State:
+        """Read the files. Where this process had seen entries on disk before, these must be a continuation of them."""
         note = self._source.read(CHECKPOINT)
         if note is None:
             note = self._begin()
         head = open_checkpoint(note, self._verifier)
         growth = load_growth(self._source, head.size, head.root)
-        if known is not None:
-            self._check_continues(known, head.size, head.root)
+        known, known_root = self._known
+        if known <= head.size and not is_consistent(
+            old=known,
+            old_root=known_root,
+            new=head.size,
+            new_root=head.root,
+            hashes=consistency(self._source, old=known, new=head.size),
+        ):
+            raise _replaced(
+                f"{self._folder} was replaced while it was open: it does not continue the {known} entries known"
+            )
         descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             about = os.fstat(descriptor)
@@ -234,7 +246,10 @@ class DiskWriter:
                 raise _replaced(
                     f"the checkpoint of {head.size} entries is older than the journal, which has {base} before it"
                 )
-            done = replay(data, HEADER_BYTES, base, growth, durable=read_mark(data), mac=self._key.mac)
+            done = replay(
+                data, HEADER_BYTES, base, growth,
+                durable=max(read_mark(data), known), known=self._known, mac=self._key.mac,
+            )  # fmt: skip
             state = _State(
                 descriptor, about.st_ino, len(data), done.end, growth, head.size, head.size, known is not None
             )
@@ -250,15 +265,6 @@ class DiskWriter:
                 )
         self._judge(state, done)
         return state
-
-    def _check_continues(self, known: tuple[int, bytes], size: int, root: bytes) -> None:
-        old, old_root = known
-        if old > size or not is_consistent(
-            old=old, old_root=old_root, new=size, new_root=root, hashes=consistency(self._source, old=old, new=size)
-        ):
-            raise _replaced(
-                f"{self._folder} was replaced while it was open: it does not continue the {old} entries known"
-            )
 
     def _judge(self, state: _State, done: Replayed) -> None:
         """Damage stops the log. What a torn write left is put aside, and the log says so."""

@@ -24,12 +24,21 @@ class Replayed:
     """What no torn write explains, said for people; reading ended before it."""
 
 
-def replay(data: bytes, at: int, size: int, growth: Growth, *, durable: int = 0, mac: Mac | None = None) -> Replayed:
+def replay(
+    data: bytes,
+    at: int,
+    size: int,
+    growth: Growth,
+    *,
+    durable: int = 0,
+    known: tuple[int, bytes] | None = None,
+    mac: Mac | None = None,
+) -> Replayed:
     """Add the records from this offset on to the growth; those that it has already are passed over.
 
     `size`: entries before the record at the offset. `durable`: how many entries are known to have been on disk. Where a
     record is broken, nothing behind it was acknowledged, unless a later record says so: that is damage. With `mac`, so
-    is a whole record that no holder of the key wrote.
+    is a whole record that no holder of the key wrote. `known`: a size that the log had, and its root hash then.
     """
     last = None
     durable = max(durable, growth.tree.size)
@@ -45,6 +54,8 @@ def replay(data: bytes, at: int, size: int, growth: Growth, *, durable: int = 0,
             added = _take(record, size, growth)
         except BrokenRecord as broken:
             return _ended(data, at, size, last, durable, str(broken))
+        if added and known is not None and growth.tree.size == known[0] and growth.tree.root() != known[1]:
+            return Replayed(at, last, damage=f"the first {known[0]} entries are not those that were known")
         last = record if added else last
         size, at = record.first + record.count, record.end
         durable = max(durable, record.durable)

@@ -23,7 +23,7 @@ _HINTS = (
 """One of these is in each text that `_SHAPES` finds something in: looking for them is much cheaper."""
 _AWS_SECRET = re.compile(
     r"(?<![A-Za-z0-9/+=_.:@-])(?=[A-Za-z0-9/+]*[A-Z])(?=[A-Za-z0-9/+]*[a-z])(?=[A-Za-z0-9/+]*[0-9])"
-    r"[A-Za-z0-9+][A-Za-z0-9/+]{39}(?![A-Za-z0-9/+=_.@-])"
+    r"[A-Za-z0-9+][A-Za-z0-9/+]{39}(?![A-Za-z0-9/+=_@-]|\.[A-Za-z0-9])"
 )
 _AWS_SECRET_LENGTH = 40
 _NAMES = re.compile(
