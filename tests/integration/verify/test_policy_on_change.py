@@ -54,6 +54,13 @@ def test_a_key_that_the_change_replaces_does_not_count_and_is_told(repo: GitRepo
     assert done.json["policy"]["origin"] == f"{base}:aegis.yml"
 
 
+def test_the_key_of_whose_verdict_the_runtime_demands_is_watched_too(repo: GitRepo, aegis: Command) -> None:
+    load = "  load: {verdict: {source: verdicts/, signers: [{key: keys/3.pub}]}}\n"
+    base = repo.commit({"aegis.yml": POLICY + load, **KEY_0, **SIGNED, "keys/3.pub": FILES["keys/3.pub"]})
+    repo.commit({"keys/3.pub": FILES["keys/1.pub"], **CODE})
+    assert aegis.gate(repo, "--base", base).ends(1, "keys/3.pub is another one").rules == ["core.policy_loosened"]
+
+
 @pytest.mark.parametrize("change", [KEY_1, {"keys/0.pub": None}, {"keys/0.pub": "no key"}])
 def test_the_bases_key_judges_and_a_change_of_keys_alone_passes(
     repo: GitRepo, aegis: Command, change: dict[str, bytes | None]

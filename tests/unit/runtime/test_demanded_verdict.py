@@ -185,7 +185,7 @@ class TestRefused:
         ],
         ids=lambda changes: " ".join(changes) + " " + "".join(changes.values())[:6],
     )
-    def test_it_is_of_something_else(self, changes: dict[str, str]) -> None:
+    def test_it_is_of_something_else(self, changes: dict[str, Any]) -> None:
         assert refused(store(), replace(found(), **changes)) == "verdict_other_artifact"
 
     def test_it_names_the_digest_under_another_name(self) -> None:
