@@ -17,6 +17,19 @@ def program(package: str, name: str) -> Path:
     return kept(f"debian/{package}-{_offered(package)}", lambda scratch: _unpacked(package, scratch)) / "usr/bin" / name
 
 
+def started(package: str, name: str) -> list[str]:
+    """The beginning of a command that starts the program where its package's data are found as if it were installed.
+
+    Debian's programs look below /usr/share by name, so the package's lies over the machine's, for this process alone.
+    """
+    path = program(package, name)
+    share = path.parents[1] / "share"
+    if path.parents[1] == Path("/usr"):
+        return [str(path)]
+    lay = 'mount -t overlay overlay -o "lowerdir=$1:/usr/share" /usr/share && shift && exec "$@"'
+    return ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", lay, "sh", str(share), str(path)]
+
+
 def _offered(package: str) -> str:
     found = _candidate(package)
     if found == "(none)":

@@ -32,7 +32,7 @@ NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 ALERT = Alert(
     model="fraud",
     version="1.2.0",
-    reason="verify.signature_invalid",
+    reason="verify.wrong_signature",
     message="the signature is not valid",
     digest="ab" * 32,
     correlation_id="018f-1",
@@ -139,7 +139,7 @@ class TestWebhook:
             "service": "shop",
             "model": "fraud",
             "version": "1.2.0",
-            "reason": "verify.signature_invalid",
+            "reason": "verify.wrong_signature",
             "message": "the signature is not valid",
             "digest": "ab" * 32,
             "correlation_id": "018f-1",
@@ -195,7 +195,7 @@ class TestAlertmanager:
             "service": "shop",
             "model": "fraud",
             "version": "1.2.0",
-            "reason": "verify.signature_invalid",
+            "reason": "verify.wrong_signature",
         }
         assert alert["annotations"]["description"] == "the signature is not valid"
         assert alert["annotations"]["repeated"] == "2"
@@ -223,7 +223,7 @@ class TestIssue:
     def test_the_first_opens_one(self, service: GitHub) -> None:
         assert self.sink(service).send(ALERT, 0) == ""
         (issue,) = service.issues.every
-        assert issue["title"] == "Model fraud was refused: verify.signature_invalid"
+        assert issue["title"] == "Model fraud was refused: verify.wrong_signature"
         assert issue["labels"] == [{"name": LABEL}]
         assert "message: the signature is not valid" in issue["body"]
 
