@@ -6,4 +6,5 @@ import sys
 
 from aegis.cli.main import main
 
-sys.exit(main())
+if __name__ == "__main__":  # processes that verify a large log import this, too
+    sys.exit(main())

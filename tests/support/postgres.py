@@ -124,11 +124,12 @@ class Server:
         """Through the socket, as superuser and without a password."""
         return f"postgresql://{SUPERUSER}@/{database}?host={self.folder}&port={self.port}"
 
-    def new_database(self) -> str:
-        """An empty one, with a name of its own."""
+    def new_database(self, template: str = "template1") -> str:
+        """One with a name of its own: empty, or a copy of one that nobody is connected to."""
         name = f"test_{next(self._names)}"
         with psycopg.connect(self.socket_url(), autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+            connection.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
         return name
 
     def drop_database(self, name: str) -> None:

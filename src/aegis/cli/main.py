@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "verify": "aegis.cli.verify",
         "sign": "aegis.cli.sign",
         "credentials": "aegis.cli.credentials",
+        "audit": "aegis.cli.audit",
         "model": "aegis.cli.model",
         "all": "aegis.cli.all_gates",
     }

@@ -9,4 +9,5 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from aegis.cli.main import main
 
-sys.exit(main(sys.argv[1:]))
+if __name__ == "__main__":  # processes that verify a large log import this, too
+    sys.exit(main(sys.argv[1:]))

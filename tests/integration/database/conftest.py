@@ -8,9 +8,26 @@ from pathlib import Path
 import pytest
 
 from aegis_multimodal_ai_system.database import Database, open_database
+from tests.integration.database.logs import with_tables
 from tests.support.postgres import Server, postgres
 
 __all__ = ["postgres"]
+
+
+@pytest.fixture(scope="session")
+def template(postgres: Server) -> str:
+    """A database with this version's tables, to be copied."""
+    name = postgres.new_database()
+    with_tables(postgres.url(name))
+    return name
+
+
+@pytest.fixture
+def log_url(postgres: Server, template: str) -> Iterator[str]:
+    """A database of the test's own for an audit log."""
+    name = postgres.new_database(template)
+    yield postgres.url(name)
+    postgres.drop_database(name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -38,10 +38,8 @@ from tests.support.postgres_proxy import between
 
 
 @pytest.fixture
-def url(postgres: Server) -> Iterator[str]:
-    name = postgres.new_database()
-    yield with_tables(postgres.url(name))
-    postgres.drop_database(name)
+def url(log_url: str) -> str:
+    return log_url
 
 
 @pytest.fixture

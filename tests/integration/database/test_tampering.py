@@ -29,9 +29,7 @@ from tests.integration.database.logs import (
     event,
     key,
     opened,
-    with_tables,
 )
-from tests.support.postgres import Server
 
 SIZE = 600
 SHIFT_LEFT = (
@@ -101,15 +99,12 @@ def restore(scene: Scene) -> None:
 
 
 @pytest.fixture
-def scene(postgres: Server) -> Iterator[Scene]:
-    name = postgres.new_database()
-    url = with_tables(postgres.url(name))
-    with opened(url) as log:
+def scene(log_url: str) -> Iterator[Scene]:
+    with opened(log_url) as log:
         append_many(log, 500)
         at_500 = log.checkpoint()
         append_many(log, 100)
-        yield Scene(url, log, [at_500, log.checkpoint()])
-    postgres.drop_database(name)
+        yield Scene(log_url, log, [at_500, log.checkpoint()])
 
 
 def edited(scene: Scene) -> None:
