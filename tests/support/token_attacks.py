@@ -85,7 +85,7 @@ class World:
             *(key.jwk() for key in self.twins),
             self.encrypts.jwk(use="enc"),
             self.wraps.jwk(use=None, key_ops=["wrapKey"]),
-            {**self.leaked.jwk(), "d": b64(bytes(range(32)))},
+            {**self.leaked.jwk(), "d": _secret(self.leaked)},
             {**self.zero.jwk(), "n": b64(b"\0" + modulus)},
             {**self.padded.jwk(), "x": self.padded.jwk()["x"] + "="},
             self.small.jwk(),
@@ -120,6 +120,11 @@ class World:
     def text(self, insert: str) -> bytes:
         """The claims of a good token, with JSON put in front of them."""
         return ("{" + insert + ", " + json.dumps(self.claims())[1:]).encode()
+
+
+def _secret(key: SigningKey) -> str:
+    assert isinstance(key.private, ec.EllipticCurvePrivateKey)
+    return b64(key.private.private_numbers().private_value.to_bytes(32, "big"))
 
 
 @cache

@@ -47,9 +47,21 @@ class Network:
     asked: list[str] = field(default_factory=list)
     during: Callable[[], None] = lambda: None
     """Happens while keys are asked for."""
+    awaited: int = 0
+    """An answer comes after the clock was read so often: by then so many callers have seen that they need keys."""
+    reads: int = 0
+    _read: threading.Condition = field(default_factory=threading.Condition)
+
+    def clock(self) -> float:
+        with self._read:
+            self.reads += 1
+            self._read.notify_all()
+        return self.now
 
     def fetch(self, address: str) -> Fetched:
         self.asked.append(address)
+        with self._read:
+            assert self._read.wait_for(lambda: self.reads >= self.awaited, 20)
         if self.down is not None:
             raise self.down
         if address.endswith("/.well-known/openid-configuration"):
@@ -63,7 +75,7 @@ class Network:
         return sum("openid" not in address for address in self.asked)
 
     def client(self, **place: Any) -> JwksClient:
-        return JwksClient(KeysAt(**{"issuer": ISSUER, **place}), self.fetch, now=lambda: self.now)
+        return JwksClient(KeysAt(**{"issuer": ISSUER, **place}), self.fetch, now=self.clock)
 
 
 def names(client: JwksClient, kid: str | None = None) -> set[str | None]:
@@ -113,7 +125,7 @@ def in_thread(do: Callable[[], set[str | None]]) -> set[str | None]:
 
 
 def test_many_cold_callers_cause_one_fetch() -> None:
-    network = Network()
+    network = Network(awaited=64)
     client = network.client()
     assert stampede(client, 64) == [{"a"}] * 64
     assert network.fetches == 1
@@ -123,7 +135,7 @@ def test_many_callers_at_the_end_of_a_set_cause_one_fetch() -> None:
     network = Network()
     client = network.client()
     assert names(client) == {"a"}
-    network.keys, network.now = (B,), network.now + 600
+    network.keys, network.now, network.awaited = (B,), network.now + 600, network.reads + 64
     assert stampede(client, 64) == [{"b"}] * 64
     assert network.fetches == 2
 
@@ -132,13 +144,13 @@ def test_many_callers_with_a_new_key_cause_one_fetch() -> None:
     network = Network()
     client = network.client()
     assert names(client) == {"a"}
-    network.keys, network.now = (A, B), network.now + COOL_DOWN
+    network.keys, network.now, network.awaited = (A, B), network.now + COOL_DOWN, network.reads + 128
     assert stampede(client, 64, "b") == [{"a", "b"}] * 64
     assert network.fetches == 2
 
 
 def test_many_cold_callers_of_an_issuer_that_is_down_cause_one_fetch() -> None:
-    network = Network(down=unavailable())
+    network = Network(down=unavailable(), awaited=64)
     client = network.client()
     with ThreadPoolExecutor(64) as pool:
         ready = threading.Barrier(64)
