@@ -1,7 +1,8 @@
-"""`make demo`: the example repository in two pull requests and a scheduled run, through its own workflows.
+"""`make demo`: the example repository in two pull requests and a scheduled run, and the service that loads its models.
 
-Real: the workflows of examples/consumer, the three composite actions of this tree, their start-up, the gates, git;
-tokens, sessions, requests and signatures are made and verified by their real algorithms. Simulated: see `SIMULATED`.
+Real: the workflows of examples/consumer, the three composite actions of this tree, their start-up, the gates, git; the
+API as a process with its database and audit log; tokens, sessions, requests and signatures are made and verified by
+their real algorithms. Simulated: see `SIMULATED`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from aegis.startup.uv import find_uv  # noqa: E402
 from tests.support.act import Act, Run, commit, export  # noqa: E402
 from tests.support.consumer import AWS_CHECK, Staged, copy, staged_cloud  # noqa: E402
 from tests.support.events import pull_request, schedule  # noqa: E402
+from tests.support.serving_demo import serve_models  # noqa: E402
 
 SIMULATED = """\
   - GitHub's runner is played by act, in this machine's own shell, without containers.
@@ -36,6 +38,8 @@ SIMULATED = """\
   - The models were signed just now, by a Sigstore on this machine; its trusted root is a file of the repository.
   - There is no token for GitHub's API, so nothing is sent to code scanning.
   - The check for OCI is left out here; `make test-e2e` runs it.
+  - The service's models lie in a folder, signed by a key that was made for the tests; its issuer of tokens is a server
+    on this machine.
 """
 SERVICE = "src/shop_ml/service.py"
 CHECKS = (".github/workflows/sdk-scan.yml", ".github/workflows/aegis.yml", AWS_CHECK)
@@ -110,7 +114,8 @@ def main() -> int:
             good.append(show(scene, run, time.monotonic() - start))
             if not good[-1]:
                 print(run.log[-6000:], run.stderr[-1000:], sep="\n", file=sys.stderr)
-    ends = "the first and the third are red, the second is green."
+        good.append(serve_models(Path(temporary) / "service"))
+    ends = "the first and the third are red, the second is green; the service loaded what is signed, and nothing else."
     print("\nThe demo " + (f"behaved: {ends}" if all(good) else "did NOT behave."))
     return 0 if all(good) else 1
 
