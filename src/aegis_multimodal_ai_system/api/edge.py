@@ -137,6 +137,8 @@ def _correlation_id(scope: Scope) -> str:
 
 
 def _check(scope: Scope) -> None:
+    if scope["http_version"] not in {"1.0", "1.1"}:
+        raise malformed(f"HTTP {scope['http_version']!a}", expected="HTTP/1.1")
     headers = scope["headers"]
     size = sum(len(name) + len(value) for name, value in headers)
     if len(headers) > MAX_HEADERS or size > MAX_HEADER_BYTES:

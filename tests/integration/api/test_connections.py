@@ -1,0 +1,214 @@
+"""Bytes on the wire that are no request, or none that ends; over uvicorn, in a thread of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from uvicorn import Config, Server
+
+from aegis_multimodal_ai_system.api.app import make_app
+from aegis_multimodal_ai_system.api.connection import MAX_HEAD, Connection
+from tests.doubles.deployment import deployment
+
+SECONDS = 30
+GOOD = b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+
+
+class Quick(Connection):
+    """Waits less than the real one."""
+
+    head_seconds = 0.3
+    max_connections = 8
+
+
+@dataclass
+class Served:
+    port: int
+    service: Any
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), SECONDS)
+
+    def ask(self, data: bytes) -> bytes:
+        """What comes until it closes."""
+        with self.connect() as connection:
+            connection.sendall(data)
+            return rest_of(connection)
+
+
+def rest_of(connection: socket.socket) -> bytes:
+    found = b""
+    try:
+        while piece := connection.recv(65536):
+            found += piece
+    except ConnectionResetError:
+        pass
+    return found
+
+
+def problem_in(answer: bytes) -> tuple[int, str]:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"content-type: application/problem+json" in head, answer
+    assert b"x-request-id: " in head
+    problem = json.loads(body)
+    assert problem["status"] == int(head.split()[1])
+    return problem["status"], problem["code"]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder: Path = tmp_path_factory.mktemp("served")
+    app = make_app(deployment(folder), None)  # type: ignore[arg-type] # as much of a Runtime as the API uses
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = Config(
+        app, http=Quick, ws="none", log_config=None, server_header=False, h11_max_incomplete_event_size=MAX_HEAD
+    )
+    server = Server(config)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])))
+    thread.start()
+    found = Served(listener.getsockname()[1], app.state.service)
+    assert found.ask(GOOD).startswith(b"HTTP/1.1 200 ")
+    try:
+        yield found
+    finally:
+        server.should_exit = True
+        thread.join(SECONDS)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\r\n\r\n\r\nx\r\n\r\n",
+        b"hello\r\n\r\n",
+        b"GET /healthz\r\n\r\n",
+        b"GET /healthz HTTP/9.9\r\nHost: a\r\n\r\n",
+        b"GET /healthz HTTP/2.0\r\nHost: a\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: a\r\nbad header\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: a\r\nX : y\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: a\r\nX: a\x00b\r\n\r\n",
+        b"GET /healthz\xff HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET / healthz HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n",
+        b"POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+        b"POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 0x3\r\n\r\n",
+        b"POST /healthz HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n",
+        b"POST /healthz HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ],
+)
+def test_what_is_no_request_is_a_problem(served: Served, data: bytes) -> None:
+    assert problem_in(served.ask(data)) == (400, "runtime.api_request_malformed")
+
+
+def test_a_request_in_two_framings_is_never_two_requests(served: Served) -> None:
+    """CL.TE smuggling (RFC 9112 6.3): whatever is answered, the second request is not."""
+    data = (
+        b"POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"0\r\n\r\nGET /readyz HTTP/1.1\r\nHost: a\r\n\r\n"
+    )
+    assert served.ask(data).count(b"HTTP/1.1 ") == 1
+
+
+def test_what_is_left_of_a_body_is_no_request(served: Served) -> None:
+    hidden = b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n"
+    data = b"POST /v1/models/shop/revoke HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(hidden) + hidden
+    answer = served.ask(data)
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert problem_in(answer) == (401, "runtime.api_token_missing")
+
+
+@pytest.mark.parametrize("end", [b"", b"\r\n\r\n"], ids=["endless", "whole"])
+def test_a_head_is_bounded(served: Served, end: bytes) -> None:
+    data = b"GET /healthz HTTP/1.1\r\nHost: a\r\nX: " + b"a" * (MAX_HEAD + 1024) + end
+    assert problem_in(served.ask(data)) == (431, "runtime.api_headers_too_large")
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET", b"GET /healthz HTTP/1.1\r\nHost: a\r\n"], ids=["silent", "word", "lines"]
+)
+def test_a_head_that_does_not_arrive_is_not_waited_for(served: Served, sent: bytes) -> None:
+    assert problem_in(served.ask(sent)) == (408, "runtime.api_too_slow")
+
+
+def test_a_trickle_does_not_prolong_the_wait(served: Served) -> None:
+    with served.connect() as connection:
+        connection.settimeout(0.02)
+        found = b""
+        for _ in range(10_000):
+            try:
+                connection.sendall(b"x")
+                found = connection.recv(65536)
+                break
+            except TimeoutError:
+                continue
+        connection.settimeout(SECONDS)
+        assert problem_in(found + rest_of(connection)) == (408, "runtime.api_too_slow")
+
+
+def test_the_wait_begins_anew_with_each_request(served: Served) -> None:
+    with served.connect() as connection:
+        for _ in range(3):
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+            found = b""
+            while not found.endswith(b'{"status":"alive"}'):
+                found += connection.recv(65536)
+        connection.sendall(b"GET /hea")
+        assert problem_in(rest_of(connection)) == (408, "runtime.api_too_slow")
+
+
+def test_a_request_under_way_is_not_cut_by_the_heads_timer(served: Served) -> None:
+    going, checks = threading.Event(), served.service.readiness._checks
+    served.service.readiness._checks = {"slow": lambda: going.wait(SECONDS)}
+    try:
+        with served.connect() as connection:
+            connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            # meanwhile another one runs into the head's timer, so that its time has passed
+            assert problem_in(served.ask(b"GET"))[0] == 408
+            going.set()
+            assert rest_of(connection).startswith(b"HTTP/1.1 ")
+    finally:
+        going.set()
+        served.service.readiness._checks = checks
+
+
+def test_one_connection_too_many_is_closed_and_the_others_are_served(served: Served) -> None:
+    held = []
+    try:
+        for _ in range(Quick.max_connections):
+            connection = served.connect()
+            held.append(connection)
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+        assert served.ask(b"") == b""
+    finally:
+        for connection in held:
+            connection.close()
+
+
+def test_an_upgrade_is_not_taken(served: Served) -> None:
+    data = GOOD.replace(b"Connection: close", b"Connection: Upgrade, close\r\nUpgrade: websocket")
+    assert served.ask(data).startswith(b"HTTP/1.1 200 ")
+
+
+@given(
+    st.lists(st.sampled_from([b"GET ", b"/healthz", b" HTTP/1.1", b"\r\n", b"Host: a", b":", b"\x00", b"5", b"\xff"]))
+)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+def test_whatever_is_sent_is_answered_as_http(served: Served, pieces: list[bytes]) -> None:
+    answer = served.ask(b"".join(pieces) + b"\r\n\r\n\r\n\r\n" + GOOD)
+    assert answer.startswith(b"HTTP/1.1 ")
+    status = int(answer.split()[1])
+    assert status in {200, 400, 404, 405, 408, 431}
