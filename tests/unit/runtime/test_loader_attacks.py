@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from aegis.core.errors import CouldNotDecide, Refused
 from aegis.core.ports.objects import ObjectInfo
+from aegis.report import json_report
 from aegis_multimodal_ai_system import descriptors
-from tests.doubles.objects import denied
+from tests.doubles.objects import Bucket, denied
 from tests.support.deployments import MODEL, Deployment, contents
-from tests.support.signing import dump, envelope_bundle
-from tests.support.verifying import KEYS, content_of, model_signature, release, root_of, signed_model
+from tests.support.signing import NOW, dump, envelope_bundle, message_bundle
+from tests.support.verifying import (
+    KEYS,
+    content_of,
+    judged,
+    model_artifact,
+    model_signature,
+    policy,
+    release,
+    request,
+    root_of,
+    signed_model,
+    verdict_of,
+)
 
 CONTENT = content_of(MODEL)
 Act = Callable[[Deployment], object]
@@ -217,6 +231,25 @@ def little_memory(it: Deployment) -> None:
     it.memory = lambda: 1 << 20
 
 
+DEMANDED = {"verdict": {"source": "s3://staging/v/", "signers": [{"key": "keys/3.pub"}], "max-age-days": 7}}
+
+
+def verdict(*, key: int = 3, files: Mapping[str, bytes] = MODEL, days: int = 0) -> Act:
+    """The policy demands the gate's verdict, and there is this one."""
+
+    def act(it: Deployment) -> None:
+        bucket = Bucket()
+        bucket.put(signed_model("m/", files))
+        asked = policy(model_artifact())
+        ago = NOW - timedelta(days=days)
+        document = json_report.render(verdict_of(judged(asked, bucket, now=ago), request(asked)))
+        it.bucket.put({"v/verdict.json": document})
+        it.bucket.put({"v/verdict.json.sigstore.json": dump(message_bundle(KEYS[key], document))})
+        it.write_policy(load=DEMANDED)
+
+    return act
+
+
 ATTACKS = [
     # --- what is in the store ---
     Attack("unsigned", remove("model.sig"), "verify.unsigned"),
@@ -309,6 +342,17 @@ ATTACKS = [
         "runtime.format_not_allowed",
         kept=True,
     ),
+    # --- the gate's verdict, where the policy demands one ---
+    Attack("no verdict", rules(load=DEMANDED), "runtime.verdict_missing", fetched=True),
+    Attack("no verdict for a kept copy", rules(load=DEMANDED), "runtime.verdict_missing", kept=True),
+    Attack("verdict by a stranger", verdict(key=1), "runtime.verdict_untrusted", fetched=True),
+    Attack(
+        "verdict on other bytes",
+        verdict(files={**MODEL, "config.json": b"{}"}),
+        "runtime.verdict_other_artifact",
+        fetched=True,
+    ),
+    Attack("verdict too old", verdict(days=8), "runtime.verdict_too_old", fetched=True),
     # --- the policy ---
     Attack(
         "key of the policy exchanged",
@@ -394,6 +438,11 @@ def test_in_files_on_disk_it_is_refused_too(attack: Attack, tmp_path: Path) -> N
         return
     assert it.refused().code == attack.code
     assert descriptors_open() == set()
+
+
+def test_with_the_verdict_that_is_demanded_it_is_loaded(it: Deployment) -> None:
+    verdict(days=1)(it)
+    it.load().close()
 
 
 def test_without_an_attack_it_is_loaded(it: Deployment) -> None:
