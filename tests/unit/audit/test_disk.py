@@ -6,8 +6,6 @@ import errno
 import fcntl
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +27,7 @@ from aegis.core.errors import CouldNotDecide, Refused
 from aegis.core.merkle import hash_leaf
 from tests.support import audit_logs as logs
 from tests.support.audit_logs import KEY, ORIGIN, VERIFIER, event
+from tests.support.privileges import as_nobody
 
 SMALL = 1
 """Bytes of a journal: the smallest there can be, which is full after some 110 events."""
@@ -383,40 +382,24 @@ def test_no_space_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: s
 
 
 def test_a_log_that_cannot_be_written(tmp_path: Path) -> None:
-    """Another user's folder; as root, what belongs to root is looked at by a process without its rights."""
     with opened(tmp_path / "log") as log:
         log.append(event(0))
     for path in (tmp_path / "log").rglob("*"):
         path.chmod(0o555 if path.is_dir() else 0o444)
     (tmp_path / "log").chmod(0o555)
-    code = (
-        "import os, sys; os.geteuid() or (os.setgid(65534), os.setuid(65534))\n"
-        "from pathlib import Path\n"
-        "from tests.unit.audit.test_disk import opened, event\n"
-        "from tests.support.audit_logs import VERIFIER\n"
-        "from aegis.audit.verify import verify_folder\n"
-        "from aegis.core.errors import CouldNotDecide\n"
-        "folder = Path(sys.argv[1])\n"
-        "assert verify_folder(folder, VERIFIER).size == 1\n"
-        "try:\n    opened(folder)\n"
-        "except CouldNotDecide as error:\n    print(error.code, error.problem)\n"
-    )
-    root = Path(__file__).resolve().parents[3]
-    for parent in tmp_path.parents:
-        if (
-            parent.stat().st_uid == os.geteuid()
-            and parent != Path("/")
-            and parent.is_relative_to("/tmp/pytest-of-root")
-        ):
-            parent.chmod(0o755)
-    tmp_path.chmod(0o755)
-    ran = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "log")], cwd=root, capture_output=True, text=True, check=False,
-        env={"PYTHONPATH": f"{root / 'src'}:{root}", "PATH": os.environ["PATH"]}, timeout=60,
-    )  # fmt: skip
+
+    def tried() -> str:
+        assert verify_folder(tmp_path / "log", VERIFIER).size == 1
+        try:
+            opened(tmp_path / "log")
+        except CouldNotDecide as error:
+            return f"{error.code} {error.problem}"
+        return "opened"
+
+    told = as_nobody(tmp_path / "log", tried)
     (tmp_path / "log").chmod(0o755)
-    assert ran.stdout.startswith("audit.unavailable"), ran.stderr
-    assert "Permission denied" in ran.stdout
+    assert told.startswith("audit.unavailable"), told
+    assert "Permission denied" in told
 
 
 def test_a_folder_that_cannot_be(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_proofs_of_any_tree(size: int, data: st.DataObject) -> None:
 @given(st.integers(1, 64), st.data())
 @settings(max_examples=30)
 def test_pymerkle_reads_the_same_tree(size: int, data: st.DataObject) -> None:
-    from pymerkle import InmemoryTree
+    from pymerkle import InmemoryTree  # type: ignore[import-untyped] # it has no types
 
     other = InmemoryTree(algorithm="sha256")
     for number in range(size):
@@ -132,10 +132,11 @@ def test_proofs_of_a_large_tree() -> None:
 
 @pytest.mark.parametrize(("index", "size"), [(-1, 3), (3, 3), (0, 0)])
 def test_no_proof_of_what_is_not_there(index: int, size: int) -> None:
-    for ask in (lambda: inclusion(ALL, index=index, size=size), lambda: consistency(ALL, old=size + 1, new=size)):
-        with pytest.raises(Refused) as refusal:
-            ask()
-        assert refusal.value.code == "audit.proof_invalid"
+    with pytest.raises(Refused) as refusal:
+        inclusion(ALL, index=index, size=size)
+    assert refusal.value.code == "audit.proof_invalid"
+    with pytest.raises(Refused, match="the size"):
+        consistency(ALL, old=size + 1, new=size)
 
 
 ENTRIES = logs.entries(300)
