@@ -39,8 +39,8 @@ def config_folder(folder: Path) -> Path:
     artifacts = []
     for name in MODELS:
         # each its own bytes: a forged model whose true ones are kept already would rightly be loaded
-        content = {**MODEL, "config.json": json.dumps({"name": name}).encode()}
-        files = {**content, "model.sig": model_signature(content, KEYS[0])}
+        model = {**MODEL, "config.json": json.dumps({"name": name}).encode()}
+        files = {**model, "model.sig": model_signature(model, KEYS[0])}
         for path, content in files.items():
             (folder / "models" / name / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / "models" / name / path).write_bytes(content)

@@ -1,0 +1,73 @@
+"""The service over TLS, and while its log or its database is away."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+from tests.doubles.oidc_issuer import Issuers
+from tests.support.postgres import running
+from tests.support.service import Running, environment, roles, started
+from tests.support.tls import loopback
+
+WHY = {"reason": "a test"}
+
+
+def refuses_writes(service: Running, code: str) -> None:
+    """Nothing is changed, and readiness says why."""
+    for verb, body in (("prepare", None), ("quarantine", WHY), ("revoke", WHY)):
+        answer = service.ask("POST", f"/v1/models/shop/{verb}", body=body)
+        assert (answer.status, answer.code) == (503, code), (verb, answer)
+    assert service.ask("GET", "/healthz", role=None).status == 200
+
+
+def test_a_log_that_cannot_be_written_stops_every_write(
+    tmp_path: Path, config: Path, auth_file: Path, issuers: Issuers
+) -> None:
+    folder = tmp_path / "data" / "audit"
+    environ = environment(tmp_path / "data", config, AEGIS_AUTH=str(auth_file))
+    with started(environ, tokens=roles(issuers)) as service:
+        assert service.ask("POST", "/v1/models/shop/quarantine", body=WHY).status == 200
+        folder.rename(tmp_path / "elsewhere")
+        folder.write_bytes(b"")
+        refuses_writes(service, "audit.unavailable")
+        assert service.ask("GET", "/v1/models/shop").json()["state"] == "quarantined"
+        # a denied call stays denied, though nobody can note it
+        assert service.ask("POST", "/v1/models/shop/revoke", role="reader", body=WHY).status == 403
+        # the log could not be closed as it should, which is not passed over
+        assert service.end() == 3
+        assert service.wait_for("the service ends")["code"] == "audit.unavailable"
+
+
+def test_a_database_that_is_away_stops_everything_but_health_until_it_is_back(
+    tmp_path: Path, config: Path, auth_file: Path, issuers: Issuers
+) -> None:
+    with running() as server:
+        url = server.url(server.new_database())
+        environ = environment(
+            tmp_path / "data", config, AEGIS_AUTH=str(auth_file), DATABASE_URL=url, AEGIS_AUDIT="disk"
+        )
+        with started(environ, tokens=roles(issuers)) as service:
+            assert service.ask("POST", "/v1/models/shop/prepare").status == 200
+            server.stop()
+            refuses_writes(service, "runtime.states_unavailable")
+            ready = service.ask("GET", "/readyz", role=None)
+            while ready.json().get("status") == "ready":  # an answer serves all who ask within a second
+                ready = service.ask("GET", "/readyz", role=None)
+            assert ready.json()["checks"]["database"] == "runtime.states_unavailable"
+            server.start()
+            assert service.ask("GET", "/v1/models/shop").json()["state"] == "verified"
+            assert server.password not in str(service.lines)
+            assert service.end() == 0
+
+
+def test_over_tls(tmp_path: Path, config: Path, auth_file: Path, issuers: Issuers) -> None:
+    authority, _ = loopback(tmp_path)
+    environ = environment(tmp_path / "data", config, AEGIS_AUTH=str(auth_file))
+    arguments = ("--tls-cert", str(tmp_path / "server.pem"), "--tls-key", str(tmp_path / "server.key"))
+    with started(environ, *arguments, tokens=roles(issuers)) as service:
+        service.context = ssl.create_default_context(cafile=str(authority))
+        answer = service.ask("GET", "/v1/models", role="reader")
+        assert answer.status == 200
+        assert "strict-transport-security" in answer.headers
+        assert service.end() == 0
