@@ -55,7 +55,7 @@ GUARDS = {
     "bom": Guard("text", 'data.decode("utf-8", "strict")', 'data.decode("utf-8-sig", "strict")'),
     "surrogates": Guard("text", 'if b"\\\\u" in data and', "if False and"),
     "object": Guard("text", "if not isinstance(value, dict):", "if False:"),
-    "whole": Guard("text", '_DECODER.decode(data.decode("utf-8", "strict"))', "_DECODER.raw_decode(data.decode())[0]"),
+    "whole": Guard("text", "if end != len(text):", "if False:"),
     "control": Guard("text", "strict=True", "strict=False"),
     "parameters": Guard("compact", "if name not in _PARAMETERS:", "if False:"),
     "algorithms": Guard("compact", " or algorithm not in ALGORITHMS:", ":"),
