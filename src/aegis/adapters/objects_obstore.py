@@ -92,7 +92,6 @@ class ObstoreS3:
         hosts = [self._origin, sts, *(environ[name] for name in _IN_VARIABLES if environ.get(name))]
         client: ClientConfig = {
             "allow_http": self._origin.startswith("http:"),  # on this machine: `bucket_address` lets no other through
-            "allow_invalid_certificates": False,
             "connect_timeout": timedelta(seconds=timeout),
             "read_timeout": timedelta(seconds=timeout),
             "timeout": timedelta(seconds=self._patience.total),

@@ -154,7 +154,6 @@ class TestWebIdentity:
     ) -> None:
         (tmp_path / "other").mkdir()
         monkeypatch.setenv("SSL_CERT_FILE", str(loopback(tmp_path / "other")[0]))
-        monkeypatch.setenv("AWS_ALLOW_INVALID_CERTIFICATES", "true")
         error = told(lambda: obstore_s3(service, sts_endpoint=sts.address).head("m/a"))
         assert error.code == "verify.store_failed"
         assert sts.requests == []
