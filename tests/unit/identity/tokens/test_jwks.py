@@ -371,6 +371,30 @@ def test_no_header_gives_another_time(header: str) -> None:
     assert MIN_TTL <= ttl_of(header) <= MAX_TTL
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://issuer.example\\.evil.example/",
+        "https://issuer.example/é",
+        "https://issuer.example/a b",
+        "https://issuer.example/\n",
+        "https://issuer\t.example/",
+        "https://issuer.example/#keys",
+        "https://issuer.example:0/",
+        "https://issuer.example:99999/",
+        "https://[::1/",
+        "https://:443/",
+        "https://@issuer.example/",
+        "https://:secret@issuer.example/",
+        "//issuer.example/",
+    ],
+    ids=range(13),
+)
+def test_an_address_that_two_readers_may_read_differently(address: str) -> None:
+    with pytest.raises(ValueError, match="address|port"):
+        origin(address)
+
+
 @given(st.text(alphabet="https:/@?#[]\\%.:0aé\n ", max_size=30))
 def test_an_address_is_https_or_refused(address: str) -> None:
     try:
