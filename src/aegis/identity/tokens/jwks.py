@@ -163,12 +163,13 @@ class JwksClient:
             return keys
         with self._asking:
             self._refresh(state)
-            if not self._state.problem and not (self._state.keys or keys).knows(kid):
+            keys = self._usable(now)
+            if not keys.knows(kid):
                 self._unknown[kid] = now + UNKNOWN_SECONDS
                 self._unknown.move_to_end(kid)
                 if len(self._unknown) > UNKNOWN_KEPT:
                     self._unknown.popitem(last=False)
-        return self._usable(now)
+        return keys
 
     def _usable(self, now: float) -> KeySet:
         state = self._state

@@ -391,7 +391,7 @@ def test_no_header_gives_another_time(header: str) -> None:
     ids=range(13),
 )
 def test_an_address_that_two_readers_may_read_differently(address: str) -> None:
-    with pytest.raises(ValueError, match="address|port"):
+    with pytest.raises(ValueError, match=r"address|port"):
         origin(address)
 
 
