@@ -31,27 +31,27 @@ def check_verdict(load: Load, result: Result, basis: Basis, open_store: OpenStor
     location = parse_location(rule.source)
     files = stored_verdict(open_store(location), location.key)
     if files is None:
-        raise _refused("missing", f"there is no {VERDICT} with {SIGNATURE} at {rule.source}")
+        raise _refused("verdict_missing", f"there is no {VERDICT} with {SIGNATURE} at {rule.source}")
     document, signature = files
     trust = trust_of(rule.signers, 1, basis.trusted_root, basis.materials, basis.now)
     try:
         verify_verdict(document, signature, trust)
     except Refused as error:
-        raise _refused("untrusted", f"the verdict at {rule.source}: {error.problem} ({error.code})") from error
+        raise _refused("verdict_untrusted", f"the verdict at {rule.source}: {error.problem} ({error.code})") from error
     try:
         results = passed_results(document)
     except Refused as error:
-        raise _refused("not_pass", f"the verdict at {rule.source}: {error.problem}") from error
+        raise _refused("verdict_not_pass", f"the verdict at {rule.source}: {error.problem}") from error
     named = [each for each in results if each.name == result.name]
     if len(named) != 1 or _what(named[0]) != _what(result):
         said = ", ".join(f"{each.kind} {each.sha256}" for each in named[:3]) or "nothing"
         raise _refused(
-            "other_artifact",
+            "verdict_other_artifact",
             f"of {result.name!r} the verdict at {rule.source} says {said}; asked for is {result.kind} {result.sha256}",
         )
     if not is_young(named[0], basis.now, datetime.timedelta(days=rule.max_age_days)):
         raise _refused(
-            "too_old",
+            "verdict_too_old",
             f"the verdict at {rule.source} rests on bytes read at {named[0].read!r}, and it is {basis.now.isoformat()}",
         )
 
@@ -62,7 +62,7 @@ def _what(result: Result) -> tuple[str, str, str, str]:
 
 def _refused(cause: str, problem: str) -> Refused:
     return Refused(
-        f"runtime.verdict_{cause}",
+        f"runtime.{cause}",
         problem,
         expected="a signed and fresh verdict of the verify gate that says pass of just this artifact",
         remedy="run the gate on what is deployed, sign its verdict and upload both",
