@@ -158,21 +158,29 @@ class _Watched:
 
 def exported(log: Opened, form: str, first: int, output: Path | None) -> None:
     """One line an entry; a file gets all of them or is not there."""
-    from aegis.audit.entry import decode
-    from aegis.audit.export import export_line
-
     head = head_of(log)
     with _written(output) as file, progress_bar("exporting") as told:
         for index, data in entries_from(log.source, first, head.size):
-            try:
-                entry = decode(data)
-            except Refused as error:
-                raise Refused(
-                    error.code, f"entry {index}: {error.problem}", expected=error.expected, remedy=error.remedy
-                ) from error
-            file.write(export_line(entry, index, head.origin, form) + b"\n")
+            file.write(_exported(data, form, head.origin, index) + b"\n")
             if told is not None:
                 told(index + 1 - first, head.size - first)
+
+
+def _exported(data: bytes, form: str, origin: str, index: int) -> bytes:
+    """One line; `json` is the entry as it is recorded."""
+    from msgspec import json
+
+    from aegis.audit.entry import decode
+    from aegis.audit.export import FORMATS, Place
+    from aegis.core.merkle import hash_leaf
+
+    try:
+        entry = decode(data)
+    except Refused as error:
+        raise Refused(
+            error.code, f"entry {index}: {error.problem}", expected=error.expected, remedy=error.remedy
+        ) from error
+    return data if form == "json" else json.encode(FORMATS[form](entry, Place(origin, index, hash_leaf(data))))
 
 
 @contextmanager

@@ -93,7 +93,9 @@ def test_tiles_and_bundles_are_those_of_the_tree(log: PostgresLog, size: int) ->
 
 
 def test_a_log_of_more_than_one_tile_of_tiles(log: PostgresLog, url: str) -> None:
-    append_many(log, 65_536 + 300)
+    for _ in range(8):
+        append_many(log, 8_192)
+    append_many(log, 300)
     assert log.append(event()).index == 65_836
     assert len(log.read("tile/1/000") or b"") == 256 * 32
     assert len(log.read("tile/2/000.p/1") or b"") == 32
