@@ -4,8 +4,9 @@
 
 Appends are measured in turn, round by round, on the same disk, since neighbours change what a disk can do within a
 second: raw `write` and `fdatasync` of as many bytes, this log with one writer, 32 threads and 8 processes, pymerkle's
-SQLite tree, and auditchain's JSONL log, which does not wait for the disk (an environment of its own, made from PyPI). The
-ratios are medians of the rounds. Verification is of a log of a million events, in processes of its own whose peak memory is added up.
+SQLite tree, and auditchain's JSONL log, which does not wait for the disk (an environment of its own, made from PyPI).
+The ratios are medians of the rounds. Verification is of a log of a million events, in processes of its own whose peak
+memory is added up.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import socket
 import time as clock
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final, TypeVar, get_args
 
@@ -42,6 +42,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII)
 _TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})\.([0-9]{9})Z", re.ASCII)
 _SECOND: Final = 1_000_000_000
+_EPOCH: Final = datetime(1970, 1, 1)
+_ONE_SECOND: Final = timedelta(seconds=1)
 ACTIONS: Final = frozenset(get_args(Action))
 OUTCOMES: Final = frozenset(get_args(Outcome))
 _ACTOR_KINDS: Final = frozenset(get_args(ActorKind))
@@ -83,7 +85,7 @@ class Prepared:
         return b"".join((self._head, id.encode(), self._middle, format_time(time).encode(), self._tail))
 
 
-class _Actor(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+class _Actor(msgspec.Struct, forbid_unknown_fields=True, frozen=True, gc=False):
     attributes: dict[str, str]
     display: str
     id: str
@@ -92,20 +94,20 @@ class _Actor(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     subject: str
 
 
-class _Producer(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+class _Producer(msgspec.Struct, forbid_unknown_fields=True, frozen=True, gc=False):
     host: str
     pid: int
     version: str
 
 
-class _Resource(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+class _Resource(msgspec.Struct, forbid_unknown_fields=True, frozen=True, gc=False):
     kind: ResourceKind
     name: str
     sha256: str | None
     version: str | None
 
 
-class Written(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+class Written(msgspec.Struct, forbid_unknown_fields=True, frozen=True, gc=False):
     """An entry's members, by name as RFC 8785 3.2.3 orders them."""
 
     action: Action
@@ -257,7 +259,7 @@ def _second(second: int) -> str:
 @functools.lru_cache(maxsize=4)
 def _seconds(text: str) -> int:
     try:
-        return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
+        return (datetime.fromisoformat(text) - _EPOCH) // _ONE_SECOND
     except ValueError as error:
         raise entry_malformed("has a time that no calendar has") from error
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,23 +36,29 @@ from aegis.core.errors import Refused
 from aegis.core.merkle import EMPTY_ROOT, HASH_BYTES, hash_children
 from aegis.core.note import Checkpoint
 
+Progress = Callable[[int, int], None]
+"""Bundles that were read, and all that there are."""
 _BUNDLES = 128
 """In one piece of work: 32,768 entries."""
 
 
-def verify_folder(folder: Path, vkey: Verifier, against: Sequence[bytes] = (), *, jobs: int = 1) -> Report:
+def verify_folder(
+    folder: Path, vkey: Verifier, against: Sequence[bytes] = (), *, jobs: int = 1, progress: Progress | None = None
+) -> Report:
     """As `verify_log`, of a log on disk with the newest entries in its journal."""
     source = DiskSource(folder, vkey)
-    report = verify_log(source, vkey, against, jobs=jobs)
+    report = verify_log(source, vkey, against, jobs=jobs, progress=progress)
     findings = tuple(sorted({*report.findings, *source.findings}, key=lambda found: (found.index, found.tamper)))
     return replace(report, findings=findings, notes=source.notes + report.notes)
 
 
-def verify_log(source: Source, vkey: Verifier, against: Sequence[bytes] = (), *, jobs: int = 1) -> Report:
+def verify_log(
+    source: Source, vkey: Verifier, against: Sequence[bytes] = (), *, jobs: int = 1, progress: Progress | None = None
+) -> Report:
     """Read the whole log once. `against`: older checkpoints of it, which were kept elsewhere.
 
-    `jobs`: processes, for a source that can be pickled. Raises CouldNotDecide `audit.unavailable` where the log cannot
-    be read; refuses with `audit.checkpoint_invalid` where one of `against` is not this log's.
+    `jobs`: processes, for a source that can be pickled. `progress` is told after each piece. Raises CouldNotDecide
+    `audit.unavailable` where the log cannot be read; refuses with `audit.checkpoint_invalid` where one of `against` is not this log's.
     """
     published = sorted((open_checkpoint(note, vkey) for note in against), key=lambda each: each.size)
     note = source.read(CHECKPOINT)
@@ -61,7 +67,7 @@ def verify_log(source: Source, vkey: Verifier, against: Sequence[bytes] = (), *,
     head, problem = _head(note, vkey)
     if head is None:
         return Report(vkey.origin, 0, EMPTY_ROOT, (problem,) if problem else ())
-    found = _read_all(source, head, published, jobs)
+    found = _read_all(source, head, published, jobs, progress or (lambda _done, _all: None))
     return _judge(source, head, problem, found, published)
 
 
@@ -226,7 +232,9 @@ def _head(note: bytes, vkey: Verifier) -> tuple[Checkpoint | None, Finding | Non
         return said, Finding(kind, 0, error.problem)
 
 
-def _read_all(source: Source, head: Checkpoint, published: Sequence[Checkpoint], jobs: int) -> _Found:
+def _read_all(
+    source: Source, head: Checkpoint, published: Sequence[Checkpoint], jobs: int, progress: Progress
+) -> _Found:
     wanted = {each.size // WIDTH for each in (*published, head)}
     count = (head.size + WIDTH - 1) // WIDTH
     pieces = [range(at, min(at + _BUNDLES, count)) for at in range(0, count, _BUNDLES)]
@@ -235,6 +243,7 @@ def _read_all(source: Source, head: Checkpoint, published: Sequence[Checkpoint],
         if whole.back is None and part.earliest and is_back(part.earliest, whole.latest or part.earliest):
             part.back = scan(source, piece, head.size, (), whole.latest).back
         _join(whole, part)
+        progress(piece.stop, count)
     return _Found(whole)
 
 

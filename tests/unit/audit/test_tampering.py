@@ -351,5 +351,10 @@ def test_entries_that_are_no_events_are_told(tmp_path: Path) -> None:
 
 def test_several_processes_verify_the_same(folder: Path) -> None:
     publish(folder.parent / "long", (long := logs.entries(33_000)))
-    report = verify_log(FolderSource(folder.parent / "long"), VERIFIER, [note(long[:32_900])], jobs=2)
+    told: list[tuple[int, int]] = []
+    report = verify_log(
+        FolderSource(folder.parent / "long"), VERIFIER, [note(long[:32_900])],
+        jobs=2, progress=lambda done, of: told.append((done, of)),
+    )  # fmt: skip
+    assert told == [(128, 129), (129, 129)]
     assert (report.result, report.size) == ("intact", 33_000)
