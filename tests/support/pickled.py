@@ -183,6 +183,7 @@ HAND_MADE: Mapping[str, bytes] = {
     "long_memo": b"cos\nsystem\nr\xff\0\0\0(U\x02idtR.",
     "marks": b"((((cos\nsystem\n(S'id'\ntR.",
     "pop_mark": b"(I1\nI2\n1cos\nsystem\n(S'id'\ntR.",
+    "pop_of_a_mark": b"(0cos\nsystem\n(S'id'\ntR.",
     "dup": b"cos\nsystem\n2(S'id'\ntR.",
     "extension": b"\x80\x02\x82\x01)R.",
     "extension_wide": b"\x80\x02\x84\x01\0\0\0)R.",
