@@ -39,6 +39,7 @@ Broken = Literal[
     "html",  # 200, and no JSON
     "redirect",  # to the same document elsewhere on this server
     "huge",  # more bytes than a set of keys may have
+    "trickle",  # a header that comes byte by byte and does not end
     "endless",  # no length, and it does not end by itself within the limit
     "cut",  # fewer bytes than announced
     "empty",  # a set without keys
@@ -310,6 +311,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(503, b'{"keys": []}')
         if issuer.broken == "redirect":
             return self._send(302, b"", Location=self.path.replace("/keys", "/moved/keys"))
+        if issuer.broken == "trickle":
+            return self._trickle()
         if issuer.broken == "endless":
             return self._endless(good)
         if issuer.broken == "cut":
@@ -321,6 +324,13 @@ class _Handler(BaseHTTPRequestHandler):
             "doubled": good[:-1] + b', "keys": []}',
         }.get(issuer.broken or "", good)
         return self._send(200, body, **{"Cache-Control": issuer.cache_control})
+
+    def _trickle(self) -> None:
+        self.send_response(200)
+        self.flush_headers()
+        for _ in range(600):
+            self.wfile.write(b"x")
+            time.sleep(0.05)  # the pace of the play, until the client gives up
 
     def _endless(self, good: bytes) -> None:
         self.send_response(200)

@@ -72,7 +72,10 @@ class HttpsFetch:
             parts = urlsplit(address)
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             connection.request("GET", target, headers=self._headers(where))
-            return _document(connection.getresponse(), where)
+            document = _document(connection.getresponse(), where)
+            if connection.over:
+                raise TimeoutError  # what was read ended because we ended it
+            return document
         except TimeoutError:
             raise _failed(where, f"no answer within {self._seconds:g} s") from None
         except ssl.SSLCertVerificationError as error:
@@ -130,6 +133,8 @@ class _Connection(http.client.HTTPSConnection):
         self._addresses = addresses
         self._tls = tls
         self._end = end
+        self.over = False
+        """Whether it was ended by `cut`."""
 
     def connect(self) -> None:
         """Try each address in turn."""
@@ -152,6 +157,7 @@ class _Connection(http.client.HTTPSConnection):
 
     def cut(self) -> None:
         """End the connection from another thread."""
+        self.over = True
         if self.sock is not None:
             try:
                 self.sock.shutdown(socket.SHUT_RDWR)

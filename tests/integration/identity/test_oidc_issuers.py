@@ -270,6 +270,15 @@ def test_a_server_that_hangs_is_given_up(says: bytes) -> None:
 
 
 def test_a_server_that_trickles_is_given_up(issuers: Issuers) -> None:
+    """Each byte comes in time, and the end never."""
+    issuers.github.broken = "trickle"
+    with pytest.raises(TokenRefused, match=r"no answer within|Error") as caught:
+        HttpsFetch(private_network=True, authority=issuers.ca, seconds=0.5)(issuers.github.url + "/keys")
+    assert caught.value.code == "token.keys_unavailable"
+    assert issuers.github.asked == ["/_services/token/keys"]
+
+
+def test_a_server_that_says_nothing_is_given_up(issuers: Issuers) -> None:
     issuers.github.hold = threading.Event()
     with pytest.raises(TokenRefused) as caught:
         HttpsFetch(private_network=True, authority=issuers.ca, seconds=0.3)(issuers.github.url + "/keys")
