@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from threading import Lock, RLock
 from typing import TYPE_CHECKING
 
-from aegis.core.actor import Actor
 from aegis.core.errors import UsageError
 from aegis_multimodal_ai_system.settings import Settings
 
 if TYPE_CHECKING:
     from aegis.artifacts.preparing import Basis, OpenStore
     from aegis.audit.log import AuditLog
+    from aegis.core.actor import Actor
     from aegis.core.policy import VerifyPolicy
     from aegis_multimodal_ai_system.alerts import Alerts
     from aegis_multimodal_ai_system.database import Database, ModelStates
@@ -57,15 +57,9 @@ class Runtime:
     @property
     def actor(self) -> Actor:
         """The process itself, when it acts for nobody else."""
-        name = self.settings.service
-        return Actor(
-            id=f"process:{name}",
-            kind="process",
-            display=name,
-            issuer="local",
-            subject=name,
-            attributes={"pid": str(os.getpid()), "host": os.uname().nodename},
-        )
+        from aegis_multimodal_ai_system.orchestrator.audit_helper import process_actor
+
+        return process_actor(self.settings)
 
     # --- what the policy says; read anew each time --------------------------------------------------------------------
 
@@ -154,7 +148,7 @@ class Runtime:
             if self._alerts is None:
                 from aegis_multimodal_ai_system.alerts import alerts_of
 
-                self._alerts = alerts_of(self.settings)
+                self._alerts = alerts_of(self.settings, failed=lambda kind: self.metrics.alert_failed(kind))
             return self._alerts
 
     @property

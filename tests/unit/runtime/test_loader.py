@@ -20,6 +20,7 @@ from aegis_multimodal_ai_system.orchestrator_verify_loader import (
     VerifiedModel,
     fetch_and_prepare_model_for_load,
 )
+from aegis_multimodal_ai_system.runtime import Runtime
 from tests.support.deployments import MODEL, Deployment, contents, safetensors
 from tests.support.verifying import content_of, release, root_of, signed_file, signed_model
 
@@ -503,6 +504,23 @@ def test_importing_it_imports_nothing_heavy() -> None:
         "aegis_multimodal_ai_system.verified_model",
     }
     assert float(seconds) < 1.0  # a ceiling for the slowest machine; benchmarks/loader.py measures it
+
+
+def test_alerts_that_do_not_arrive_are_counted(it: Deployment) -> None:
+    """Of a runtime as it is made from settings alone; nobody listens at the address."""
+    runtime = Runtime.from_environment(
+        {
+            "AEGIS_POLICY": str(it.config / "aegis.yml"),
+            "AEGIS_DATA": str(it.data),
+            "AEGIS_ALERT_WEBHOOK": "http://127.0.0.1:9/hook",
+        }
+    )
+    it.write_policy(load={"revoked": [CONTENT]}, aws={"region": "eu-central-1", "s3-endpoint": "http://127.0.0.1:9"})
+    with pytest.raises(ModelRefused):
+        fetch_and_prepare_model_for_load("model", runtime=runtime)
+    told = runtime.metrics.render().decode()
+    runtime.close()
+    assert 'aegis_alerts_failed_total{sink="webhook"} 1.0' in told
 
 
 def test_settings_that_nobody_understands_are_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from aegis.artifacts.reading import Wanted
 from aegis.core.errors import CouldNotDecide, Refused
 from aegis.core.ports.objects import ObjectInfo
 from aegis.report import json_report
@@ -745,10 +747,34 @@ def test_memory_that_fills_up_half_way(it: Deployment, monkeypatch: pytest.Monke
     assert descriptors_open() == set()
 
 
-def test_a_kernel_that_does_not_seal(it: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(descriptors, "_SEALS", descriptors._SEALS | 1 << 20)
-    assert it.refused().code == "runtime.handoff_failed"
+def test_a_kernel_that_only_says_that_it_seals(it: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    control = fcntl.fcntl
+
+    def seals_nothing(file: int, command: int, argument: int = 0) -> int:
+        return 0 if command == fcntl.F_ADD_SEALS else control(file, command, argument)
+
+    monkeypatch.setattr(fcntl, "fcntl", seals_nothing)
+    refused = it.refused()
+    assert refused.code == "runtime.handoff_failed"
+    assert "AEGIS_HANDOFF" in refused.remedy
     assert descriptors_open() == set()
+
+
+def test_what_is_refused_is_not_kept_on(it: Deployment) -> None:
+    it.load().close()
+    it.write_policy(load={"formats": ["gguf"]})
+    assert it.refused().code == "runtime.format_not_allowed"
+    assert it.kept() == []
+
+
+@pytest.mark.parametrize("size", [5, 7], ids=["longer", "shorter"])
+def test_a_file_of_another_size_than_was_looked_at(size: int, tmp_path: Path) -> None:
+    """Say one that grows on disk while it is hashed: what came behind was not looked at."""
+    (tmp_path / "file").write_bytes(b"123456")
+    wanted = Wanted(Bucket(), ObjectInfo("file", size), frozenset({"sha256"}))
+    with (tmp_path / "file").open("rb") as file, pytest.raises(Refused) as refused:
+        descriptors.digests(file.fileno(), wanted)
+    assert refused.value.code == "verify.file_changed"
 
 
 def test_too_few_descriptors_are_seen_before_a_byte_is_read(it: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
