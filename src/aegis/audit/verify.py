@@ -58,7 +58,8 @@ def verify_log(
     """Read the whole log once. `against`: older checkpoints of it, which were kept elsewhere.
 
     `jobs`: processes, for a source that can be pickled. `progress` is told after each piece. Raises CouldNotDecide
-    `audit.unavailable` where the log cannot be read; refuses with `audit.checkpoint_invalid` where one of `against` is not this log's.
+    `audit.unavailable` where the log cannot be read; refuses with `audit.checkpoint_invalid` where one of `against` is
+    not this log's.
     """
     published = sorted((open_checkpoint(note, vkey) for note in against), key=lambda each: each.size)
     note = source.read(CHECKPOINT)
