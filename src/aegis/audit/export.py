@@ -10,11 +10,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-import msgspec
-
-from aegis.audit.entry import Entry, decode, format_time
+from aegis.audit.entry import Entry, format_time
 from aegis.audit.event import Action
-from aegis.core.merkle import hash_leaf
 
 _OCSF_VERSION = "1.3.0"
 _ECS_VERSION = "8.11.0"
@@ -142,28 +139,10 @@ def cloudevents(entry: Entry, place: Place) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def plain(entry: Entry, place: Place) -> dict[str, Any]:
-    """The entry as it stands in the log, with its place."""
-    return {"index": place.index, "leaf_hash": place.leaf_hash.hex(), **cloudevents(entry, place)["data"]} | {
-        "id": entry.id,
-        "time": format_time(entry.time),
-        "action": entry.event.action,
-        "origin": place.origin,
-    }
-
-
 FORMATS: Mapping[str, Callable[[Entry, Place], dict[str, Any]]] = MappingProxyType(
-    {"json": plain, "ocsf": ocsf, "ecs": ecs, "cloudevents": cloudevents}
+    {"ocsf": ocsf, "ecs": ecs, "cloudevents": cloudevents}
 )
 """By the name that a user gives."""
-
-
-def export_line(data: bytes, *, index: int, origin: str, form: str) -> bytes:
-    """One line of JSON, without its line feed, of an entry's bytes; `form` is a name of `FORMATS`.
-
-    Refuses with `audit.entry_malformed`.
-    """
-    return msgspec.json.encode(FORMATS[form](decode(data), Place(origin, index, hash_leaf(data))))
 
 
 def _unmapped(entry: Entry, place: Place) -> dict[str, Any]:

@@ -12,10 +12,9 @@ from aegis.audit.checkpoint import open_checkpoint
 from aegis.audit.disk import DiskLog
 from aegis.audit.entry import Entry, decode, encode
 from aegis.audit.event import Action, Outcome, Resource
-from aegis.audit.export import FORMATS, Place, export_line
+from aegis.audit.export import FORMATS, Place
 from aegis.audit.publish import checkpoint_to_publish
 from aegis.core.errors import Refused
-from aegis.core.merkle import hash_leaf
 from tests.support import audit_logs as logs
 from tests.support.audit_logs import KEY, ORIGIN, VERIFIER, event
 
@@ -217,18 +216,6 @@ def test_ocsf_numbers_fit_each_other() -> None:
         assert found["type_uid"] == found["class_uid"] * 100 + found["activity_id"]
         assert found["time"] == 1_700_000_000_000
         assert found["metadata"]["sequence"] == 41
-
-
-def test_a_line_of_an_entry() -> None:
-    data = logs.entry(3)
-    for form in FORMATS:
-        line = export_line(data, index=3, origin=ORIGIN, form=form)
-        assert hash_leaf(data).hex().encode() in line
-        assert b"\n" not in line
-    found = json.loads(export_line(data, index=3, origin=ORIGIN, form="json"))
-    assert {**json.loads(data), **found, "v": 1} == {**found, "v": 1}
-    with pytest.raises(Refused, match="no event"):
-        export_line(b"{}", index=0, origin=ORIGIN, form="json")
 
 
 def test_refusals_are_failures() -> None:
