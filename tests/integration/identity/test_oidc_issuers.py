@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -299,3 +300,40 @@ def test_the_file_is_json_too(issuers: Issuers, tmp_path: Path) -> None:
     path = issuers.auth_file(tmp_path)
     assert json.loads(path.read_text())["kind"] == "AuthenticationConfiguration"
     assert code(Auth.from_file(path), issuers.people.token()) == "valid"
+
+
+RULES: dict[str, tuple[dict[str, object], dict[str, object], str]] = {
+    "authorizedParties": ({"authorizedParties": ["cli"]}, {"aud": ["aegis-api", "other"], "azp": "cli"}, "valid"),
+    "no-authorizedParties": ({}, {"aud": ["aegis-api", "other"], "azp": "cli"}, "token.audience_refused"),
+    "leewaySeconds": ({"leewaySeconds": 0}, {"iat": 5}, "token.not_yet_valid"),
+    "no-leewaySeconds": ({}, {"iat": 5}, "valid"),
+    "maxLifetimeSeconds": ({"maxLifetimeSeconds": 60}, {}, "token.times_invalid"),
+    "tokenTypes": ({"tokenTypes": ["AT+jwt"]}, {}, "token.type_refused"),
+    "audiences": ({"audiences": ["another"]}, {}, "token.audience_refused"),
+}
+"""Of the issuer in the file, of its token (a time is one from now), and what comes of it."""
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_rules_of_the_file_are_those_that_judge(issuers: Issuers, tmp_path: Path, name: str) -> None:
+    rule, changes, expected = RULES[name]
+    issuer = {
+        "url": issuers.people.url,
+        "audiences": ["aegis-api"],
+        "certificateAuthorityFile": "issuer-ca.pem",
+        "privateNetwork": True,
+        **rule,
+    }
+    now = int(time.time())
+    claims = {claim: now + value if isinstance(value, int) else value for claim, value in changes.items()}
+    auth = Auth.from_file(issuers.auth_file(tmp_path, jwt=[{"issuer": issuer}], roles=[]), now=lambda: float(now))
+    assert code(auth, issuers.people.token(**claims)) == expected
+
+
+@pytest.mark.parametrize(("value", "expected"), [("Ada", "valid"), ("Eve", "token.claim_refused")])
+def test_the_claims_that_the_file_requires(issuers: Issuers, tmp_path: Path, value: str, expected: str) -> None:
+    path = issuers.auth_file(tmp_path)
+    document = json.loads(path.read_text())
+    document["jwt"][2]["claimValidationRules"] = [{"claim": "name", "requiredValue": value}]
+    path.write_text(json.dumps(document))
+    assert code(Auth.from_file(path), issuers.people.token()) == expected
