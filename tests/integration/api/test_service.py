@@ -37,13 +37,44 @@ def postgres() -> Iterator[Server]:
         yield server
 
 
+class Webhook(http.server.BaseHTTPRequestHandler):
+    """Takes alerts."""
+
+    server: Any
+
+    def do_POST(self) -> None:
+        self.server.alerts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def webhook() -> Iterator[Any]:
+    server: Any = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Webhook)
+    server.alerts = []
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
 @pytest.fixture(params=["embedded", "postgresql"], scope="module")
 def deployed(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, auth_file: Path, issuers: Issuers
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    auth_file: Path,
+    issuers: Issuers,
+    webhook: Any,
 ) -> Iterator[tuple[Running, Verifier]]:
     """A service that several tests share, each with a model of its own, and its log's key."""
     folder = tmp_path_factory.mktemp(request.param)
-    more = {"AEGIS_AUTH": str(auth_file)}
+    address = f"http://127.0.0.1:{webhook.server_address[1]}/alerts"
+    more = {"AEGIS_AUTH": str(auth_file), "AEGIS_ALERT_WEBHOOK": address}
     if request.param == "postgresql":
         server: Server = request.getfixturevalue("postgres")
         more["DATABASE_URL"] = server.url(server.new_database())
@@ -103,7 +134,8 @@ def test_a_model_from_the_first_call_to_the_proof_of_its_entry(deployed: tuple[R
     assert 'aegis_model_state{model="shop",state="verified"} 1.0' in metrics
 
 
-def test_a_forged_model_is_refused_recorded_counted_and_unverified(service: Running) -> None:
+def test_a_forged_model_is_refused_recorded_counted_alerted_and_unverified(service: Running, webhook: Any) -> None:
+    webhook.alerts.clear()
     answer = service.ask("POST", "/v1/models/forged/prepare", headers={"X-Request-Id": "deploy-0002"})
     assert answer.status == 422
     code = answer.code
@@ -116,9 +148,10 @@ def test_a_forged_model_is_refused_recorded_counted_and_unverified(service: Runn
         ("model.load.refused", code),
     ]
     metrics = service.ask("GET", "/metrics", role="reader").body.decode()
-    assert f'aegis_model_verification_failures_total{{model="forged",reason="{code}"' in metrics or (
-        'aegis_model_verification_failures_total{model="forged"' in metrics and code in metrics
-    )
+    assert f'failures_total{{model="forged",reason="{code}",version="none"}} 1.0' in metrics
+    assert [(alert["model"], alert["reason"], alert["correlation_id"]) for alert in webhook.alerts] == [
+        ("forged", code, "deploy-0002")
+    ]
 
 
 def test_what_is_quarantined_or_revoked_is_not_prepared(service: Running) -> None:

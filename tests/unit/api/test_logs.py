@@ -51,6 +51,14 @@ def test_each_request_has_a_line(api: Api, lines: io.StringIO) -> None:
     }
 
 
+def test_what_is_the_callers_own_text_is_not_in_the_line(api: Api, lines: io.StringIO) -> None:
+    api.ask("BREW-COFFEE", "/v1/tea-pot?milk=oat")
+    (line,) = [line for line in read(lines) if line["message"] == "answered"]
+    assert (line["method"], line["route"]) == ("other", "unmatched")
+    for word in ("BREW", "tea-pot", "oat"):
+        assert word not in lines.getvalue()
+
+
 def test_no_token_is_in_any_line(api: Api, lines: io.StringIO) -> None:
     token = api.tokens["admin"]
     for role in (*ROLES, "nobody"):

@@ -45,6 +45,8 @@ def is_dressed(answer: Answer) -> None:
         "/v1/models/./shop",
         "/v1/models/../models",
         "/v1/models/shop/..",
+        "/v1/models/..",
+        "/v1/models/.",
         "/v1/models/%73hop",
         "/v1%2fmodels",
         "/v1/models/%2e%2e",
