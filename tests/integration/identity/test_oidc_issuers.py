@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -302,7 +303,7 @@ def test_the_file_is_json_too(issuers: Issuers, tmp_path: Path) -> None:
     assert code(Auth.from_file(path), issuers.people.token()) == "valid"
 
 
-RULES: dict[str, tuple[dict[str, object], dict[str, object], str]] = {
+RULES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "authorizedParties": ({"authorizedParties": ["cli"]}, {"aud": ["aegis-api", "other"], "azp": "cli"}, "valid"),
     "no-authorizedParties": ({}, {"aud": ["aegis-api", "other"], "azp": "cli"}, "token.audience_refused"),
     "leewaySeconds": ({"leewaySeconds": 0}, {"iat": 5}, "token.not_yet_valid"),
