@@ -47,8 +47,11 @@ docs: venv ## write the generated files anew: schemas, reasons, catalogue, actio
 lock: venv ## compile the locks anew from pyproject.toml
 	$(RUN) scripts/lock.py
 
-bench: venv ## print ratios beside semgrep, ruff, pip, cosign, sigstore and model_signing, each on the same work in turn
+bench: venv ## print ratios beside peers (semgrep, ruff, pip, cosign, sigstore, obstore, boto3, pymerkle, joserfc, ...), on the same work in turn
 	$(RUN) benchmarks/startup.py
 	$(RUN) benchmarks/scan.py
 	$(RUN) benchmarks/verify_peers.py --large
 	$(RUN) benchmarks/verify_storage.py
+	$(RUN) benchmarks/loader.py large small import
+	$(RUN) benchmarks/audit.py
+	$(RUN) benchmarks/jwt.py
