@@ -326,7 +326,9 @@ def test_the_rules_of_the_file_are_those_that_judge(issuers: Issuers, tmp_path: 
         **rule,
     }
     now = int(time.time())
-    claims = {claim: now + value if isinstance(value, int) else value for claim, value in changes.items()}
+    claims: dict[str, Any] = {
+        claim: now + value if isinstance(value, int) else value for claim, value in changes.items()
+    }
     auth = Auth.from_file(issuers.auth_file(tmp_path, jwt=[{"issuer": issuer}], roles=[]), now=lambda: float(now))
     assert code(auth, issuers.people.token(**claims)) == expected
 

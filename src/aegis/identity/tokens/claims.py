@@ -59,7 +59,9 @@ def check(header: Header, claims: Mapping[str, Any], rule: IssuerRule, now: floa
     """Judge all but the signature. `now`: seconds since 1970. The caller has found `rule` by `iss`."""
     if header.typ not in rule.types:
         raise refused("type_refused", "the token's typ is not one that is taken", "a type of the issuer's tokenTypes")
-    _check_audience(claims, rule)
+    audience = claims.get("aud")
+    if not isinstance(audience, str) or audience not in rule.audiences:
+        _check_audiences(audience, claims, rule)
     start, end = _times(claims, rule)
     if now >= end:
         raise refused("expired", f"the token expired {_ago(now - end + rule.leeway)} ago", "a token that is valid now")
@@ -73,10 +75,8 @@ def check(header: Header, claims: Mapping[str, Any], rule: IssuerRule, now: floa
     return Valid(_subject(claims), start, end)
 
 
-def _check_audience(claims: Mapping[str, Any], rule: IssuerRule) -> None:
-    audience = claims.get("aud")
-    if isinstance(audience, str) and audience in rule.audiences:
-        return
+def _check_audiences(audience: Any, claims: Mapping[str, Any], rule: IssuerRule) -> None:
+    """Judge what is not one audience of ours, as nearly all tokens have."""
     named = (audience,) if isinstance(audience, str) else audience
     if not isinstance(named, tuple) or not all(isinstance(name, str) for name in named):
         raise refused("audience_refused", "the token names no audience", "an audience of this service in 'aud'")
