@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aegis_multimodal_ai_system.api.auth import Auth
 
 from aegis_multimodal_ai_system.api.app import make_app
+from aegis_multimodal_ai_system.api.auth import Auth
 from aegis_multimodal_ai_system.api.service import Limits
 from tests.doubles.deployment import Deployment, Loader, deployment
 from tests.doubles.oidc_issuer import Issuers, serve_issuers
