@@ -6,24 +6,23 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from aegis.core.errors import AegisError, Refused, UsageError
+from aegis.core.errors import UsageError
 from aegis.report.escape import terminal
 
 if TYPE_CHECKING:
-    from aegis.audit.event import Action, Outcome
     from aegis.core.actor import Actor
-    from aegis_multimodal_ai_system.database import ModelState, ModelStates
+    from aegis_multimodal_ai_system.database import ModelState
+    from aegis_multimodal_ai_system.decisions import Decision
     from aegis_multimodal_ai_system.runtime import Runtime
 
-Word = Literal["quarantine", "release", "revoke"]
-_WORDS: Mapping[Word, tuple[Action, str]] = {
-    "quarantine": ("model.quarantined", "take it out of service"),
-    "release": ("model.released", "give it back to the loader, which verifies it at its next load"),
-    "revoke": ("model.revoked", "take it out of service for ever"),
+_DECISIONS: Mapping[Decision, str] = {
+    "quarantine": "take it out of service",
+    "release": "give it back to the loader, which verifies it at its next load",
+    "revoke": "take it out of service for ever",
 }
 _LONGEST = 500
 """Characters of a reason."""
@@ -39,21 +38,25 @@ def add_command(commands: Any) -> None:
     verify = tools.add_parser("verify", help="fetch and verify one as a load does", allow_abbrev=False)
     verify.add_argument("name", help="the model's name in the policy")
     verify.set_defaults(run=_verify)
-    for word, (_, what) in _WORDS.items():
-        tool = tools.add_parser(word, help=what, allow_abbrev=False)
+    for decision, what in _DECISIONS.items():
+        tool = tools.add_parser(decision, help=what, allow_abbrev=False)
         tool.add_argument("name", help="the model's name in the policy")
         tool.add_argument("--reason", required=True, help="why: it is kept in the state and in the audit log")
-        tool.set_defaults(run=_decide, word=word)
+        tool.set_defaults(run=_decide, decision=decision)
     for tool in tools.choices.values():
         tool.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _status(arguments: argparse.Namespace) -> int:
     runtime = _runtime()
-    known = {state.name: state for state in runtime.states.all()}
-    names = list(dict.fromkeys([*runtime.models, *sorted(known)]))
     if arguments.name is not None:
-        names = [_known(arguments.name, names)]
+        from aegis_multimodal_ai_system.decisions import state_of
+
+        state = state_of(runtime, arguments.name)
+        names, known = [arguments.name], {arguments.name: state} if state is not None else {}
+    else:
+        known = {state.name: state for state in runtime.states.all()}
+        names = list(dict.fromkeys([*runtime.models, *sorted(known)]))
     if arguments.json:
         print(json.dumps([_document(name, known.get(name)) for name in names], indent=2))
         return 0
@@ -97,7 +100,6 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _decide(arguments: argparse.Namespace) -> int:
-    word: Word = arguments.word
     reason = str(arguments.reason).strip()
     if not reason or len(reason) > _LONGEST or not reason.isprintable():
         raise UsageError(
@@ -106,57 +108,14 @@ def _decide(arguments: argparse.Namespace) -> int:
             expected=f"one line of text, at most {_LONGEST} characters",
             remedy="say why, for whoever reads the audit log later",
         )
-    runtime = _runtime()
-    states = runtime.states
-    known = {state.name: state for state in states.all()}
-    name = _known(arguments.name, [*runtime.models, *known])
-    state = _recorded(runtime, word, name, reason, known.get(name), _step(states, word, name, reason))
+    from aegis_multimodal_ai_system.decisions import decide
+
+    state = decide(_runtime(), arguments.decision, arguments.name, reason, actor=_actor())
     if arguments.json:
-        print(json.dumps(_document(name, state), indent=2))
+        print(json.dumps(_document(state.name, state), indent=2))
     else:
-        sys.stdout.write(terminal(f"{name} is {state.state} now") + "\n")
+        sys.stdout.write(terminal(f"{state.name} is {state.state} now") + "\n")
     return 0
-
-
-def _step(states: ModelStates, word: Word, name: str, reason: str) -> Callable[[], ModelState]:
-    match word:
-        case "quarantine":
-            return lambda: states.quarantine(name, reason)
-        case "release":
-            return lambda: states.release(name)
-        case "revoke":
-            return lambda: states.revoke(name, reason)
-
-
-def _recorded(
-    runtime: Runtime, word: Word, name: str, reason: str, before: ModelState | None, step: Callable[[], ModelState]
-) -> ModelState:
-    """Recorded before and after: what cannot be recorded is not done."""
-    from aegis.audit.event import Resource
-    from aegis_multimodal_ai_system.orchestrator.audit_helper import record_audit_event
-
-    actor, correlation_id = _actor(), os.urandom(16).hex()
-    resource = Resource(kind="model", name=name, sha256=before.digest if before else None)
-
-    def record(outcome: Outcome, said: str) -> None:
-        record_audit_event(
-            _WORDS[word][0],
-            actor=actor,
-            resource=resource,
-            outcome=outcome,
-            reason=said,
-            correlation_id=correlation_id,
-            log=runtime.log,
-        )
-
-    record("unknown", reason)
-    try:
-        state = step()
-    except AegisError as error:
-        record("failure", error.code)
-        raise
-    record("success", reason)
-    return state
 
 
 def _runtime() -> Runtime:
@@ -183,17 +142,6 @@ def _actor() -> Actor:
         issuer="local",
         subject=name,
         attributes={"pid": str(os.getpid()), "host": host, "uid": str(uid)},
-    )
-
-
-def _known(name: str, names: list[str]) -> str:
-    if name in names:
-        return name
-    raise Refused(
-        "runtime.model_unknown",
-        f"there is no model {name[:100]!r}",
-        expected=", ".join(dict.fromkeys(names)) or "a model in the policy",
-        remedy="correct the name, or add the model to the policy",
     )
 
 

@@ -108,7 +108,7 @@ def test_a_decision_is_recorded_before_and_after(it: Deployment, monkeypatch: py
         ("model.revoked", "unknown", "worse"),
         ("model.revoked", "success", "worse"),
         ("model.released", "unknown", "no"),
-        ("model.released", "failure", "runtime.transition_refused"),
+        ("model.released", "refused", "runtime.transition_refused"),
     ]
     first, second = it.log.events[:2]
     assert first.correlation_id == second.correlation_id
