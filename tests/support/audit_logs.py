@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from aegis.audit.entry import Producer, encode
 from aegis.audit.event import Event, Resource
+from aegis.audit.journal import journal_header, pack_record
 from aegis.audit.keys import SigningKey, Verifier, signing_key, verifier_of
 from aegis.core.actor import Actor
 from tests.doubles.sigstore import merkle
@@ -82,6 +83,20 @@ def publish(folder: Path, given: Sequence[bytes], checkpoint: bytes | None = Non
     if full := len(given) // 256:
         put(folder, f"tile/1/000.p/{full}", b"".join(root(given[at * 256 : at * 256 + 256]) for at in range(full)))
     put(folder, "checkpoint", note(given) if checkpoint is None else checkpoint)
+    return folder
+
+
+def journal(folder: Path, before: Sequence[bytes], given: Sequence[bytes]) -> Path:
+    """The journal of a running service: each entry in a record of its own, on top of those that were published."""
+    there, records = list(before), b""
+    for each in given:
+        there.append(each)
+        signature = note(there).split(b"\n\n")[1].split()[-1]
+        records += pack_record(
+            [each], first=len(there) - 1, durable=len(there) - 1,
+            signature=base64.b64decode(signature)[4:], mac=KEY.mac,
+        )  # fmt: skip
+    put(folder, "journal", (journal_header(len(before)) + records).ljust(65_536, b"\0"))
     return folder
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from aegis.audit.bundle import entries_of
-from aegis.audit.checkpoint import note_of, read_checkpoint
+from aegis.audit.checkpoint import note_of, open_checkpoint
 from aegis.audit.disk_writer import JOURNAL, TORN
 from aegis.audit.entry import read
 from aegis.audit.faults import unavailable
@@ -20,9 +20,11 @@ from aegis.audit.growth import Growth, load_growth
 from aegis.audit.journal import HEADER_BYTES, BrokenRecord, Record, read_header, read_mark, read_record
 from aegis.audit.keys import Verifier
 from aegis.audit.locking import lock
-from aegis.audit.paths import CHECKPOINT
+from aegis.audit.paths import CHECKPOINT, WIDTH
 from aegis.audit.replay import replay
+from aegis.audit.scan import tile_of
 from aegis.core.errors import CouldNotDecide, Refused
+from aegis.core.merkle import HASH_BYTES, hash_leaf
 from aegis.core.note import Checkpoint, checkpoint_text
 
 
@@ -38,6 +40,8 @@ class DiskSource:
         self._published = FolderSource(folder)
         self._newest: dict[str, bytes] = {}
         self.findings: tuple[Finding, ...] = ()
+        self.unsound: Finding | None = None
+        """Why the journal was not read, where the verification of what is published does not say it better."""
         self.notes: tuple[str, ...] = ()
         with _shared(folder):
             try:
@@ -56,15 +60,15 @@ class DiskSource:
         if aside:
             self.notes = (f"torn writes were put aside: {', '.join(aside)}",)
         try:
-            head = read_checkpoint(note or b"")
+            # The newer head, of the journal, replaces this one and its partial tiles: nobody looks at them later.
+            head = open_checkpoint(note or b"", self._verifier)
             growth = load_growth(self._published, head.size, head.root)
-        except (Refused, CouldNotDecide):
-            # What is published is not sound: its verification says how.
+        except (Refused, CouldNotDecide) as error:
+            self.unsound = Finding("T14", 0, error.problem)
             return
-        if (head.origin, self._verifier.key_id) in {(name, blob[:4]) for name, blob in head.signatures}:
-            problem = self._put_on_top(folder / JOURNAL, head, growth)
-            if problem:
-                self.findings = (problem,)
+        problem = self._put_on_top(folder / JOURNAL, head, growth)
+        if problem:
+            self.findings = (problem,)
 
     def _put_on_top(self, path: Path, head: Checkpoint, growth: Growth) -> Finding | None:
         data = _bytes_of(path)
@@ -80,6 +84,8 @@ class DiskSource:
             )
         done = replay(data, HEADER_BYTES, base, growth, durable=read_mark(data))
         size = growth.tree.size
+        if not done.damage and (edited := self._edited_since(data, head.size)):
+            return edited
         if done.torn:
             self.notes += (f"a torn write of {len(done.torn)} bytes after entry {size}, which was not acknowledged",)
         if done.last is None or size == head.size:
@@ -91,6 +97,22 @@ class DiskSource:
         self._newest[CHECKPOINT] = note_of(self._verifier, size, growth.tree.root(), done.last.signature)
         return Finding(_kind(done.damage), size, done.damage) if done.damage else None
 
+    def _edited_since(self, data: bytes, size: int) -> Finding | None:
+        """A record whose entries were published, and are not those that were."""
+        tiles: dict[int, bytes] = {}
+        for record in _records(data):
+            if record.first >= size:
+                break
+            for index, entry in enumerate(entries_of(record.entries), record.first):
+                number, place = divmod(index, WIDTH)
+                if number not in tiles:
+                    tiles[number] = tile_of(self._published, 0, number, min(size - number * WIDTH, WIDTH))
+                signed = tiles[number][place * HASH_BYTES : (place + 1) * HASH_BYTES]
+                # A tile that is not whole is found where the tiles are verified.
+                if len(signed) == HASH_BYTES and signed != hash_leaf(entry):
+                    return Finding(_edited(record), index, f"the journal's entry {index} is not the published one")
+        return None
+
     def _first_edited(self, data: bytes, base: int, head: Checkpoint) -> Finding:
         """The first record that is whole and not what the key signed."""
         growth, size = load_growth(self._published, head.size, head.root), base
@@ -100,9 +122,10 @@ class DiskSource:
                     growth.add(entry)
                 text = checkpoint_text(head.origin, growth.tree.size, growth.tree.root())
                 if not self._verifier.holds(record.signature, text.encode()):
-                    kind: Tamper = "T2" if _all_events(record) else "T1"
                     return Finding(
-                        kind, record.first, f"the journal's entries from {record.first} are not what was signed"
+                        _edited(record),
+                        record.first,
+                        f"the journal's entries from {record.first} are not what was signed",
                     )
             size = record.first + record.count
         return Finding("T9", size, "the journal's end is not what was signed")
@@ -116,13 +139,14 @@ def _records(data: bytes) -> Iterator[Record]:
             at = record.end
 
 
-def _all_events(record: Record) -> bool:
+def _edited(record: Record) -> Tamper:
+    """By whether they are still events."""
     try:
         for entry in entries_of(record.entries):
             read(entry)
     except Refused:
-        return False
-    return True
+        return "T1"
+    return "T2"
 
 
 def _kind(damage: str) -> Tamper:

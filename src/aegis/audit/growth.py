@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from aegis.audit.bundle import entries_of, framed
 from aegis.audit.faults import unavailable
@@ -55,9 +56,9 @@ def load_growth(source: Source, size: int, root: bytes) -> Growth:
     if tree.root() != root:
         raise unavailable(f"the tiles do not lead to the root hash of the {size} entries that the checkpoint names")
     width = size % WIDTH
-    tail = _first(read_bundle(source, size // WIDTH, width), width) if width else b""
     try:
-        leaves = b"".join(hash_leaf(entry) for entry in entries_of(tail))
+        tail = _tail(source, size // WIDTH, width) if width else b""
+        leaves = b"".join(map(hash_leaf, entries_of(tail)))
     except Refused as error:
         raise unavailable(f"the last bundle: {error.problem}") from error
     if leaves != bytes(tree.tails[0]):
@@ -65,10 +66,9 @@ def load_growth(source: Source, size: int, root: bytes) -> Growth:
     return Growth(tree, tail)
 
 
-def _first(bundle: bytes, count: int) -> bytes:
-    """The bytes of the first entries: all of a partial bundle, the beginning of a full one."""
-    try:
-        entries = list(entries_of(bundle))
-    except Refused:
-        return bundle
-    return bundle if len(entries) == count else b"".join(map(framed, entries[:count]))
+def _tail(source: Source, number: int, width: int) -> bytes:
+    """A partial bundle with all that stands in it; the beginning of the full one where that has replaced it."""
+    found = source.read(bundle_path(number, width))
+    if found is not None:
+        return found
+    return b"".join(map(framed, islice(entries_of(read_bundle(source, number)), width)))

@@ -105,14 +105,15 @@ def read_tile(source: Source, level: int, number: int, width: int = WIDTH) -> by
     """The first `width` hashes of a tile. The full tile serves where a partial one is gone, as tlog-tiles allows."""
     if width == 0:
         return b""
-    path = tile_path(level, number, width)
+    path, there = tile_path(level, number, width), width
     found = source.read(path)
     if found is None and width < WIDTH:
-        found = source.read(tile_path(level, number))
-    if found is None or len(found) < width * HASH_BYTES:
+        path, there = tile_path(level, number), WIDTH
+        found = source.read(path)
+    if found is None or len(found) != there * HASH_BYTES:
         raise unavailable(
             f"{path} {'is missing' if found is None else f'has {len(found)} bytes'}",
-            expected=f"{width * HASH_BYTES} bytes",
+            expected=f"{there * HASH_BYTES} bytes",
         )
     return found[: width * HASH_BYTES]
 

@@ -48,7 +48,10 @@ def verify_folder(
     """As `verify_log`, of a log on disk with the newest entries in its journal."""
     source = DiskSource(folder, vkey)
     report = verify_log(source, vkey, against, jobs=jobs, progress=progress)
-    findings = tuple(sorted({*report.findings, *source.findings}, key=lambda found: (found.index, found.tamper)))
+    problems = {*report.findings, *source.findings}
+    if not problems and source.unsound is not None:
+        problems = {source.unsound}
+    findings = tuple(sorted(problems, key=lambda found: (found.index, found.tamper)))
     return replace(report, findings=findings, notes=source.notes + report.notes)
 
 

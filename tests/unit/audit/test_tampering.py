@@ -17,6 +17,7 @@ from tests.support.audit_logs import KEY, ORIGIN, SECOND, VERIFIER, bundle, entr
 
 COUNT = 600
 GOOD = logs.entries(COUNT)
+NEWER = [entry(number) for number in range(COUNT, COUNT + 5)]
 OTHER = entry(9_999)
 """An event that nobody recorded."""
 
@@ -26,13 +27,18 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return publish(tmp_path_factory.mktemp("good"), GOOD)
 
 
-@pytest.fixture
-def folder(good: Path, tmp_path: Path) -> Path:
+@pytest.fixture(params=["published", "journal newer"])
+def folder(good: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """In the state after a checkpoint, and in that of a running service: some entries are in the journal only."""
     shutil.copytree(good, tmp_path / "log")
+    if request.param == "journal newer":
+        logs.journal(tmp_path / "log", GOOD, NEWER)
     return tmp_path / "log"
 
 
 def verified(folder: Path, against: Sequence[bytes] = ()) -> Report:
+    if (folder / "journal").exists():
+        return verify_folder(folder, VERIFIER, against)
     return verify_log(FolderSource(folder), VERIFIER, against)
 
 
@@ -61,7 +67,8 @@ def rewrite(folder: Path, changed: Sequence[bytes], *, bundles_only: bool = True
 
 def test_a_log_that_nobody_touched(folder: Path) -> None:
     report = verified(folder, [note(GOOD[:size]) for size in (0, 1, 255, 256, 257, 511, 512, 599, 600)])
-    assert (report.result, report.size, report.findings, report.notes) == ("intact", COUNT, (), ())
+    size = COUNT + len(NEWER) if (folder / "journal").exists() else COUNT
+    assert (report.result, report.size, report.findings, report.notes) == ("intact", size, (), ())
     assert report.refusal() is None
 
 
@@ -146,6 +153,17 @@ def test_rewritten_without_the_key(folder: Path) -> None:
     text, signature = note(changed).split(b"\n\n")[0], old.split(b"\n\n")[1]
     put(folder, "checkpoint", text + b"\n\n" + signature)
     assert found(folder, [note(GOOD[:256])]) == ("T9", 256)
+
+
+@pytest.mark.parametrize("what", ["signature", "text"])
+def test_a_checkpoint_that_nobody_signed(folder: Path, what: str) -> None:
+    """T9: size and root hash are right, so only the signature tells; also where a newer head is in the journal."""
+    text, signature = (folder / "checkpoint").read_bytes().split(b"\n\n")
+    if what == "text":
+        put(folder, "checkpoint", text + b"\nan extension\n\n" + signature)
+    else:
+        put(folder, "checkpoint", text + b"\n\n" + signature[:-6] + b"AAA==\n"[:6])
+    assert found(folder) == ("T9", 0)
 
 
 def test_a_bundle_rewritten_with_its_tile(folder: Path) -> None:
@@ -293,6 +311,26 @@ def test_journal_removed_or_put_back(written: Path) -> None:
     at = data.index(b'"number":5')
     assert journal(written, data[: data.rindex(b"\xaeLR1", 0, at)].ljust(len(data), b"\0")) == ("T7", 10)
     assert journal(written, b"") == ("T1", 10)
+
+
+@pytest.mark.parametrize(("old", "kind"), [(b'"number":3', "T2"), (b'"v":1', "T1")])
+def test_a_published_entry_edited_in_the_journal(tmp_path: Path, old: bytes, kind: str) -> None:
+    """With a right checksum, where nobody reads it any more but a service that starts, which refuses it."""
+    forged = [*GOOD[:3], GOOD[3].replace(old, old[:-1] + b"7"), *GOOD[4:10]]
+    publish(tmp_path, GOOD[:10])
+    assert verified(logs.journal(tmp_path, [], GOOD[:12])).result == "intact"
+    logs.journal(tmp_path, [], [*forged, *GOOD[10:12]])
+    assert found(tmp_path) == (kind, 3)
+
+
+def test_a_journal_that_is_not_read_is_told(tmp_path: Path) -> None:
+    """Whatever keeps it from being read: what is published may be sound, and is not all."""
+    publish(tmp_path, GOOD[:256], note(GOOD[:10]))
+    for path in ("tile/0/000", "tile/entries/000"):
+        assert (tmp_path / path).exists()
+    put(tmp_path, "tile/0/000", (tmp_path / "tile/0/000").read_bytes() + b"x")
+    logs.journal(tmp_path, GOOD[:10], GOOD[10:12])
+    assert found(tmp_path) == ("T14", 0)
 
 
 @pytest.mark.parametrize("cut", [1, 20, 40, 300])
