@@ -58,7 +58,7 @@ class CouldNotDecide(AegisError):  # noqa: N818 - it is the answer's name in eve
     exit_code = 3
 
 
-def crashed(error: Exception) -> CouldNotDecide:
+def crashed(error: BaseException) -> CouldNotDecide:
     """A defect of ours, by the place where it shows. The exception's own text may hold anything, so it is left out.
 
     Of a package that is not installed, its name: an environment may be made for another gate.

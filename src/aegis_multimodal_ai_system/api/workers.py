@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar, cast
 
+from aegis.core.errors import crashed
 from aegis_multimodal_ai_system.api.refusals import unavailable
 
 T = TypeVar("T")
@@ -29,8 +30,8 @@ class Workers:
     async def run(self, work: Callable[[], T], seconds: float) -> T:
         """The work's result, or its error.
 
-        Raises CouldNotDecide `runtime.api_busy` where no place is free, and `runtime.api_timed_out` after `seconds`:
-        then the work goes on, and its place stays taken until it ends.
+        Raises CouldNotDecide `runtime.api_busy` where no place is free, or no thread to be had, and
+        `runtime.api_timed_out` after `seconds`: then the work goes on, and its place stays taken until it ends.
         """
         if self._busy >= self._limit:
             raise unavailable(
@@ -40,7 +41,7 @@ class Workers:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
 
-        def ended(result: T | None, error: BaseException | None) -> None:
+        def ended(result: T | None, error: Exception | None) -> None:
             self._busy -= 1
             if done.done():
                 return  # its caller was told that it takes too long
@@ -54,11 +55,20 @@ class Workers:
             try:
                 result = work()
             except Exception as error:  # whatever it was, its caller must hear of it
-                failure = error
+                # a future takes no StopIteration
+                failure = crashed(error) if isinstance(error, StopIteration) else error
+            except BaseException as error:  # also a panic of a library in another language
+                failure = crashed(error)
             with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
                 loop.call_soon_threadsafe(ended, result, failure)
 
-        threading.Thread(target=body, name=self._what, daemon=True).start()
+        try:
+            threading.Thread(target=body, name=self._what, daemon=True).start()
+        except (RuntimeError, MemoryError) as error:  # the system gives this process no more threads
+            self._busy -= 1
+            raise unavailable(
+                "runtime.api_busy", "no thread can be started", expected="a system that lets it have one"
+            ) from error
         try:
             async with asyncio.timeout(seconds):
                 return await done
