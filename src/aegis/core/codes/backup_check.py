@@ -4,4 +4,126 @@ from __future__ import annotations
 
 from aegis.core.codes.code import Code
 
-TABLE: tuple[Code, ...] = ()
+TABLE: tuple[Code, ...] = (
+    Code(
+        "backup_check.manifest_invalid",
+        "The backup's manifest is damaged",
+        "What a backup holds is known by its manifest alone; one that can be read in two ways, or lists what leads"
+        " elsewhere, proves nothing.",
+        "Take another backup, and treat this one as damaged or tampered with.",
+    ),
+    Code(
+        "backup_check.manifest_newer",
+        "The backup was written by a later version",
+        "Checksums of another version are sums over something else, so they can't be compared.",
+        "Use the version of Aegis that wrote the backup, or a later one.",
+    ),
+    Code(
+        "backup_check.database_unavailable",
+        "The database did not answer",
+        "It was unreachable, refused a query, or took longer than it may.",
+        "Look at the database's log; then run the backup again.",
+    ),
+    Code(
+        "backup_check.database_too_old",
+        "The server is too old",
+        "Servers before PostgreSQL 14 can't compute the checksums that prove a restore.",
+        "Upgrade the server: its major gets no more security fixes.",
+    ),
+    Code(
+        "backup_check.address_pooled",
+        "The address leads to a pooler",
+        "A pooler hands one client's statements to several sessions, so dump and checksums can't share a snapshot.",
+        "Use the direct address of the server, e.g. without `-pooler` in its name or on port 5432 instead of 6432.",
+    ),
+    Code(
+        "backup_check.rows_hidden",
+        "Row security hides rows from this role",
+        "A dump by a role that sees a part of a table's rows is a backup of a part, whatever it reports.",
+        "Give the role BYPASSRLS, or back up as the owner of the tables.",
+    ),
+    Code(
+        "backup_check.privilege_missing",
+        "The role may not read all of the database",
+        "What it can't read is in no dump.",
+        "Grant the role pg_read_all_data, or what the message names.",
+    ),
+    Code(
+        "backup_check.tables_changed",
+        "Tables were rewritten during the backup",
+        "TRUNCATE and some forms of ALTER TABLE are not safe under snapshots: older ones see an empty table.",
+        "Run the backup again, at a time without migrations.",
+    ),
+    Code(
+        "backup_check.database_differs",
+        "The restored database is of another kind",
+        "In another encoding or major, the same rows have other bytes, and applications may get other answers.",
+        "Restore into a database of the encoding, and a server of the major, that the manifest names.",
+    ),
+    Code(
+        "backup_check.table_missing",
+        "A table is missing after the restore",
+        "It was in the database that was dumped.",
+        "Take another backup and keep this one for the search of the cause; look for errors of the restore.",
+    ),
+    Code(
+        "backup_check.table_unexpected",
+        "A table too many after the restore",
+        "It was not in the database that was dumped, so the restore went into a database that was not empty.",
+        "Restore into an empty database.",
+    ),
+    Code(
+        "backup_check.table_definition",
+        "A table has another definition after the restore",
+        "Its kind or its columns are others than in the database that was dumped.",
+        "Restore with the same major and the same extensions as the source.",
+    ),
+    Code(
+        "backup_check.table_content",
+        "A table has other rows after the restore",
+        "Its number of rows, or the sum of their hashes, is another one than in the snapshot that was dumped.",
+        "Don't rely on this backup: take another one, and look for damage of the archive or errors of the restore.",
+    ),
+    Code(
+        "backup_check.sequence_missing",
+        "A sequence is missing after the restore",
+        "It was in the database that was dumped.",
+        "Take another backup; look for errors of the restore.",
+    ),
+    Code(
+        "backup_check.sequence_position",
+        "A sequence stands elsewhere after the restore",
+        "It stands outside of what it passed during the dump: if behind, the next insert collides.",
+        "Look for errors of the restore; set it with setval() beyond the largest value in use.",
+    ),
+    Code(
+        "backup_check.large_objects",
+        "Large objects differ after the restore",
+        "Their number or content is another one than in the snapshot; dumps of single tables or schemas have none.",
+        "Dump the whole database, or with --large-objects.",
+    ),
+    Code(
+        "backup_check.matview_state",
+        "A materialized view is missing or empty after the restore",
+        "It could be read in the database that was dumped, and can't be now.",
+        "Look for errors of the restore; then REFRESH MATERIALIZED VIEW.",
+    ),
+    Code(
+        "backup_check.extension_missing",
+        "An extension is missing after the restore",
+        "Tables, functions and types that need it can't have been restored.",
+        "Restore on a server that offers the extension.",
+    ),
+    Code(
+        "backup_check.role_missing",
+        "A role is missing after the restore",
+        "Owners and grants that name it are lost; a dump of one database holds no roles.",
+        "Restore the roles first.",
+    ),
+    Code(
+        "backup_check.schema_differs",
+        "The schema differs after the restore",
+        "The definitions that pg_dump writes are others than in the database that was dumped.",
+        "Compare both with `pg_dump --schema-only`.",
+    ),
+)
