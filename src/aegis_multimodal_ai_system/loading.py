@@ -18,7 +18,7 @@ from aegis.audit.event import Action, Event, Outcome, Resource
 from aegis.core.actor import Actor
 from aegis.core.errors import AegisError, CouldNotDecide, Refused, crashed
 from aegis.core.policy import Artifact
-from aegis.signatures.lock import Entry, Lock
+from aegis.signatures.lock import Lock
 from aegis.signatures.release import NAME, version_order
 from aegis.storage.private_folder import open_private
 from aegis_multimodal_ai_system.fetched import Fetched
@@ -61,10 +61,10 @@ class Loading:
         try:
             basis, artifact = self._asked()
             self._record("model.load.requested", "unknown")
-            state = self._state()
+            self._state()
             # who asks by another policy, say after a signer was taken out, does not get what this one lets through
             flight = f"{self._name} {artifact!r} {basis.policy.signers!r} {basis.policy.load!r}"
-            fetched, shared = self._runtime.flights.join(flight, lambda: self._fetch(artifact, basis, state))
+            fetched, shared = self._runtime.flights.join(flight, lambda: self._fetch(artifact, basis))
             model = self._verified(fetched, shared=shared)
         except BaseException as error:
             if fetched is not None:
@@ -102,6 +102,7 @@ class Loading:
         )
 
     def _state(self) -> ModelState | None:
+        """What is known of it. Raises Refused where somebody took it out of service."""
         state = self._runtime.states.get(self._name)
         if state is not None:
             self._check_state(state)
@@ -123,7 +124,7 @@ class Loading:
 
     # --- fetching -----------------------------------------------------------------------------------------------------
 
-    def _fetch(self, artifact: Artifact, basis: Basis, state: ModelState | None) -> Fetched:
+    def _fetch(self, artifact: Artifact, basis: Basis) -> Fetched:
         """In one thread of one process at a time; what it gives is shared by all who ask meanwhile."""
         fetcher, load = self._runtime.fetcher, basis.policy.load
         open_store = self._runtime.open_store(basis.policy)
@@ -140,7 +141,9 @@ class Loading:
             return check_formats(files, load, self._name)
 
         with open_private(fetcher.folder), alone(fetcher.folder / ".locks", self._name):
-            case = case_of(artifact, replace(basis, lock=_floor(basis.lock, self._name, state)), open_store)
+            # the other process, which was waited for, may have loaded a newer release
+            lock = _floor(basis.lock, self._name, self._state())
+            case = case_of(artifact, replace(basis, lock=lock), open_store)
             prepared = prepare_one(case)
             self._digest = prepared.content
             self._check_revoked(load.revoked, prepared.content)
@@ -175,7 +178,7 @@ class Loading:
             "kept_copy_changed": self._changed,
         }
         self._record("model.load.verified", "success", details=details)
-        # somebody may have taken it out of service while it was being fetched
+        # While it was being fetched, somebody may have taken it out of service, or loaded a newer release (Refused).
         self._check_state(self._runtime.states.mark_verified(self._name, result.content, result.release, signer))
         return VerifiedModel(
             name=self._name,
@@ -275,13 +278,11 @@ class Loading:
 
 def _floor(lock: Lock, name: str, state: ModelState | None) -> Lock:
     """What the policy's lock says, or what this deployment has loaded already, whichever is newer."""
-    if state is None or state.floor_version is None or state.floor_digest is None:
-        return lock
+    floor = state.floor if state is not None else None
     known = lock.entries.get(name)
-    if known is not None and version_order(known.version) >= version_order(state.floor_version):
+    if floor is None or (known is not None and version_order(known.version) >= version_order(floor.version)):
         return lock
-    entry = Entry(version=state.floor_version, sha256=state.floor_digest, statement="", accepted=state.changed.date())
-    return Lock({**lock.entries, name: entry})
+    return Lock({**lock.entries, name: floor})
 
 
 def _revoked(problem: str) -> Refused:

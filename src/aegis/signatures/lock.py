@@ -95,20 +95,25 @@ def check(lock: Lock, release: Release) -> Standing:
     entry = lock.entries.get(release.name)
     if entry is None:
         return "unknown"
-    accepted, offered = version_order(entry.version), version_order(release.version)
+    return compare(entry, name=release.name, version=release.version, root=release.root)
+
+
+def compare(entry: Entry, *, name: str, version: str, root: str) -> Literal["accepted", "newer"]:
+    """The same of an artifact's version and digest. Refuses as `check` does."""
+    accepted, offered = version_order(entry.version), version_order(version)
     if offered < accepted:
         raise Refused(
             "verify.rollback",
-            f"{shown(release.name)} is of version {release.version}",
+            f"{shown(name)} is of version {version}",
             expected=f"version {entry.version}, which was accepted on {entry.accepted}, or a newer one",
             remedy="Upload the newer version. To go back, release the old content under a new version.",
         )
     if offered > accepted:
         return "newer"
-    if release.root != entry.sha256:
+    if root != entry.sha256:
         raise Refused(
             "verify.version_reused",
-            f"version {release.version} of {shown(release.name)} has the digest {release.root}",
+            f"version {version} of {shown(name)} has the digest {root}",
             expected=f"{entry.sha256}, which was accepted on {entry.accepted}",
             remedy="Release the new content under a new version.",
         )

@@ -6,6 +6,9 @@ load: bad   unverified   unverified   unverified   (stays)      (stays)
 quarantine  quarantined  quarantined  quarantined  quarantined  refused
 release     refused      refused      refused      unverified   refused   it is verified at its next load
 revoke      revoked      revoked      revoked      revoked      revoked   for ever
+
+A good load of a release that is older than one that was loaded before, or that has its version and another digest, is
+refused as well: another process may have loaded the newer one while this one was still fetching.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from aegis.core.errors import Refused
-from aegis.signatures.release import version_order
+from aegis.signatures.lock import Entry, compare
 
 StateName = Literal["verified", "unverified", "quarantined", "revoked"]
 
@@ -40,6 +43,13 @@ class ModelState:
     """The highest release that was ever verified; it never goes down."""
     floor_digest: str | None = None
     """Its digest (hex)."""
+
+    @property
+    def floor(self) -> Entry | None:
+        """That release, as a lock file would have it."""
+        if self.floor_version is None or self.floor_digest is None:
+            return None
+        return Entry(version=self.floor_version, sha256=self.floor_digest, statement="", accepted=self.changed.date())
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +113,11 @@ _PERSONS_STEPS: Mapping[type[Step], Mapping[StateName | None, StateName]] = Mapp
 
 
 def after(before: ModelState | None, step: Step, *, name: str, now: datetime) -> ModelState:
-    """The state after a step. Raises Refused `runtime.transition_refused`."""
+    """The state after a step.
+
+    Raises Refused: `runtime.transition_refused` of a person's step, `verify.rollback` or `verify.version_reused` of a
+    load.
+    """
     known = before or ModelState(name=name, state="unverified", changed=now)
     match step:
         case Verified(digest, version, signer):
@@ -133,10 +147,11 @@ def after(before: ModelState | None, step: Step, *, name: str, now: datetime) ->
 
 
 def _risen(known: ModelState, digest: str, version: str | None) -> ModelState:
-    """With the floor where this release puts it."""
+    """With the floor where this release puts it. Raises Refused `verify.rollback` or `verify.version_reused`."""
     if version is None:
         return known
-    if known.floor_version is not None and version_order(version) <= version_order(known.floor_version):
+    floor = known.floor
+    if floor is not None and compare(floor, name=known.name, version=version, root=digest) == "accepted":
         return known
     return replace(known, floor_version=version, floor_digest=digest)
 

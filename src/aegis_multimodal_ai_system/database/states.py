@@ -40,7 +40,11 @@ class ModelStates:
         return [ModelState(**row) for row in rows]
 
     def mark_verified(self, name: str, digest: str, version: str | None, signer: str) -> ModelState:
-        """A load has verified it. What now stands: quarantined and revoked stay what they are."""
+        """A load has verified it. What now stands: quarantined and revoked stay what they are.
+
+        Raises Refused `verify.rollback` of a version below one that was loaded before, also just now by another
+        process, and `verify.version_reused` of the same version with another digest.
+        """
         return self._step(name, rules.Verified(digest, version, signer))
 
     def mark_unverified(self, name: str, reason: str, digest: str | None = None) -> ModelState:

@@ -74,6 +74,38 @@ def test_the_floor_only_rises(steps: list[Step]) -> None:
     assert orders == sorted(orders)
 
 
+@given(st.lists(STEPS, max_size=16))
+def test_what_is_verified_is_no_older_than_what_ever_was(steps: list[Step]) -> None:
+    """And has the digest that its version always had."""
+    seen: dict[tuple[int, ...], str] = {}
+    states = walk(steps)
+    for step, before, after in zip(steps, states, states[1:], strict=False):
+        if isinstance(step, rules.Verified) and step.version is not None and after is not None and after != before:
+            order = version_order(step.version)
+            assert order >= max(seen, default=order)
+            assert seen.setdefault(order, step.digest) == step.digest
+
+
+@pytest.mark.parametrize(
+    ("digest", "version", "code"),
+    [("bb", "1.9.9", "verify.rollback"), ("aa", "1", "verify.rollback"), ("bb", "2", "verify.version_reused")],
+)
+def test_a_good_load_of_an_older_release_is_refused(digest: str, version: str, code: str) -> None:
+    """Another process has loaded 2.0.0 meanwhile."""
+    newer = rules.after(None, rules.Verified("aa" * 32, "2.0.0", "key:a"), name="m", now=START)
+    with pytest.raises(Refused) as refused:
+        rules.after(newer, rules.Verified(digest * 32, version, "key:a"), name="m", now=START)
+    assert refused.value.code == code
+
+
+def test_the_same_release_is_loaded_again_and_one_without_a_version_too() -> None:
+    state = rules.after(None, rules.Verified("aa" * 32, "2.0.0", "key:a"), name="m", now=START)
+    state = rules.after(state, rules.Verified("aa" * 32, "2", "key:b"), name="m", now=START)
+    assert (state.state, state.signer, state.floor_version) == ("verified", "key:b", "2.0.0")
+    state = rules.after(state, rules.Verified("bb" * 32, None, "key:a"), name="m", now=START)
+    assert (state.state, state.floor_version, state.floor_digest) == ("verified", "2.0.0", "aa" * 32)
+
+
 @pytest.mark.parametrize("held", ["quarantined", "revoked"])
 def test_a_good_load_of_what_is_held_raises_no_floor(held: str) -> None:
     before = ModelState(name="m", state=held, changed=START)  # type: ignore[arg-type]

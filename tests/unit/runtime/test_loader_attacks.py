@@ -6,6 +6,7 @@ import fcntl
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -792,6 +793,43 @@ def test_descriptors_that_run_out_half_way(it: Deployment, monkeypatch: pytest.M
     monkeypatch.setattr(os, "memfd_create", none_left)
     assert it.refused().code == "runtime.too_many_open_files"
     assert it.kept() == []
+
+
+NEWER = "cd" * 32
+
+
+def newer_meanwhile(it: Deployment, version: str = "2.0.0") -> None:
+    """Another process loads this release."""
+    it.process().states.mark_verified("model", NEWER, version, "keys/0.pub")
+
+
+@pytest.mark.parametrize(
+    ("version", "code"), [("2.0.0", "verify.rollback"), ("1.0.0", "verify.version_reused")], ids=["older", "reused"]
+)
+def test_a_newer_release_that_another_process_loads_meanwhile(version: str, code: str, it: Deployment) -> None:
+    released_as(version="1.0.0")(it)
+    it.log.on_append = lambda event: newer_meanwhile(it, version) if event.action == "model.load.verified" else None
+    assert it.refused().code == code
+    state = it.runtime.states.get("model")
+    assert state is not None
+    assert (state.state, state.reason) == ("unverified", code)
+    assert (state.floor_version, state.floor_digest) == (version, NEWER)
+    assert descriptors_open() == set()
+
+
+def test_a_newer_release_that_the_process_loaded_which_was_waited_for(
+    it: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released_as(version="1.0.0")(it)
+
+    @contextmanager
+    def waits(folder: Path, name: str) -> Iterator[None]:
+        newer_meanwhile(it)
+        yield
+
+    monkeypatch.setattr("aegis_multimodal_ai_system.loading.alone", waits)
+    assert it.refused().code == "verify.rollback"
+    assert sum(it.bucket.given[f"m/{name}"] for name in MODEL) == 0
 
 
 def test_signing_again_does_not_bring_back_what_was_revoked(it: Deployment) -> None:
