@@ -49,6 +49,8 @@ class Loading:
         self._correlation_id = correlation_id or os.urandom(16).hex()
         self._known = False
         """Whether the policy has it."""
+        self._requested = False
+        """Whether the intent is in the log."""
         self._changed = False
         """Whether the kept copy was not what had been verified."""
         self._digest: str | None = None
@@ -61,6 +63,7 @@ class Loading:
         try:
             basis, artifact = self._asked()
             self._record("model.load.requested", "unknown")
+            self._requested = True
             self._state()
             # who asks by another policy, say after a signer was taken out, does not get what this one lets through
             flight = f"{self._name} {artifact!r} {basis.policy.signers!r} {basis.policy.load!r}"
@@ -194,7 +197,7 @@ class Loading:
 
     def _refuse(self, cause: AegisError) -> None:
         """Tell everybody; whoever cannot be told changes nothing about the answer."""
-        if self._known:
+        if self._requested:  # no state changes without an entry that says who asked
             self._attempt("state", lambda: self._runtime.states.mark_unverified(self._name, cause.code, self._digest))
         details: Details = {
             "problem": cause.problem[:_TOLD],

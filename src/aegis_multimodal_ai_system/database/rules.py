@@ -32,7 +32,7 @@ class ModelState:
     name: str
     state: StateName
     digest: str | None = None
-    """Hex: the content that the state is about, where one is known."""
+    """Hex: the content that the state is about, or the last one known before it."""
     version: str | None = None
     signer: str | None = None
     reason: str | None = None
@@ -67,6 +67,7 @@ class NotVerified:
 
     reason: str
     digest: str | None
+    """None where the load did not get as far: what is known stays known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,13 @@ def after(before: ModelState | None, step: Step, *, name: str, now: datetime) ->
             if known.state in _HELD:
                 return known
             return replace(
-                known, state="unverified", digest=digest, version=None, signer=None, reason=reason, changed=now
+                known,
+                state="unverified",
+                digest=digest or known.digest,
+                version=None,
+                signer=None,
+                reason=reason,
+                changed=now,
             )
     target = _PERSONS_STEPS[type(step)].get(before.state if before else None)
     if target is None:

@@ -309,6 +309,9 @@ def test_a_download_that_fails_fails_for_all(it: Deployment) -> None:
     assert [getattr(each, "code", None) for each in results] == ["verify.file_differs"] * 4
     assert [reason for _, reason in it.log.told].count("verify.file_differs") == 4
     assert it.kept() == []
+    state = it.runtime.states.get("model")
+    assert state is not None
+    assert state.digest == CONTENT, "the followers, who saw no manifest, leave what the first one wrote"
 
 
 def test_who_asks_by_another_policy_does_not_share(it: Deployment) -> None:

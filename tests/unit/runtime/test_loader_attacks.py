@@ -408,7 +408,7 @@ def test_it_is_refused_and_everybody_is_told(attack: Attack, it: Deployment) -> 
     attack.act(it)
     it.log.events.clear()
     it.bucket.given.clear()
-    kept = it.kept()
+    kept, before = it.kept(), it.runtime.states.all()
 
     refused = it.refused()
 
@@ -419,8 +419,11 @@ def test_it_is_refused_and_everybody_is_told(attack: Attack, it: Deployment) -> 
     else:
         assert it.log.told[-1] == ("refused", attack.code)
     held = {"runtime.model_quarantined": "quarantined", "runtime.model_revoked": "revoked"}
-    assert it.state() in {"unverified", held.get(attack.code), None}
-    assert it.state() is not None or attack.code in {"runtime.policy_unreadable", "runtime.model_revoked"}
+    if "model.load.requested" in it.log.broken:
+        assert it.runtime.states.all() == before, "a state without an entry"
+    else:
+        assert it.state() in {"unverified", held.get(attack.code), None}
+        assert it.state() is not None or attack.code in {"runtime.policy_unreadable", "runtime.model_revoked"}
     assert it.alerts.reasons[-1:] == (
         [attack.code] if attack.code != "runtime.policy_unreadable" else it.alerts.reasons[-1:]
     )
@@ -793,6 +796,19 @@ def test_descriptors_that_run_out_half_way(it: Deployment, monkeypatch: pytest.M
     monkeypatch.setattr(os, "memfd_create", none_left)
     assert it.refused().code == "runtime.too_many_open_files"
     assert it.kept() == []
+
+
+def test_a_load_that_learned_no_digest_forgets_none(it: Deployment) -> None:
+    it.bucket.put({"m/config.json": b'{"layers": 9}\n'})
+    it.refused()
+    state = it.runtime.states.get("model")
+    assert state is not None
+    assert state.digest == CONTENT
+    it.bucket.objects.pop("m/model.sig")
+    it.refused()
+    state = it.runtime.states.get("model")
+    assert state is not None
+    assert (state.digest, state.reason) == (CONTENT, "verify.unsigned")
 
 
 NEWER = "cd" * 32
