@@ -126,10 +126,16 @@ def answer_of(response: http.client.HTTPResponse) -> Answer:
 
 @contextmanager
 def started(
-    environ: Mapping[str, str], *arguments: str, tokens: Mapping[str, str] | None = None, ready: bool = True
+    environ: Mapping[str, str],
+    *arguments: str,
+    tokens: Mapping[str, str] | None = None,
+    ready: bool = True,
+    descriptors: int | None = None,
 ) -> Iterator[Running]:
-    """The service until the block ends. `ready`: wait until it listens."""
+    """The service until the block ends. `ready`: wait until it listens; `descriptors`: its limit of open files."""
     command = [sys.executable, "-m", "aegis_multimodal_ai_system.api", "--port", "0", *arguments]
+    if descriptors is not None:
+        command = ["prlimit", f"--nofile={descriptors}", *command]
     process = subprocess.Popen(
         command,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), **environ},

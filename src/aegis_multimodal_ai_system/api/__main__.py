@@ -37,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _serve(options: argparse.Namespace) -> None:
     from aegis_multimodal_ai_system.api.app import make_app
     from aegis_multimodal_ai_system.api.auth import Auth
-    from aegis_multimodal_ai_system.api.serve import Listening, bind, serve
+    from aegis_multimodal_ai_system.api.listener import PROBE_CONNECTIONS, call_connections, listen
+    from aegis_multimodal_ai_system.api.serve import Listening, serve
     from aegis_multimodal_ai_system.runtime import Runtime
 
     if (options.tls_cert is None) != (options.tls_key is None):
@@ -57,10 +58,10 @@ def _serve(options: argparse.Namespace) -> None:
             log("tokens arrive unencrypted unless something before this service ends TLS", logging.WARNING)
         runtime.database.check()  # with its tables: opening it migrates
         runtime.log.check()
-        sockets = [bind(options.host, options.port)]
+        sockets = [listen(options.host, options.port, call_connections())]
         probe_port = None
         if options.probe_port is not None:
-            sockets.append(bind(options.host, options.probe_port))
+            sockets.append(listen(options.host, options.probe_port, PROBE_CONNECTIONS))
             probe_port = sockets[1].getsockname()[1]
         listening = Listening(
             certificate=options.tls_cert,

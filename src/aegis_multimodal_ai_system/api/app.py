@@ -60,7 +60,14 @@ def make_app(
     )
     app = Starlette(
         routes=routes_of(service),
-        middleware=[Middleware(Edge, answered=runtime.metrics.answered, max_in_flight=service.limits.in_flight)],
+        middleware=[
+            Middleware(
+                Edge,
+                answered=runtime.metrics.answered,
+                max_in_flight=service.limits.in_flight,
+                probe_port=probe_port,
+            )
+        ],
         exception_handlers={HTTPException: _unrouted},
         lifespan=lambda app: _life(service),
     )

@@ -1,4 +1,4 @@
-"""HTTP connections of uvicorn, with the bounds that it leaves out: for a head to arrive, and for their number.
+"""HTTP connections of uvicorn, with the bound that it leaves out: for a head to arrive.
 
 What is no HTTP at all is answered as a problem too, since no application ever sees it.
 """
@@ -21,8 +21,6 @@ from aegis_multimodal_ai_system.api.refusals import malformed, refused
 
 HEAD_SECONDS = 10.0
 """For a request's head, from the connection or the answer before; a trickle does not prolong it."""
-MAX_CONNECTIONS = 1000
-"""Of one process: below the usual 1,024 descriptors, most of which models need."""
 MAX_HEAD = MAX_HEADER_BYTES + (8 << 10)
 """Bytes of a head that are kept: the edge refuses what is larger than its own bound."""
 
@@ -31,15 +29,11 @@ class Connection(H11Protocol):
     """One connection."""
 
     head_seconds = HEAD_SECONDS
-    max_connections = MAX_CONNECTIONS
     _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """One too many is closed without a word: it has not asked anything yet."""
+        """Its first head is awaited from now on."""
         super().connection_made(transport)
-        if len(self.connections) > self.max_connections:
-            transport.abort()
-            return
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:

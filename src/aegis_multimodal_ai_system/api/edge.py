@@ -29,8 +29,6 @@ UNMATCHED = "unmatched"
 MAX_HEADERS = 64
 MAX_HEADER_BYTES = 24 << 10
 """Of all names and values together: the largest token that is taken has 16 KiB."""
-MAX_IN_FLIGHT = 256
-"""Requests at once; more would only wait for each other."""
 _ONCE = (b"authorization", b"content-length", b"content-type", b"content-encoding", b"x-request-id")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 """Another one is the caller's own text."""
@@ -67,8 +65,10 @@ Answered = Callable[[str, str, int, float], None]
 class Edge:
     """ASGI middleware around all of the service."""
 
-    def __init__(self, app: ASGIApp, *, answered: Answered, max_in_flight: int = MAX_IN_FLIGHT) -> None:
+    def __init__(self, app: ASGIApp, *, answered: Answered, max_in_flight: int, probe_port: int | None = None) -> None:
+        """`max_in_flight`: requests at once, but for those on the port for probes, whose connections are few."""
         self._app = app
+        self._probe_port = probe_port
         self._answered = answered
         self._max_in_flight = max_in_flight
         self._in_flight = 0
@@ -89,9 +89,10 @@ class Edge:
                 _dress(message, scope, context)
             await send(message)
 
-        self._in_flight += 1
+        counted = not has_come_by(scope, self._probe_port)
+        self._in_flight += counted
         try:
-            if self._in_flight > self._max_in_flight:
+            if counted and self._in_flight > self._max_in_flight:
                 raise unavailable(
                     "runtime.api_busy",
                     f"{self._in_flight} requests at once",
@@ -107,7 +108,7 @@ class Edge:
             if not status:
                 await answer_of(error, context.correlation_id, {"Connection": "close"})(scope, receive, sending)
         finally:
-            self._in_flight -= 1
+            self._in_flight -= counted
             seconds = time.perf_counter() - start
             self._answered(scope["method"], context.route, status, seconds)
             log(
@@ -127,6 +128,12 @@ def context_of(scope: Scope) -> Context:
     """Of a request that has passed the edge."""
     context: Context = scope[CONTEXT]
     return context
+
+
+def has_come_by(scope: Scope, port: int | None) -> bool:
+    """By the socket that took the connection, never by what the caller says of it."""
+    server = scope.get("server")
+    return port is not None and server is not None and server[1] == port
 
 
 def _correlation_id(scope: Scope) -> str:

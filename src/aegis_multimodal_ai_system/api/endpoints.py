@@ -13,7 +13,7 @@ from aegis.core.actor import Actor
 from aegis.core.errors import AegisError
 from aegis_multimodal_ai_system.api.access import NOBODY, Caller, caller_of, check_role, token_of
 from aegis_multimodal_ai_system.api.answers import Ready
-from aegis_multimodal_ai_system.api.edge import context_of, path_unknown
+from aegis_multimodal_ai_system.api.edge import context_of, has_come_by, path_unknown
 from aegis_multimodal_ai_system.api.logs import log
 from aegis_multimodal_ai_system.api.operations import Call, Operation, Plain
 from aegis_multimodal_ai_system.api.problems import Failure, answer_of
@@ -57,7 +57,7 @@ def endpoint_of(operation: Operation, service: Service) -> Endpoint:
 async def _allowed(operation: Operation, service: Service, request: Request) -> Actor:
     """Who calls. Raises Failure; a denied write is recorded, as far as the log can be written."""
     context = context_of(request.scope)
-    if _on_probe_port(service, request):
+    if has_come_by(request.scope, service.probe_port):
         if not operation.probe:
             raise path_unknown()
         return NOBODY
@@ -131,9 +131,3 @@ def _answer(answer: msgspec.Struct | Plain) -> Response:
 
 def _told(raised: Failure | AegisError) -> tuple[AegisError, Mapping[str, str]]:
     return (raised.error, raised.headers) if isinstance(raised, Failure) else (raised, MappingProxyType({}))
-
-
-def _on_probe_port(service: Service, request: Request) -> bool:
-    """By the socket that took the connection, never by what the caller says of it."""
-    server = request.scope.get("server")
-    return service.probe_port is not None and server is not None and server[1] == service.probe_port

@@ -22,6 +22,7 @@ from uvicorn import Config, Server
 
 from aegis.core.errors import UsageError
 from aegis_multimodal_ai_system.api.connection import MAX_HEAD, Connection
+from aegis_multimodal_ai_system.api.listener import Loop
 from aegis_multimodal_ai_system.api.logs import log
 
 if TYPE_CHECKING:
@@ -37,21 +38,6 @@ class Listening:
     drain_seconds: float
     end_seconds: int
     """For requests under way."""
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """A socket that listens; port 0 takes a free one. Raises UsageError `runtime.api_address_refused`."""
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=512)
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
-        raise UsageError(
-            "runtime.api_address_refused",
-            f"cannot listen on {host!r} port {port}: {reason}",
-            expected="an address of this machine and a free port",
-            remedy="choose another --host or --port",
-        ) from error
 
 
 def serve(app: Starlette, sockets: Sequence[socket.socket], listening: Listening) -> None:
@@ -82,7 +68,8 @@ def serve(app: Starlette, sockets: Sequence[socket.socket], listening: Listening
             remedy="correct --tls-cert and --tls-key",
         ) from error
     server = _Draining(config, app, listening.drain_seconds)
-    asyncio.run(server.serve(sockets=list(sockets)))
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(server.serve(sockets=list(sockets)))
 
 
 class _Draining(Server):

@@ -47,7 +47,7 @@ class Limits:
     probe_seconds: float = 5.0
     body_seconds: float = 10.0
     in_flight: int = 256
-    """Requests at once."""
+    """Requests at once, but for those on the port for probes; more would only wait for each other."""
 
 
 @dataclass(slots=True, kw_only=True)

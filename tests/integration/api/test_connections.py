@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,9 @@ from uvicorn import Config, Server
 
 from aegis_multimodal_ai_system.api.app import make_app
 from aegis_multimodal_ai_system.api.connection import MAX_HEAD, Connection
+from aegis_multimodal_ai_system.api.listener import Loop, call_connections, listen
 from tests.doubles.deployment import deployment
+from tests.support.tls import loopback
 
 SECONDS = 30
 GOOD = b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -28,16 +33,26 @@ class Quick(Connection):
     """Waits less than the real one."""
 
     head_seconds = 0.3
-    max_connections = 8
+
+
+class QuickLoop(Loop):
+    """So does its TLS."""
+
+    tls_seconds = 0.3
+
+
+MOST = 8
+"""Connections to the calls' port."""
 
 
 @dataclass
 class Served:
     port: int
+    probe_port: int
     service: Any
 
-    def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), SECONDS)
+    def connect(self, port: int | None = None) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", port or self.port), SECONDS)
 
     def ask(self, data: bytes) -> bytes:
         """What comes until it closes."""
@@ -67,19 +82,44 @@ def problem_in(answer: bytes) -> tuple[int, str]:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder: Path = tmp_path_factory.mktemp("served")
-    app = make_app(deployment(folder), None)  # type: ignore[arg-type] # as much of a Runtime as the API uses
-    listener = socket.create_server(("127.0.0.1", 0))
+    with serving(tmp_path_factory.mktemp("served")) as found:
+        assert found.ask(GOOD).startswith(b"HTTP/1.1 200 ")
+        yield found
+
+
+@pytest.fixture(scope="module")
+def served_by_tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("tls")
+    loopback(folder)
+    with serving(folder, ssl_certfile=folder / "server.pem", ssl_keyfile=folder / "server.key") as found:
+        yield found
+
+
+@contextmanager
+def serving(folder: Path, **changes: Any) -> Iterator[Served]:
+    listeners = [listen("127.0.0.1", 0, MOST), listen("127.0.0.1", 0, 2)]
+    port, probe_port = (listener.getsockname()[1] for listener in listeners)
+    runtime: Any = deployment(folder)  # as much of a Runtime as the API uses
+    app = make_app(runtime, None, probe_port=probe_port)
     config = Config(
-        app, http=Quick, ws="none", log_config=None, server_header=False, h11_max_incomplete_event_size=MAX_HEAD
+        app,
+        http=Quick,
+        ws="none",
+        log_config=None,
+        server_header=False,
+        h11_max_incomplete_event_size=MAX_HEAD,
+        **changes,
     )
     server = Server(config)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])))
+
+    def serve() -> None:
+        with asyncio.Runner(loop_factory=QuickLoop) as runner:
+            runner.run(server.serve(sockets=listeners))
+
+    thread = threading.Thread(target=serve)
     thread.start()
-    found = Served(listener.getsockname()[1], app.state.service)
-    assert found.ask(GOOD).startswith(b"HTTP/1.1 200 ")
     try:
-        yield found
+        yield Served(port, probe_port, app.state.service)
     finally:
         server.should_exit = True
         thread.join(SECONDS)
@@ -187,15 +227,57 @@ def test_a_request_under_way_is_not_cut_by_the_heads_timer(served: Served) -> No
 def test_one_connection_too_many_is_closed_and_the_others_are_served(served: Served) -> None:
     held = []
     try:
-        for _ in range(Quick.max_connections):
+        for _ in range(MOST):
             connection = served.connect()
             held.append(connection)
             connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
             assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
         assert served.ask(b"") == b""
+        # nothing of it concerns the port for probes
+        with served.connect(served.probe_port) as probe:
+            probe.sendall(GOOD)
+            assert rest_of(probe).startswith(b"HTTP/1.1 200 ")
     finally:
         for connection in held:
             connection.close()
+
+
+def test_a_place_is_free_again_after_each_connection(served: Served) -> None:
+    for _ in range(3 * MOST):
+        assert served.ask(GOOD).startswith(b"HTTP/1.1 200 ")
+
+
+def test_the_port_for_probes_is_bounded_too(served: Served) -> None:
+    with served.connect(served.probe_port) as one, served.connect(served.probe_port) as two:
+        for connection in (one, two):
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+        with served.connect(served.probe_port) as three:
+            assert rest_of(three) == b""
+
+
+def test_a_tls_handshake_that_does_not_arrive_is_counted_and_not_waited_for(served_by_tls: Served) -> None:
+    held = [served_by_tls.connect() for _ in range(MOST)]
+    begin = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+    for connection in held[::2]:
+        connection.sendall(begin)
+    with served_by_tls.connect() as one_more:
+        assert rest_of(one_more) == b""
+    for connection in held:
+        assert rest_of(connection) == b""
+        connection.close()
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    for _ in range(MOST + 1):
+        with served_by_tls.connect() as connection, context.wrap_socket(connection) as wrapped:
+            wrapped.sendall(GOOD)
+            assert rest_of(wrapped).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(("limit", "most"), [(1024, 512), (256, 128), (1, 1), (1 << 20, 1000), (-1, 1000)])
+def test_half_of_the_descriptors_are_left_for_models(monkeypatch: pytest.MonkeyPatch, limit: int, most: int) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda what: (limit, limit) if what == resource.RLIMIT_NOFILE else None)
+    assert call_connections() == most
 
 
 def test_an_upgrade_is_not_taken(served: Served) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+from contextlib import ExitStack
 from pathlib import Path
 
 from tests.doubles.oidc_issuer import Issuers
 from tests.support.postgres import running
-from tests.support.service import Running, environment, roles, started
+from tests.support.service import PATIENCE, Running, answer_of, environment, roles, started
 from tests.support.tls import loopback
 
 WHY = {"reason": "a test"}
@@ -59,6 +61,27 @@ def test_a_database_that_is_away_stops_everything_but_health_until_it_is_back(
             assert service.ask("GET", "/v1/models/shop").json()["state"] == "verified"
             assert server.password not in str(service.lines)
             assert service.end() == 0
+
+
+def test_a_flood_of_connections_takes_neither_probes_nor_loads(
+    tmp_path: Path, config: Path, auth_file: Path, issuers: Issuers
+) -> None:
+    """Nobody in it has a token, and none of it says anything."""
+    environ = environment(tmp_path / "data", config, AEGIS_AUTH=str(auth_file))
+    with started(environ, "--probe-port", "0", tokens=roles(issuers), descriptors=256) as service, ExitStack() as flood:
+        caller = service.connect()
+        caller.connect()
+        for _ in range(400):
+            flood.enter_context(socket.create_connection(("127.0.0.1", service.ports[0]), PATIENCE))
+        for path in ("/healthz", "/readyz", "/metrics"):
+            assert service.ask("GET", path, role=None, port=1).status == 200
+        caller.request(
+            "POST", "/v1/models/shop/prepare", headers={"Authorization": f"Bearer {service.tokens['admin']}"}
+        )
+        answer = answer_of(caller.getresponse())
+        assert answer.status == 200, answer
+        caller.close()
+        assert service.end() == 0
 
 
 def test_over_tls(tmp_path: Path, config: Path, auth_file: Path, issuers: Issuers) -> None:

@@ -242,6 +242,8 @@ def test_headers_are_bounded(api: Api, headers: list[tuple[str, str]]) -> None:
 def test_requests_at_once_are_bounded(api: Api) -> None:
     api.limits = Limits(in_flight=2)
 
+    api.probe_port = 9090
+
     async def play() -> None:
         client = api.client("reader", stall=True)
         headers = [JSON, ("content-length", "9")]
@@ -252,6 +254,9 @@ def test_requests_at_once_are_bounded(api: Api) -> None:
         await asyncio.sleep(0)
         answer = await client.ask("GET", "/healthz")
         is_problem(answer, 503, "runtime.api_busy")
+        # what asks whether the service lives is not turned away for what others do
+        probes = api.client(port=9090)
+        assert [(await probes.ask("GET", path)).status for path in ("/healthz", "/readyz", "/metrics")] == [200] * 3
         for task in slow:
             task.cancel()
         await asyncio.gather(*slow, return_exceptions=True)
