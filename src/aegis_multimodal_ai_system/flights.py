@@ -16,6 +16,8 @@ from aegis.storage.private_folder import open_private
 
 T = TypeVar("T")
 
+SIGNALS = (KeyboardInterrupt, SystemExit, GeneratorExit)
+"""These end a thread's work from outside. Anything else is an answer, also a Rust panic, which is no Exception."""
 PATIENCE = 3600.0
 """Seconds to wait for another process; its own transfers last no longer (`aegis.storage.patience`)."""
 _PAUSE = 0.05
@@ -62,10 +64,10 @@ class Flights(Generic[T]):
         return result, False
 
     def _copied(self, result: T | BaseException) -> T | BaseException:
-        if isinstance(result, Exception):
-            return result
-        if isinstance(result, BaseException):
+        if isinstance(result, SIGNALS):
             return _busy("fetching it was interrupted")  # a signal meant that other thread only
+        if isinstance(result, BaseException):
+            return result
         try:
             return self._copy(result)
         except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import re
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from aegis.artifacts.preparing import Basis, case_of, prepare_one
 from aegis.artifacts.result import Result
 from aegis.audit.event import Action, Event, Outcome, Resource
+from aegis.audit.secrets import redact
 from aegis.core.actor import Actor
 from aegis.core.errors import AegisError, CouldNotDecide, Refused, crashed
 from aegis.core.policy import Artifact
@@ -22,7 +24,7 @@ from aegis.signatures.lock import Lock
 from aegis.signatures.release import NAME, version_order
 from aegis.storage.private_folder import open_private
 from aegis_multimodal_ai_system.fetched import Fetched
-from aegis_multimodal_ai_system.flights import alone
+from aegis_multimodal_ai_system.flights import SIGNALS, alone
 from aegis_multimodal_ai_system.refusal import ModelRefused
 from aegis_multimodal_ai_system.runtime import Runtime
 from aegis_multimodal_ai_system.verified_model import VerifiedModel
@@ -37,6 +39,8 @@ _SHOWN = 100
 """Characters of a name that nobody knows, and of a signer."""
 _TOLD = 500
 """Characters of a reason in the audit log."""
+_LONGEST_ID = 256
+"""Characters of a correlation id there."""
 
 
 class Loading:
@@ -46,7 +50,7 @@ class Loading:
         self._runtime = runtime
         self._name = name
         self._actor = actor
-        self._correlation_id = correlation_id or os.urandom(16).hex()
+        self._correlation_id = _id_of(correlation_id)
         self._known = False
         """Whether the policy has it."""
         self._requested = False
@@ -72,8 +76,8 @@ class Loading:
         except BaseException as error:
             if fetched is not None:
                 fetched.close()
-            if not isinstance(error, Exception):
-                raise  # a signal: there is no answer, and nothing was given out
+            if isinstance(error, SIGNALS):
+                raise  # there is no answer, and nothing was given out
             cause = error if isinstance(error, AegisError) else crashed(error)
             self._refuse(cause)
             raise ModelRefused(self._name, cause) from error
@@ -251,9 +255,9 @@ class Loading:
                 )
             )
             written = True
-        except AegisError:
+        except (AegisError, *SIGNALS):
             raise
-        except Exception as error:
+        except BaseException as error:
             raise CouldNotDecide(
                 "audit.unavailable",
                 f"the audit log failed: {type(error).__name__}",
@@ -269,14 +273,25 @@ class Loading:
         """The name as it may stand in a log."""
         if self._known:
             return self._name
-        return re.sub(r"[^A-Za-z0-9._-]", "?", str(self._name))[:_SHOWN] or "?"
+        return redact(re.sub(r"[^A-Za-z0-9._-]", "?", str(self._name))[:_SHOWN]) or "?"
 
     def _attempt(self, what: str, act: Callable[[], object]) -> None:
         try:
             act()
-        except Exception as error:
+        except SIGNALS:
+            raise
+        except BaseException as error:
             code = error.code if isinstance(error, AegisError) else type(error).__name__
             _log.warning("model %s: %s not told of the refusal: %s", self._shown, what, code)
+
+
+def _id_of(given: str | None) -> str:
+    """The caller's id as it may stand in a log: of what is too long its digest, and a new one of what looks secret."""
+    if not given or redact(given) != given:
+        return os.urandom(16).hex()
+    if len(given) > _LONGEST_ID or not given.isprintable():
+        return f"sha256:{hashlib.sha256(given.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return given
 
 
 def _floor(lock: Lock, name: str, state: ModelState | None) -> Lock:

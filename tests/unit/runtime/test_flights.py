@@ -75,6 +75,12 @@ def test_a_signal_is_the_leader_s_own() -> None:
     assert got["follower"].code == "runtime.busy"
 
 
+def test_a_panic_is_everybody_s() -> None:
+    """Rust's reach Python as a BaseException (pyo3_runtime.PanicException)."""
+    panic = type("PanicException", (BaseException,), {})()
+    assert followed(Flights(list), error=panic) == {"leader": panic, "follower": panic}
+
+
 def test_a_copy_that_fails_is_the_follower_s_own() -> None:
     def no_copy(result: list[int]) -> list[int]:
         raise OSError("no descriptor left")

@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 
 from aegis.artifacts.reading import Wanted
+from aegis.audit.disk import DiskLog
+from aegis.audit.event import Event
+from aegis.audit.keys import load_or_create_key
 from aegis.core.errors import CouldNotDecide, Refused
 from aegis.core.ports.objects import ObjectInfo
 from aegis.report import json_report
@@ -678,6 +681,89 @@ def test_a_defect_is_a_no_without_its_text(it: Deployment) -> None:
     assert refused.code == "core.crashed"
     assert "secret" not in str(refused)
     assert it.state() == "unverified"
+
+
+class PanicException(BaseException):
+    """A panic of a library in Rust: no Exception, so that `except Exception` does not stop it."""
+
+
+def test_a_panic_is_a_no_that_everybody_is_told(it: Deployment) -> None:
+    def panic(prefix: str) -> object:
+        raise PanicException("a secret")
+
+    it.bucket.list = panic  # type: ignore[assignment, method-assign]
+    refused = it.refused()
+    assert refused.code == "core.crashed"
+    assert "secret" not in str(refused)
+    assert it.state() == "unverified"
+    assert it.log.told[-1] == ("refused", "core.crashed")
+    assert it.alerts.reasons == ["core.crashed"]
+
+
+def test_a_log_or_alert_that_panics_hides_nothing(it: Deployment) -> None:
+    it.log.broken = frozenset({"model.load.refused"})
+    it.log.error = it.alerts.error = PanicException("x")  # type: ignore[assignment]
+    it.bucket.objects.pop("m/model.sig")
+    assert it.refused().code == "verify.unsigned"
+    assert it.state() == "unverified"
+    it.log.broken = frozenset({"model.load.requested"})
+    assert it.refused().code == "audit.unavailable"
+
+
+@pytest.mark.parametrize("signal", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_a_signal_is_no_answer(signal: type[BaseException], it: Deployment) -> None:
+    def interrupted(prefix: str) -> object:
+        raise signal
+
+    it.bucket.list = interrupted  # type: ignore[assignment, method-assign]
+    with pytest.raises(signal):
+        it.load()
+    assert it.log.told == [("requested", None)]
+    assert descriptors_open() == set()
+
+
+def recorded_on_disk(it: Deployment) -> DiskLog:
+    """A real log beside the one that listens."""
+    real = DiskLog(it.folder / "audit", "example.com/audit", load_or_create_key(it.folder / "audit.key"))
+
+    def append(event: Event) -> None:
+        real.append(event)
+
+    it.log.on_append = append
+    return real
+
+
+IDS = {
+    "long": ("x" * 257, "sha256:"),
+    "very long": ("x" * 100_000, "sha256:"),
+    "surrogate": ("a\udc80", "sha256:"),
+    "line": ("a\nb", "sha256:"),
+    "token": ("eyJhbGciOi.abcdef.sig", ""),
+    "secret": ("password=hunter22", ""),
+    "empty": ("", ""),
+}
+
+
+@pytest.mark.parametrize(("given", "begins"), IDS.values(), ids=IDS.keys())
+def test_an_id_that_may_not_stand_in_a_log_refuses_no_load(given: str, begins: str, it: Deployment) -> None:
+    """Over a real log, which refuses it."""
+    real = recorded_on_disk(it)
+    it.load(correlation_id=given).close()
+    real.close()
+    (used,) = {event.correlation_id for event in it.log.events}
+    assert used
+    assert used.startswith(begins)
+    assert used != given
+    assert 16 < len(used) <= 256
+
+
+@pytest.mark.parametrize("name", ["eyJhbGciOi.abcdef.sig", "ghp_" + "a1B2" * 9], ids=["token", "key"])
+def test_a_token_in_a_name_s_place_is_recorded_without_it(name: str, it: Deployment) -> None:
+    real = recorded_on_disk(it)
+    assert it.refused(name).code == "runtime.model_unknown"
+    real.close()
+    assert it.log.told == [("refused", "runtime.model_unknown")]
+    assert name.encode() not in (it.folder / "audit/journal").read_bytes()
 
 
 def test_a_refusal_counts(it: Deployment) -> None:
