@@ -21,6 +21,7 @@ from prometheus_client.registry import Collector
 
 from aegis import __version__
 from aegis.core.codes import CODES
+from aegis_multimodal_ai_system.patience import Patient
 
 OTHER: Final = "other"
 MAX_VERSIONS = 32
@@ -30,6 +31,8 @@ MAX_LABEL = 100
 """Characters of a version."""
 STATES = ("verified", "unverified", "quarantined", "revoked")
 SINKS = ("webhook", "alertmanager", "issue")
+STATES_SECONDS = 1.0
+"""For the database to tell the states: then a scrape tells the rest without them."""
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 """Of `render`'s answer."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -144,12 +147,12 @@ class _States(Collector):
     """Each model's state as the database has it, whoever changed it; nothing where the database does not answer."""
 
     def __init__(self, models: frozenset[str], states: Callable[[], Mapping[str, str]]) -> None:
-        self._models, self._states = models, states
+        self._models, self._states = models, Patient(states)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         family = GaugeMetricFamily("aegis_model_state", "1 for the state that a model is in", labels=("model", "state"))
         try:
-            found = self._states()
+            found = self._states.begin().result(STATES_SECONDS)
         except Exception:  # a scrape must tell the rest; that there is no sample is what an alert rule sees
             found = {}
         for model in sorted(self._models & set(found)):

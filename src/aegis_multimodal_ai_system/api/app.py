@@ -42,10 +42,11 @@ def make_app(
 
     Without `auth` every call but health is refused. The runtime stays its caller's to close.
     """
+    limits = limits or Limits()
     service = Service(
         runtime=runtime,
         auth=auth,
-        limits=limits or Limits(),
+        limits=limits,
         denials=Denials(lambda event: _append(runtime, event)),
         readiness=Readiness(
             {
@@ -53,7 +54,8 @@ def make_app(
                 "policy": runtime.check_policy,
                 "database": lambda: runtime.database.check(),
                 "audit": lambda: runtime.log.check(),
-            }
+            },
+            seconds=limits.part_seconds,
         ),
         prepare=prepare,
         probe_port=probe_port,
@@ -64,7 +66,7 @@ def make_app(
             Middleware(
                 Edge,
                 answered=runtime.metrics.answered,
-                max_in_flight=service.limits.in_flight,
+                max_in_flight=limits.in_flight,
                 probe_port=probe_port,
             )
         ],

@@ -87,7 +87,7 @@ class Loop(asyncio.SelectorEventLoop):
 
     tls_seconds = TLS_SECONDS
 
-    async def create_server(self, *given: Any, ssl: Any = None, **more: Any) -> asyncio.Server:  # type: ignore[override]
+    async def create_server(self, *given: Any, ssl: Any = None, **more: Any) -> asyncio.Server:
         """With our bounds."""
         if ssl is not None:
             more |= {"ssl_handshake_timeout": self.tls_seconds, "ssl_shutdown_timeout": self.tls_seconds}

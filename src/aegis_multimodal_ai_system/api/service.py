@@ -45,6 +45,8 @@ class Limits:
     probes: int = 4
     """Readiness and metrics at once: a database that hangs must not take the other calls' places with it."""
     probe_seconds: float = 5.0
+    part_seconds: float = 1.0
+    """For the parts that readiness asks: a cluster waits no longer."""
     body_seconds: float = 10.0
     in_flight: int = 256
     """Requests at once, but for those on the port for probes; more would only wait for each other."""

@@ -22,6 +22,7 @@ from uvicorn import Config, Server
 from aegis_multimodal_ai_system.api.app import make_app
 from aegis_multimodal_ai_system.api.connection import MAX_HEAD, Connection
 from aegis_multimodal_ai_system.api.listener import Loop, call_connections, listen
+from aegis_multimodal_ai_system.api.readiness import Readiness
 from tests.doubles.deployment import deployment
 from tests.support.tls import loopback
 
@@ -69,6 +70,13 @@ def rest_of(connection: socket.socket) -> bytes:
     except ConnectionResetError:
         pass
     return found
+
+
+def ended(connection: socket.socket) -> None:
+    """Closed on both sides, so that its place is free."""
+    connection.shutdown(socket.SHUT_WR)
+    rest_of(connection)
+    connection.close()
 
 
 def problem_in(answer: bytes) -> tuple[int, str]:
@@ -210,8 +218,8 @@ def test_the_wait_begins_anew_with_each_request(served: Served) -> None:
 
 
 def test_a_request_under_way_is_not_cut_by_the_heads_timer(served: Served) -> None:
-    going, checks = threading.Event(), served.service.readiness._checks
-    served.service.readiness._checks = {"slow": lambda: going.wait(SECONDS)}
+    going, readiness = threading.Event(), served.service.readiness
+    served.service.readiness = Readiness({"slow": lambda: going.wait(SECONDS)}, seconds=SECONDS)
     try:
         with served.connect() as connection:
             connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
@@ -221,7 +229,7 @@ def test_a_request_under_way_is_not_cut_by_the_heads_timer(served: Served) -> No
             assert rest_of(connection).startswith(b"HTTP/1.1 ")
     finally:
         going.set()
-        served.service.readiness._checks = checks
+        served.service.readiness = readiness
 
 
 def test_one_connection_too_many_is_closed_and_the_others_are_served(served: Served) -> None:
@@ -239,7 +247,7 @@ def test_one_connection_too_many_is_closed_and_the_others_are_served(served: Ser
             assert rest_of(probe).startswith(b"HTTP/1.1 200 ")
     finally:
         for connection in held:
-            connection.close()
+            ended(connection)
 
 
 def test_a_place_is_free_again_after_each_connection(served: Served) -> None:
@@ -248,12 +256,14 @@ def test_a_place_is_free_again_after_each_connection(served: Served) -> None:
 
 
 def test_the_port_for_probes_is_bounded_too(served: Served) -> None:
-    with served.connect(served.probe_port) as one, served.connect(served.probe_port) as two:
-        for connection in (one, two):
-            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
-            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
-        with served.connect(served.probe_port) as three:
-            assert rest_of(three) == b""
+    held = [served.connect(served.probe_port) for _ in range(2)]
+    for connection in held:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+    with served.connect(served.probe_port) as one_more:
+        assert rest_of(one_more) == b""
+    for connection in held:
+        ended(connection)
 
 
 def test_a_tls_handshake_that_does_not_arrive_is_counted_and_not_waited_for(served_by_tls: Served) -> None:
