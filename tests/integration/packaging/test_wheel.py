@@ -41,10 +41,11 @@ def scan(site: Path, repo: GitRepo, engine: Path | None) -> subprocess.Completed
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
 
-def test_the_wheel_holds_every_module_and_data_file(site: Path) -> None:
-    own = ROOT / "src" / "aegis"
-    tracked = {path.relative_to(own) for path in own.rglob("*") if path.suffix in {".py", ".json", ".yaml"}}
-    assert tracked <= {path.relative_to(site / "aegis") for path in (site / "aegis").rglob("*")}
+@pytest.mark.parametrize("package", ["aegis", "aegis_multimodal_ai_system"])
+def test_the_wheel_holds_every_module_and_data_file(package: str, site: Path) -> None:
+    own = ROOT / "src" / package
+    tracked = {path.relative_to(own) for path in own.rglob("*") if path.suffix in {".py", ".json", ".yaml", ".mako"}}
+    assert tracked <= {path.relative_to(site / package) for path in (site / package).rglob("*")}
 
 
 def test_an_installed_aegis_scans(site: Path, tmp_path: Path) -> None:
