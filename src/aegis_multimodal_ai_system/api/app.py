@@ -13,7 +13,6 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from aegis.audit.event import Event
 from aegis.core.errors import AegisError
 from aegis_multimodal_ai_system.api.denials import WINDOW, Denials
 from aegis_multimodal_ai_system.api.edge import Edge, context_of, path_unknown
@@ -47,7 +46,7 @@ def make_app(
         runtime=runtime,
         auth=auth,
         limits=limits,
-        denials=Denials(lambda event: _append(runtime, event)),
+        denials=Denials(lambda event: runtime.log.append(event)),
         readiness=Readiness(
             {
                 "auth": lambda: _has(auth),
@@ -116,21 +115,6 @@ async def _flush(service: Service, *, everything: bool) -> None:
         await service.calls.run(lambda: service.denials.flush(everything=everything), service.limits.call_seconds)
     except AegisError as error:
         log("denied calls have no entry", code=error.code)
-
-
-def _append(runtime: Runtime, event: Event) -> None:
-    from aegis_multimodal_ai_system.orchestrator.audit_helper import record_audit_event
-
-    record_audit_event(
-        event.action,
-        actor=event.actor,
-        resource=event.resource,
-        outcome=event.outcome,
-        reason=event.reason,
-        details=event.details,
-        correlation_id=event.correlation_id,
-        log=runtime.log,
-    )
 
 
 def _has(auth: Auth | None) -> None:

@@ -7,13 +7,16 @@ many identities shares an entry a reason with all others.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from threading import Lock
 
 from aegis.audit.event import Event, Resource
 from aegis.core.actor import Actor
+from aegis.core.errors import AegisError, Refused
 
 WINDOW = 60.0
 """Seconds."""
@@ -30,11 +33,15 @@ class _Window:
     route: str
     correlation_id: str
     more: int = 0
-    """Denied since the entry."""
+    """Denied, and in no entry yet."""
+    told: bool = False
+    """It has an entry."""
+    telling: bool = False
+    """A thread is writing one."""
 
 
 class Denials:
-    """Safe to call from threads."""
+    """Safe to call from threads. What cannot be recorded stays counted, and is recorded later."""
 
     def __init__(self, append: Append, *, now: Callable[[], float] = time.monotonic) -> None:
         """`append`: the log's."""
@@ -45,29 +52,58 @@ class Denials:
 
     def denied(self, actor: Actor, reason: str, route: str, correlation_id: str) -> None:
         """Record or count one. Raises what `append` raises."""
-        self.flush()
+        with suppress(AegisError):  # older counts are kept, and say nothing about this one
+            self.flush()
         with self._lock:
             key = (actor.id, reason)
             if key not in self._windows and len(self._windows) >= MAX_KEYS:
                 actor, key = OTHERS, (OTHERS.id, reason)
             window = self._windows.get(key)
-            if window is not None:
-                window.more += 1
-                window.route, window.correlation_id = route, correlation_id
+            if window is None:
+                window = self._windows[key] = _Window(actor, self._now() + WINDOW, route, correlation_id)
+            window.more += 1
+            window.route, window.correlation_id = route, correlation_id
+            if window.told or window.telling:
                 return
-            self._windows[key] = _Window(actor, self._now() + WINDOW, route, correlation_id)
-        self._append(_event(actor, reason, route, correlation_id, 1))
+            window.telling = True
+        try:
+            self._record(window, reason)
+        finally:
+            window.telling = False
 
     def flush(self, *, everything: bool = False) -> None:
-        """Record the counts of the minutes that have passed; at the service's end of all."""
+        """Record the counts of the minutes that have passed; at the service's end of all. Raises as `append` does."""
         with self._lock:
             now = self._now()
-            over = [(key, window) for key, window in self._windows.items() if everything or now >= window.end]
-            for key, _ in over:
-                del self._windows[key]
-        for (_, reason), window in over:
-            if window.more:
-                self._append(_event(window.actor, reason, window.route, window.correlation_id, window.more))
+            over = [
+                (key, window)
+                for key, window in self._windows.items()
+                if (everything or now >= window.end) and not window.telling
+            ]
+            for _, window in over:
+                window.telling = True
+        try:
+            for (_, reason), window in over:
+                if window.more:
+                    self._record(window, reason)
+        finally:
+            with self._lock:
+                for key, window in over:
+                    window.telling = False
+                    if not window.more:
+                        del self._windows[key]
+
+    def _record(self, window: _Window, reason: str) -> None:
+        """The window is this thread's alone (`telling`), but for its count."""
+        count = window.more
+        event = _event(window.actor, reason, window.route, window.correlation_id, count)
+        try:
+            self._append(event)
+        except Refused:  # a name that may not stand in the log must not keep its bearer out of it
+            self._append(replace(event, actor=_unnamed(window.actor)))
+        with self._lock:
+            window.more -= count
+            window.told = True
 
 
 def _event(actor: Actor, reason: str, route: str, correlation_id: str, count: int) -> Event:
@@ -79,4 +115,12 @@ def _event(actor: Actor, reason: str, route: str, correlation_id: str, count: in
         reason=reason,
         correlation_id=correlation_id,
         details={"count": count},
+    )
+
+
+def _unnamed(actor: Actor) -> Actor:
+    """The same one each time, whom the digest of its id tells from others."""
+    name = f"sha256:{hashlib.sha256(actor.id.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return Actor(
+        id=name, kind=actor.kind, display="a caller whose name may not stand here", issuer="not named", subject=name
     )

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
 
+from aegis.audit.entry import prepare, this_producer
 from aegis.audit.event import Event
 from aegis.core.actor import Actor
+from aegis.core.errors import CouldNotDecide
 from aegis_multimodal_ai_system.api.denials import MAX_KEYS, OTHERS, WINDOW, Denials
+from tests.doubles.deployment import down
+from tests.doubles.oidc_issuer import Issuers
 from tests.support.asgi import lifespan
 from tests.unit.api.conftest import Api
 
@@ -29,13 +34,33 @@ class Clock:
 class Recorded:
     clock: Clock = field(default_factory=Clock)
     events: list[Event] = field(default_factory=list)
+    broken: bool = False
 
     def __post_init__(self) -> None:
-        self.denials = Denials(self.events.append, now=self.clock)
+        self.denials = Denials(self.append, now=self.clock)
+
+    def append(self, event: Event) -> None:
+        """As a log does: it may be away, and takes no credential as a name."""
+        if self.broken:
+            raise down("audit.unavailable")
+        prepare(event, this_producer())
+        self.events.append(event)
 
     def deny(self, who: str = "ada", reason: str = "runtime.api_role_missing") -> None:
         actor = Actor(id=who, kind="person", display=who, issuer="https://issuer", subject=who)
         self.denials.denied(actor, reason, "POST /v1/models/{name}/revoke", "request-1")
+
+    def fail(self, times: int = 1, who: str = "ada") -> None:
+        """Denied while the log is away."""
+        self.broken = True
+        for _ in range(times):
+            with pytest.raises(CouldNotDecide):
+                self.deny(who)
+        self.broken = False
+
+    @property
+    def total(self) -> int:
+        return sum(int(str(count)) for _, count in self.counts)
 
     @property
     def counts(self) -> list[tuple[str, object]]:
@@ -130,3 +155,125 @@ def test_an_actor_is_told_by_name_again_after_its_minute() -> None:
     recorded.clock.now = WINDOW
     recorded.deny("ada")
     assert recorded.counts[-1] == ("ada", 1)
+
+
+# --- while the log is away --------------------------------------------------------------------------------------------
+
+
+def test_a_first_denial_that_could_not_be_recorded_is_recorded_with_the_next() -> None:
+    recorded = Recorded()
+    recorded.fail(3)
+    recorded.deny()
+    assert recorded.counts == [("ada", 4)]
+    recorded.deny()
+    recorded.denials.flush(everything=True)
+    assert recorded.counts == [("ada", 4), ("ada", 1)]
+
+
+def test_a_count_that_could_not_be_recorded_is_kept() -> None:
+    recorded = Recorded()
+    for _ in range(7):
+        recorded.deny()
+    recorded.clock.now = WINDOW
+    recorded.broken = True
+    for _ in range(3):
+        with pytest.raises(CouldNotDecide):
+            recorded.denials.flush()
+    recorded.broken = False
+    recorded.denials.flush()
+    recorded.denials.flush()
+    assert recorded.counts == [("ada", 1), ("ada", 6)]
+
+
+def test_what_is_denied_while_older_counts_wait_is_counted_too() -> None:
+    recorded = Recorded()
+    recorded.deny("ada")
+    recorded.deny("ada")
+    recorded.clock.now = WINDOW
+    recorded.fail(5, "bob")
+    recorded.denials.flush(everything=True)
+    assert sorted(recorded.counts) == [("ada", 1), ("ada", 1), ("bob", 5)]
+
+
+def test_what_is_denied_while_an_entry_is_being_written_is_in_the_next_one() -> None:
+    recorded = Recorded()
+    writing, going = threading.Event(), threading.Event()
+    append = recorded.append
+
+    def slow(event: Event) -> None:
+        writing.set()
+        assert going.wait(30)
+        append(event)
+
+    recorded.denials = Denials(slow, now=recorded.clock)
+    thread = threading.Thread(target=recorded.deny)
+    thread.start()
+    assert writing.wait(30)
+    for _ in range(4):
+        recorded.deny()
+    going.set()
+    thread.join(30)
+    recorded.denials.flush(everything=True)
+    assert recorded.counts == [("ada", 1), ("ada", 4)]
+
+
+def test_however_the_log_fails_all_denials_are_in_it_at_the_end() -> None:
+    recorded = Recorded()
+    for minute in range(6):
+        recorded.clock.now = minute * WINDOW / 2
+        recorded.broken = minute % 2 == 1
+        for number in range(100):
+            try:
+                recorded.deny(f"somebody-{number}")
+            except CouldNotDecide:
+                assert recorded.broken
+    recorded.broken = False
+    recorded.denials.flush(everything=True)
+    assert recorded.total == 600
+    recorded.denials.flush(everything=True)
+    assert recorded.total == 600
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+REAL = {
+    "a repository": {
+        "sub": "repo:attacker/my-token:ref:refs/heads/main",
+        "repository": "attacker/my-token",
+        "environment": None,
+    },
+    "a branch": {"sub": "repo:octo/shop:ref:refs/heads/token:rotate-all", "environment": None},
+    "an environment": {"sub": "repo:octo/shop:environment:secret:production", "environment": "secret:production"},
+    "a long environment": {"sub": "repo:octo/shop:environment:" + "ä" * 255, "environment": "ä" * 255},
+}
+
+
+@pytest.mark.parametrize("claims", REAL.values(), ids=REAL)
+def test_whatever_a_real_caller_is_called_its_denied_write_leaves_an_entry(
+    api: Api, issuers: Issuers, claims: dict[str, str | None]
+) -> None:
+    api.tokens = {**api.tokens, "stranger": issuers.github.token(**claims, repository_id="1")}
+    assert api.say("/v1/models/shop/revoke", role="stranger").code == "runtime.api_role_missing"
+    (event,) = api.deployment.log.events
+    assert event.action == "api.denied"
+
+
+def test_a_service_account_named_like_a_secret_leaves_an_entry(api: Api, issuers: Issuers) -> None:
+    account = {"namespace": "vault-secret", "serviceaccount": {"name": "default", "uid": "1"}}
+    token = issuers.cluster.token(**{"sub": "system:serviceaccount:vault-secret:default", "kubernetes.io": account})
+    api.tokens = {**api.tokens, "stranger": token}
+    assert api.say("/v1/models/shop/revoke", role="stranger").code == "runtime.api_role_missing"
+    assert [event.action for event in api.deployment.log.events] == ["api.denied"]
+
+
+def test_one_whose_name_may_not_stand_in_the_log_is_told_by_its_digest() -> None:
+    recorded = Recorded()
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
+    for who in (token, token, "ada"):
+        recorded.deny(who)
+    recorded.denials.flush(everything=True)
+    assert [count for _, count in recorded.counts] == [1, 1, 1]
+    names = {who for who, _ in recorded.counts}
+    assert len(names) == 2
+    assert all(who == "ada" or who.startswith("sha256:") for who in names)
+    assert token not in str(recorded.events)
