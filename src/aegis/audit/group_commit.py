@@ -6,7 +6,9 @@ import threading
 from collections.abc import Callable, Sequence
 
 from aegis.audit.entry import Prepared
+from aegis.audit.faults import unavailable
 from aegis.audit.log import Receipt
+from aegis.core.errors import AegisError
 
 _MOST = 512
 """Entries of one write, so that the first does not wait for the last."""
@@ -21,7 +23,7 @@ class Ticket:
         """Not served yet."""
         self.prepared = prepared
         self.receipt: Receipt | None = None
-        self.error: BaseException | None = None
+        self.error: AegisError | None = None
         # A plain lock is the cheapest thing that a thread can wait for.
         self._served = threading.Lock()
         self._served.acquire()
@@ -31,51 +33,79 @@ class Ticket:
         self._served.acquire()
 
     def wake(self) -> None:
-        """End `wait`."""
-        self._served.release()
+        """End `wait`; once more does no harm."""
+        if self._served.locked():
+            self._served.release()
 
 
 class GroupCommit:
-    """The queue of waiting threads; the first of them writes for all."""
+    """The queue of waiting threads; the first of them writes for all.
+
+    A signal's handler may raise in a thread wherever it is (Ctrl-C, a time limit). That ends this one's `append`; it
+    takes itself out of the queue, and the others go on.
+    """
 
     def __init__(self, commit: Callable[[Sequence[Ticket]], None]) -> None:
         """`commit` sets each ticket's receipt when all are durable, or raises: then none is acknowledged."""
         self._commit = commit
         self._mutex = threading.Lock()
         self._queue: list[Ticket] = []
-        self._led = False
+        self._leader: Ticket | None = None
+        """Who writes, or was chosen to."""
+        self._batch: list[Ticket] = []
+        """What the leader writes; no longer in the queue."""
 
     def append(self, prepared: Prepared) -> Receipt:
         """Durable on return."""
         ticket = Ticket(prepared)
-        with self._mutex:
-            self._queue.append(ticket)
-            waits = self._led
-            self._led = True
-        if waits:
-            ticket.wait()
-        if ticket.receipt is None and ticket.error is None:
-            self._lead()
+        try:
+            with self._mutex:
+                self._queue.append(ticket)
+                waits = self._leader is not None
+                if not waits:
+                    self._leader = ticket
+            if waits:
+                ticket.wait()
+            if ticket.receipt is None and ticket.error is None:
+                self._lead(ticket)
+        except BaseException as error:
+            self._leave(ticket, error)
+            raise
         if ticket.error is not None:
             raise ticket.error
         if ticket.receipt is None:
             raise AssertionError("a ticket was neither served nor refused")
         return ticket.receipt
 
-    def _lead(self) -> None:
+    def _lead(self, ticket: Ticket) -> None:
         with self._mutex:
-            batch, self._queue = self._queue[:_MOST], self._queue[_MOST:]
-        try:
-            self._commit(batch)
-        except BaseException as error:  # whoever waits must be told, whatever it was
-            for ticket in batch:
-                ticket.receipt, ticket.error = None, error
-        finally:
-            with self._mutex:
-                following = self._queue[0] if self._queue else None
-                self._led = following is not None
-            # The leader does not wait for itself; it is first in its batch.
-            for ticket in batch[1:]:
-                ticket.wake()
+            self._leader = ticket
+            self._batch, self._queue = self._queue[:_MOST], self._queue[_MOST:]
+        self._commit(self._batch)
+        self._leave(ticket)
+
+    def _leave(self, ticket: Ticket, error: BaseException | None = None) -> None:
+        """Whoever waits for this one is told, and the next one leads. May be done again where it was interrupted."""
+        with self._mutex:
+            if ticket in self._queue:
+                self._queue.remove(ticket)
+            if self._leader is not ticket:
+                return
+        # As long as it is the leader, the batch is its own; the others need the mutex as soon as they are woken.
+        while self._batch:
+            served = self._batch[-1]
+            if served.receipt is None and served.error is None:
+                served.error = error if isinstance(error, AegisError) else _interrupted(error)
+            if served is not ticket:
+                served.wake()
+            self._batch.pop()
+        with self._mutex:
+            following = self._queue[0] if self._queue else None
             if following is not None:
                 following.wake()
+            self._leader = following
+
+
+def _interrupted(error: BaseException | None) -> AegisError:
+    """What ended another thread is not this one's to raise."""
+    return unavailable(f"the thread that wrote for several ended with {type(error).__name__} in the middle")
