@@ -5,6 +5,9 @@ Reads a few tiles, whatever the size of the log.
 
 from __future__ import annotations
 
+from itertools import islice
+
+from aegis.audit.bundle import entries_of
 from aegis.audit.checkpoint import open_checkpoint
 from aegis.audit.faults import proof_invalid, unavailable
 from aegis.audit.keys import Verifier
@@ -12,6 +15,7 @@ from aegis.audit.log import Source
 from aegis.audit.paths import CHECKPOINT, WIDTH
 from aegis.audit.proof import verify_proof, write_proof
 from aegis.audit.tree import read_bundle, read_tile, tile_root
+from aegis.core.errors import Refused
 from aegis.core.merkle import HASH_BYTES, hash_children
 from aegis.core.note import Checkpoint
 
@@ -47,13 +51,14 @@ def read_entry(source: Source, *, index: int, size: int) -> bytes:
     """The entry's bytes. `size` is the checkpoint's. Raises `audit.unavailable`."""
     number, place = divmod(index, WIDTH)
     data = read_bundle(source, number, min(size - number * WIDTH, WIDTH))
-    at = 0
-    for _ in range(place):
-        at += 2 + int.from_bytes(data[at : at + 2], "big")
-    end = at + 2 + int.from_bytes(data[at : at + 2], "big")
-    if at + 2 > len(data) or end > len(data):
-        raise unavailable(f"the bundle {number} ends before the entry {index}")
-    return data[at + 2 : end]
+    short = unavailable(f"the bundle {number} ends before the entry {index}")
+    try:
+        entry = next(islice(entries_of(data), place, None), None)
+    except Refused as error:
+        raise short from error
+    if entry is None:
+        raise short
+    return entry
 
 
 def prove(source: Source, verifier: Verifier, index: int) -> bytes:

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from msgspec import Raw
 
 from aegis.audit.bundle import entries_of
 from aegis.audit.checkpoint import read_checkpoint
+from aegis.audit.entry import decode
 from aegis.audit.faults import unavailable
-from aegis.audit.paths import CHECKPOINT, WIDTH, is_path
+from aegis.audit.log import Source
+from aegis.audit.paths import CHECKPOINT, WIDTH, is_path, tile_path
 from aegis.audit.proof import write_proof
 from aegis.audit.prove import consistency, inclusion, read_entry
 from aegis.audit.tree import read_bundle
-from aegis.core.errors import AegisError
+from aegis.core.errors import AegisError, Refused
 from aegis.core.merkle import hash_leaf, root_of_leaf
+from aegis.core.note import Checkpoint
 from aegis_multimodal_ai_system.api.answers import Consistency, Entries, Entry, Page, ProvenEntry, Sizes
 from aegis_multimodal_ai_system.api.edge import path_unknown
 from aegis_multimodal_ai_system.api.operations import Call, Plain
@@ -34,13 +38,14 @@ _INDEX = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 def list_entries(call: Call) -> Entries:
     """From `start`, at most `limit`."""
     page: Page = call.query
-    size = read_checkpoint(call.service.runtime.log.checkpoint()).size
-    end = min(page.start + page.limit, size)
+    log = call.service.runtime.log
+    head = read_checkpoint(log.checkpoint())
+    end = min(page.start + page.limit, head.size)
     entries = tuple(
-        Entry(index=index, leaf_hash=_hash(hash_leaf(entry)), entry=Raw(entry))
-        for index, entry in _entries(call, page.start, end, size)
+        Entry(index=index, leaf_hash=_hash(hash_leaf(entry)), entry=_shown(entry))
+        for index, entry in _entries(log, head, page.start, end)
     )
-    return Entries(size=size, entries=entries, next=end if end < size else None)
+    return Entries(size=head.size, entries=entries, next=end if end < head.size else None)
 
 
 def show_entry(call: Call) -> ProvenEntry:
@@ -55,11 +60,11 @@ def show_entry(call: Call) -> ProvenEntry:
     entry = read_entry(log, index=index, size=head.size)
     leaf, proof = hash_leaf(entry), inclusion(log, index=index, size=head.size)
     if root_of_leaf(leaf, index=index, size=head.size, hashes=proof) != head.root:
-        raise unavailable(f"the entry {index} is not the one of the tree", expected="the entry that was recorded")
+        raise _changed(f"the entry {index} is not the one of the tree")
     return ProvenEntry(
         index=index,
         leaf_hash=_hash(leaf),
-        entry=Raw(entry),
+        entry=_shown(entry),
         size=head.size,
         proof=tuple(_hash(node) for node in proof),
         checkpoint=note.decode(),
@@ -102,14 +107,56 @@ def prove_consistency(call: Call) -> Consistency:
     )
 
 
-def _entries(call: Call, start: int, end: int, size: int) -> Iterator[tuple[int, bytes]]:
-    """Those of a range, a bundle at a time."""
+def _entries(log: Source, head: Checkpoint, start: int, end: int) -> Iterator[tuple[int, bytes]]:
+    """Those of a range, a bundle at a time, each bundle proven by the head."""
     for number in range(start // WIDTH, (end + WIDTH - 1) // WIDTH if start < end else 0):
         first = number * WIDTH
-        bundle = read_bundle(call.service.runtime.log, number, min(WIDTH, size - first))
-        for offset, entry in enumerate(entries_of(bundle)):
-            if start <= first + offset < end:
-                yield first + offset, entry
+        for index, entry in enumerate(_proven(log, head, number), first):
+            if start <= index < end:
+                yield index, entry
+
+
+def _proven(log: Source, head: Checkpoint, number: int) -> Sequence[bytes]:
+    """All entries of a bundle below the head. Raises `audit.unavailable` where they are not those of its tree."""
+    first, width = number * WIDTH, min(WIDTH, head.size - number * WIDTH)
+    try:
+        entries = list(entries_of(read_bundle(log, number, width)))[:width]
+    except Refused as error:  # one that is cut off
+        raise _changed(f"the bundle {number} {error.problem}") from error
+    if len(entries) < width:
+        raise _changed(f"the bundle {number} has {len(entries)} entries")
+    leaves = [hash_leaf(entry) for entry in entries]
+    # The first one's way up to the root passes nodes over all others of its tile: with these leaves in the tile's
+    # place, the root is the head's only if each of them is the log's.
+    proof = inclusion(_WithTile(log, tile_path(0, number, width), b"".join(leaves)), index=first, size=head.size)
+    if root_of_leaf(leaves[0], index=first, size=head.size, hashes=proof) != head.root:
+        raise _changed(f"the bundle {number} is not the one of the tree")
+    return entries
+
+
+@dataclass(frozen=True, slots=True)
+class _WithTile:
+    """A log in which one tile is what it should be by its entries."""
+
+    log: Source
+    path: str
+    tile: bytes
+
+    def read(self, path: str) -> bytes | None:
+        return self.tile if path == self.path else self.log.read(path)
+
+
+def _shown(entry: bytes) -> Raw:
+    """In its own bytes, once they are known to be one event and nothing beside it."""
+    try:
+        decode(entry)
+    except Refused as error:
+        raise _changed(error.problem) from error
+    return Raw(entry)
+
+
+def _changed(problem: str) -> AegisError:
+    return unavailable(problem, expected="what was recorded")
 
 
 def _beyond(problem: str, size: int) -> AegisError:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aegis.audit.bundle import entries_of, framed
+from aegis.audit.checkpoint import note_of, sign_head
 from aegis.audit.keys import load_or_create_key, verifier_of
 from aegis.audit.proof import verify_proof
-from aegis.core.merkle import hash_leaf
+from aegis.core.errors import Refused
+from aegis.core.merkle import hash_children, hash_leaf
 from tests.unit.api.conftest import Api
 
 
@@ -79,6 +84,87 @@ def test_an_entry_that_is_not_the_trees_is_not_given(api: Api) -> None:
     answers = [api.ask("GET", f"/v1/audit/entries/{index}") for index in range(6)]
     assert {answer.code for answer in answers if answer.status != 200} == {"audit.unavailable"}
     assert "number 7" not in str(answers)
+
+
+def replaced(content: bytes, old: bytes, new: bytes) -> bytes:
+    assert old in content
+    return content.replace(old, new)
+
+
+def without_the_last(bundle: bytes) -> bytes:
+    return b"".join(framed(entry) for entry in list(entries_of(bundle))[:-1])
+
+
+def with_tile(bundle: bytes) -> bytes:
+    """The tile over what stands in a bundle."""
+    return b"".join(hash_leaf(entry) for entry in entries_of(bundle))
+
+
+@pytest.mark.parametrize("with_its_tile", [False, True], ids=["alone", "with its tile"])
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        lambda bundle: replaced(bundle, b"number 1", b"number 7"),
+        without_the_last,
+        lambda bundle: bundle[:-3],
+        lambda bundle: b"",
+        lambda bundle: framed(b"}],[{"),
+        lambda bundle: framed(b"}],[{") * 6,
+        lambda bundle: b"".join(framed(entry) for entry in reversed(list(entries_of(bundle)))),
+    ],
+    ids=["edited", "shorter", "cut", "empty", "other JSON", "as many", "reversed"],
+)
+def test_no_page_shows_what_the_tree_does_not_hold(
+    api: Api, tamper: Callable[[bytes], bytes], *, with_its_tile: bool
+) -> None:
+    fill(api, 3)
+    read = api.deployment.log.read
+
+    def tampered(path: str) -> bytes | None:
+        content = read(path)
+        if content and "tile/entries/" in path:
+            return tamper(content)
+        if content and with_its_tile and path.startswith("tile/0/"):
+            bundle = read(path.replace("tile/0/", "tile/entries/"))
+            assert bundle is not None
+            try:
+                return with_tile(tamper(bundle))
+            except Refused:
+                return content
+        return content
+
+    api.deployment.log.read = tampered  # type: ignore[method-assign]
+    for query in ("", "?start=0&limit=1", "?start=5&limit=1"):
+        answer = api.ask("GET", f"/v1/audit/entries{query}")
+        assert (answer.status, answer.code) == (503, "audit.unavailable")
+
+
+def test_more_than_the_head_covers_is_not_shown(api: Api) -> None:
+    """A bundle may have grown since its checkpoint was signed."""
+    fill(api, 3)
+    whole = api.ask("GET", "/v1/audit/entries").json()
+    read = api.deployment.log.read
+
+    def grown(path: str) -> bytes | None:
+        content = read(path)
+        return content + framed(b"{}") if content and "tile/entries/" in path else content
+
+    api.deployment.log.read = grown  # type: ignore[method-assign]
+    assert api.ask("GET", "/v1/audit/entries").json() == whole
+
+
+def test_what_is_no_event_is_not_put_into_an_answer(api: Api, tmp_path: Path) -> None:
+    """Though the tree holds it, as one may that another program wrote."""
+    entries = [b"}],[{", b"{}"]
+    leaves = [hash_leaf(entry) for entry in entries]
+    key, root = load_or_create_key(tmp_path / "key"), hash_children(*leaves)
+    note = note_of(verifier_of(key, "o/x"), 2, root, sign_head(key, "o/x", 2, root))
+    parts = {"tile/entries/000.p/2": b"".join(map(framed, entries)), "tile/0/000.p/2": b"".join(leaves)}
+    api.deployment.log.checkpoint = lambda: note  # type: ignore[method-assign]
+    api.deployment.log.read = parts.get  # type: ignore[method-assign, assignment]
+    for target in ("entries", "entries?start=1", "entries/0", "entries/1"):
+        answer = api.ask("GET", f"/v1/audit/{target}")
+        assert (answer.status, answer.code) == (503, "audit.unavailable")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -236,7 +238,7 @@ def test_however_the_log_fails_all_denials_are_in_it_at_the_end() -> None:
 
 # --- names ------------------------------------------------------------------------------------------------------------
 
-REAL = {
+REAL: Mapping[str, Mapping[str, Any]] = {
     "a repository": {
         "sub": "repo:attacker/my-token:ref:refs/heads/main",
         "repository": "attacker/my-token",
@@ -250,7 +252,7 @@ REAL = {
 
 @pytest.mark.parametrize("claims", REAL.values(), ids=REAL)
 def test_whatever_a_real_caller_is_called_its_denied_write_leaves_an_entry(
-    api: Api, issuers: Issuers, claims: dict[str, str | None]
+    api: Api, issuers: Issuers, claims: Mapping[str, Any]
 ) -> None:
     api.tokens = {**api.tokens, "stranger": issuers.github.token(**claims, repository_id="1")}
     assert api.say("/v1/models/shop/revoke", role="stranger").code == "runtime.api_role_missing"
@@ -260,7 +262,8 @@ def test_whatever_a_real_caller_is_called_its_denied_write_leaves_an_entry(
 
 def test_a_service_account_named_like_a_secret_leaves_an_entry(api: Api, issuers: Issuers) -> None:
     account = {"namespace": "vault-secret", "serviceaccount": {"name": "default", "uid": "1"}}
-    token = issuers.cluster.token(**{"sub": "system:serviceaccount:vault-secret:default", "kubernetes.io": account})
+    claims: dict[str, Any] = {"sub": "system:serviceaccount:vault-secret:default", "kubernetes.io": account}
+    token = issuers.cluster.token(**claims)
     api.tokens = {**api.tokens, "stranger": token}
     assert api.say("/v1/models/shop/revoke", role="stranger").code == "runtime.api_role_missing"
     assert [event.action for event in api.deployment.log.events] == ["api.denied"]
