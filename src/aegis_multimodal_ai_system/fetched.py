@@ -19,7 +19,7 @@ from aegis.artifacts.result import Result
 from aegis.core.errors import AegisError, CouldNotDecide, Refused
 from aegis.core.policy import Load
 from aegis.core.ports.objects import ObjectInfo
-from aegis.storage.content_store import ContentStore, Staging
+from aegis.storage.content_store import ContentStore, Staging, hold_again, let_go
 from aegis.storage.hashing import Sink
 from aegis.storage.local_tree import open_below, walk
 from aegis.storage.parallel import Stop, each
@@ -50,6 +50,10 @@ class Fetched:
     origin: Literal["kept", "store"]
     hold: int | None = None
     """Keeps the kept copy from being removed while its files are open."""
+    _process: int = field(default_factory=os.getpid)
+
+    def __del__(self) -> None:
+        self.let_go()  # nobody else can, and the copy would be kept as long as the process lives
 
     def copy(self) -> Fetched:
         """The same for another caller, with descriptors of its own."""
@@ -58,7 +62,7 @@ class Fetched:
             for name, file in self.files.items():
                 open_files.add(name, reopen(file.fileno()), file.size)
             with told("opening a folder once more"):
-                hold = os.dup(self.hold) if self.hold is not None else None
+                hold = hold_again(self.hold) if self.hold is not None else None
         except BaseException:
             open_files.close()
             raise
@@ -81,7 +85,7 @@ class Fetched:
         """The kept copy may be removed from now on."""
         hold, self.hold = self.hold, None
         if hold is not None:
-            os.close(hold)
+            let_go(hold, self._process)
 
 
 class _Files:
@@ -194,7 +198,7 @@ class Fetcher:
                     self.kept.remove(content, even_held=True)
                     raise
                 with told("opening a folder once more"):
-                    hold = None if self.sealed else os.dup(folder)
+                    hold = None if self.sealed else hold_again(folder)
         except BaseException:
             files.close()
             raise
@@ -276,7 +280,7 @@ class Fetcher:
         if self.sealed:
             return None
         with self.kept.hold(content) as folder, told("opening a folder once more"):
-            return os.dup(folder) if folder is not None else None
+            return hold_again(folder) if folder is not None else None
 
     def _read_store(self, prepared: Prepared, staging: Staging | None, files: _Files, keeper: _Keeper) -> None:
         for store in dict.fromkeys(wanted.store for wanted in prepared.wanted):

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 
 from aegis.core.errors import CouldNotDecide
 from aegis.storage.private_folder import open_private
+from aegis_multimodal_ai_system.forks import renew_in_child
 
 T = TypeVar("T")
 
@@ -29,7 +30,7 @@ class _Flight(Generic[T]):
         self.done = threading.Event()
         self.followers = 0
         self.copies: list[T | BaseException] = []
-        """One for each follower."""
+        """One for each follower; fewer where the leader was interrupted while it made them."""
 
 
 class Flights(Generic[T]):
@@ -38,6 +39,11 @@ class Flights(Generic[T]):
     def __init__(self, copy: Callable[[T], T]) -> None:
         """`copy` makes a result of one's own of another caller's."""
         self._copy = copy
+        self.renew()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Nothing is under way."""
         self._lock = threading.Lock()
         self._flights: dict[str, _Flight[T]] = {}
 
@@ -45,27 +51,36 @@ class Flights(Generic[T]):
         """What `fetch` gives or raises, and whether it was another thread's that was under way."""
         with self._lock:
             under_way = self._flights.get(name)
+            if under_way is not None and under_way.done.is_set():
+                under_way = None  # its leader was interrupted before it could take it away
             flight = self._flights[name] = under_way or _Flight()
             flight.followers += under_way is not None
         if under_way is not None:
             return self._followed(under_way), True
-        result: T | BaseException
+        result: T | BaseException = _interrupted()
         try:
-            result = fetch()
-        except BaseException as error:
-            result = error
+            try:
+                result = fetch()
+            except BaseException as error:
+                result = error
+                raise
+            finally:
+                self._land(name, flight, result)
+        finally:
+            flight.done.set()  # a signal may come at any moment, and nobody waits for it for ever
+        return result, False
+
+    def _land(self, name: str, flight: _Flight[T], result: T | BaseException) -> None:
         with self._lock:
             # whoever comes from now on begins anew
-            del self._flights[name]
-        flight.copies = [self._copied(result) for _ in range(flight.followers)]
-        flight.done.set()
-        if isinstance(result, BaseException):
-            raise result
-        return result, False
+            if self._flights.get(name) is flight:
+                del self._flights[name]
+        for _ in range(flight.followers):
+            flight.copies.append(self._copied(result))
 
     def _copied(self, result: T | BaseException) -> T | BaseException:
         if isinstance(result, SIGNALS):
-            return _busy("fetching it was interrupted")  # a signal meant that other thread only
+            return _interrupted()  # a signal meant that other thread only
         if isinstance(result, BaseException):
             return result
         try:
@@ -76,7 +91,10 @@ class Flights(Generic[T]):
     @staticmethod
     def _followed(flight: _Flight[T]) -> T:
         flight.done.wait()
-        result = flight.copies.pop()
+        try:
+            result = flight.copies.pop()
+        except IndexError:
+            result = _interrupted()
         if isinstance(result, BaseException):
             raise result
         return result
@@ -86,17 +104,21 @@ class Flights(Generic[T]):
 def alone(folder: Path, name: str, *, patience: float = PATIENCE) -> Iterator[None]:
     """Keep other processes out that fetch what has this name (a plain file name). CouldNotDecide `runtime.busy`.
 
-    The lock goes with the process, however it ends; its file stays.
+    The lock goes with the process, however it ends; its file stays. A child that was forked meanwhile does not have it.
     """
     with open_private(folder) as root:
         try:
             file = os.open(f"{name}.lock", _LOCK, 0o600, dir_fd=root)
         except OSError as error:
             raise _busy(f"{folder / name}.lock: {error.strerror}") from error
+        process = os.getpid()
         try:
             _wait(file, name, time.monotonic() + patience)
             yield
         finally:
+            if os.getpid() == process:
+                # before closing it: a child that was forked meanwhile has a copy, which would keep it locked
+                fcntl.flock(file, fcntl.LOCK_UN)
             os.close(file)
 
 
@@ -108,6 +130,10 @@ def _wait(file: int, name: str, end: float) -> None:
         if time.monotonic() >= end:
             raise _busy(f"another process is still fetching {name!r}")
         time.sleep(_PAUSE)
+
+
+def _interrupted() -> CouldNotDecide:
+    return _busy("fetching it was interrupted")
 
 
 def _busy(problem: str) -> CouldNotDecide:

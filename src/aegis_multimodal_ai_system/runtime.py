@@ -9,6 +9,7 @@ from threading import Lock, RLock
 from typing import TYPE_CHECKING
 
 from aegis.core.errors import UsageError
+from aegis_multimodal_ai_system.forks import renew_in_child
 from aegis_multimodal_ai_system.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,12 +43,18 @@ class Runtime:
         self.settings = settings
         self.now = now
         """The time that signatures are judged by."""
-        self._log, self._database, self._alerts = log, database, alerts
-        self._fetcher, self._given_store = fetcher, open_store
+        self._log, self._database, self._fetcher = log, database, fetcher
+        self._given_alerts, self._given_store = alerts, open_store
+        self._flights: Flights[Fetched] | None = None
+        self.renew()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """In a forked child: connections and counts of its own, and no lock of a thread that it does not have."""
+        self._making = RLock()
+        self._alerts = self._given_alerts
         self._stores: tuple[VerifyPolicy, OpenStore] | None = None
         self._metrics: Metrics | None = None
-        self._flights: Flights[Fetched] | None = None
-        self._making = RLock()
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Runtime:
@@ -225,3 +232,12 @@ def default_runtime() -> Runtime:
         if _default is None:
             _default = Runtime.from_environment()
         return _default
+
+
+def _after_fork_in_child() -> None:
+    """Another thread of the parent may have been making the runtime."""
+    global _making
+    _making = Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

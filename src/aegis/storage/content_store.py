@@ -54,16 +54,16 @@ class ContentStore:
     def hold(self, digest: str) -> Iterator[int | None]:
         """The descriptor of a kept artifact's folder, which `remove` leaves alone meanwhile; None where there is none.
 
-        Duplicates of the descriptor hold it too. What is at its place and no folder of this user gives None as well.
+        `hold_again` holds it longer. What is at its place and no folder of this user gives None as well.
         """
         name = _name(digest)
         with open_private(self._root) as root:
-            folder = _held(root, name)
+            folder, process = _held(root, name), os.getpid()
             try:
                 yield folder
             finally:
                 if folder is not None:
-                    os.close(folder)
+                    let_go(folder, process)
 
     def kept(self) -> Sequence[Kept]:
         """What is kept, the longest unused first."""
@@ -103,7 +103,7 @@ class ContentStore:
         """A folder to write one artifact into. What was not published at the end of the block is removed."""
         with open_private(self._root) as root:
             name = _STAGING + secrets.token_hex(16)
-            folder = _begin(root, name, self._root)
+            folder, process = _begin(root, name, self._root), os.getpid()
             staging = Staging(root, folder, name, self._root, durable=self._durable)
             try:
                 yield staging
@@ -112,7 +112,30 @@ class ContentStore:
                     if not staging.published:
                         _remove(root, name)
                 finally:
-                    os.close(folder)
+                    let_go(folder, process)
+
+
+def hold_again(folder: int) -> int:
+    """A descriptor of a held folder with a lock of its own, for `let_go`."""
+    again = os.open(".", _FOLDER, dir_fd=folder)
+    try:
+        fcntl.flock(again, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BaseException:
+        os.close(again)
+        raise
+    return again
+
+
+def let_go(folder: int, process: int) -> None:
+    """Close a folder that this process (its id) has locked.
+
+    A child that was forked meanwhile has a copy of the descriptor, which would keep the folder locked. In the child, it
+    is the parent's lock, and stays.
+    """
+    if os.getpid() == process:
+        with suppress(OSError):
+            fcntl.flock(folder, fcntl.LOCK_UN)
+    os.close(folder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -55,3 +56,12 @@ def _version(connection: Connection, scripts: ScriptDirectory, place: str) -> st
             remedy="run the newer program that has been here, or restore the database as it was before",
         ) from error
     return version
+
+
+def _after_fork_in_child() -> None:
+    """Another thread of the parent may have been migrating."""
+    global _alone
+    _alone = Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import pytest
 
 from aegis.core.errors import CouldNotDecide, Refused
 from aegis_multimodal_ai_system.flights import Flights, alone
+from tests.support.forked import forked, true_in_child
 
 HOLD = """
 import sys
@@ -94,6 +98,85 @@ def test_who_comes_later_begins_anew() -> None:
     flights: Flights[list[int]] = Flights(list)
     assert flights.join("x", lambda: [1]) == ([1], False)
     assert flights.join("x", lambda: [2]) == ([2], False)
+
+
+@pytest.mark.parametrize("moment", ["copy", "take away"])
+def test_a_signal_after_the_fetch_strands_nobody(moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*given: object) -> Any:
+        raise KeyboardInterrupt
+
+    flights: Flights[list[int]] = Flights(interrupt if moment == "copy" else list)
+    if moment == "take away":
+        monkeypatch.setattr(flights, "_land", interrupt)
+    got = followed(flights)
+    assert isinstance(got["leader"], KeyboardInterrupt)
+    assert isinstance(got["follower"], CouldNotDecide)
+    assert got["follower"].code == "runtime.busy"
+    monkeypatch.undo()
+    assert flights.join("x", lambda: [2]) == ([2], False), "who comes later begins anew"
+
+
+@contextmanager
+def during(hold: Callable[[threading.Event, threading.Event], object]) -> Iterator[threading.Event]:
+    """While another thread is in the middle of something: gives the event that lets it go on."""
+    reached, go = threading.Event(), threading.Event()
+    thread = threading.Thread(target=hold, args=(reached, go))
+    thread.start()
+    assert reached.wait(30)
+    try:
+        yield go
+    finally:
+        go.set()
+        thread.join(30)
+
+
+def test_a_child_that_was_forked_meanwhile_keeps_nobody_out(tmp_path: Path) -> None:
+    folder = tmp_path / "locks"
+
+    def hold(reached: threading.Event, go: threading.Event) -> None:
+        with alone(folder, "model"):
+            reached.set()
+            go.wait(30)
+
+    with during(hold) as go, forked():
+        go.set()
+        with alone(folder, "model", patience=30):
+            pass
+
+
+def test_a_child_that_leaves_the_block_frees_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "locks"
+    with alone(folder, "model", patience=0):
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+            with pytest.raises(CouldNotDecide), alone(folder, "model", patience=0):
+                pass
+    if child == 0:
+        os._exit(0)
+
+
+def test_a_child_does_not_wait_for_its_parent_s_threads() -> None:
+    flights: Flights[list[int]] = Flights(list)
+
+    def hold(reached: threading.Event, go: threading.Event) -> None:
+        def fetch() -> list[int]:
+            reached.set()
+            go.wait(30)
+            return [1]
+
+        flights.join("x", fetch)
+
+    with during(hold), flights._lock:
+
+        def ask() -> bool:
+            got: list[object] = []
+            thread = threading.Thread(target=lambda: got.append(flights.join("x", lambda: [2])), daemon=True)
+            thread.start()
+            thread.join(30)
+            return got == [([2], False)]
+
+        assert true_in_child(ask)
 
 
 def test_another_process_keeps_out_until_it_ends(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from aegis.audit.event import Event
 from aegis.core.actor import Actor
 from aegis.core.ports.objects import ObjectInfo
+from aegis.storage.content_store import ContentStore
 from aegis_multimodal_ai_system.orchestrator_verify_loader import (
     ModelRefused,
     VerifiedModel,
@@ -22,6 +23,7 @@ from aegis_multimodal_ai_system.orchestrator_verify_loader import (
 )
 from aegis_multimodal_ai_system.runtime import Runtime
 from tests.support.deployments import MODEL, Deployment, contents, safetensors
+from tests.support.forked import forked
 from tests.support.verifying import content_of, release, root_of, signed_file, signed_model
 
 CONTENT = content_of(MODEL)
@@ -477,6 +479,62 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     with it.load() as model:
         assert contents(model) == MODEL
     assert it.kept() == [f"sha256-{CONTENT}"]
+
+
+# --- after a fork -----------------------------------------------------------------------------------------------------
+
+
+def test_a_child_that_was_forked_during_a_load_is_in_nobody_s_way(tmp_path: Path) -> None:
+    """It shares each lock that was held then; the models can be loaded, and their copies removed, all the same."""
+    it = Deployment(tmp_path, kept_bytes=60_000, handoff="disk")
+    others(it, "one", "two", "three")
+    gate = Gate(it, "one/config.json")
+    models: list[VerifiedModel] = []
+    thread = threading.Thread(target=lambda: models.append(it.load("one")))
+    thread.start()
+    assert gate.reached.wait(30)
+    with forked():
+        gate.go.set()
+        thread.join(30)
+        with forked():
+            models[0].close()
+            it.load("one").close()
+            it.load("two").close()
+            os.utime(it.models / kept_as("one"), (1e9, 1e9))
+            it.load("three").close()
+            assert kept_as("one") not in it.kept()
+
+
+def test_a_child_loads_though_its_parent_was_loading(it: Deployment) -> None:
+    """With connections, counts and locks of its own."""
+    gate = Gate(it, "m/config.json")
+    thread = threading.Thread(target=lambda: it.load().close())
+    thread.start()
+    assert gate.reached.wait(30)
+    metrics = it.runtime.metrics
+
+    def load() -> bool:
+        gate.go.set()  # as a child sees it; the parent's other thread still has the model's lock
+        with it.load() as model:
+            return contents(model) == MODEL and it.runtime.metrics is not metrics
+
+    with it.runtime._making, it.runtime.flights._lock:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                os._exit(0 if load() else 1)
+            finally:
+                os._exit(2)
+    gate.go.set()
+    thread.join(30)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_a_model_that_is_dropped_lets_its_copy_go(tmp_path: Path) -> None:
+    it = Deployment(tmp_path, handoff="disk").upload()
+    model = it.load()
+    del model
+    assert ContentStore(it.models).remove(CONTENT)
 
 
 # --- starting up ------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import os
 import stat
 import threading
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aegis.core.errors import AegisError, CouldNotDecide, Refused
-from aegis.storage.content_store import ContentStore, Staging
+from aegis.storage.content_store import ContentStore, Staging, hold_again, let_go
+from tests.support.forked import forked, true_in_child
 
 DIGEST = "ab" * 32
 FILES = {"model.bin": b"m" * 1000, "weights/a/1.bin": b"", "weights/b.bin": b"b"}
@@ -253,12 +255,49 @@ def test_what_is_held_is_not_removed(tmp_path: Path) -> None:
     with store.hold(digest) as folder:
         assert folder is not None
         assert not store.remove(digest)
-        duplicate = os.dup(folder)
-    assert not store.remove(digest), "a duplicate holds it too"
-    os.close(duplicate)
+        again = hold_again(folder)
+    assert not store.remove(digest), "it is held once more"
+    let_go(again, os.getpid())
     assert store.remove(digest)
     assert list((tmp_path / "store").iterdir()) == []
     assert not store.remove(digest)
+
+
+def test_a_child_that_was_forked_meanwhile_holds_nothing(tmp_path: Path) -> None:
+    store = ContentStore(tmp_path / "store")
+    digest = put_in(store, b"a")
+    with ExitStack() as children:
+        with store.hold(digest) as folder:
+            assert folder is not None
+            again = hold_again(folder)
+            children.enter_context(forked())
+        assert not store.remove(digest)
+        let_go(again, os.getpid())
+        assert store.remove(digest)
+
+
+def test_a_child_frees_nothing_that_its_parent_holds(tmp_path: Path) -> None:
+    store = ContentStore(tmp_path / "store")
+    digest, parent = put_in(store, b"a"), os.getpid()
+    with store.hold(digest) as folder:
+        assert folder is not None
+        held = folder
+
+        def close() -> bool:
+            let_go(held, parent)
+            return True
+
+        assert true_in_child(close)
+        assert not store.remove(digest)
+
+
+def test_what_was_published_while_a_child_was_forked_can_be_removed(tmp_path: Path) -> None:
+    store = ContentStore(tmp_path / "store")
+    with ExitStack() as children:
+        with store.stage() as staging:
+            children.enter_context(forked())
+            staging.publish(DIGEST)
+        assert store.remove(DIGEST)
 
 
 def test_what_must_go_goes_though_it_is_held(tmp_path: Path) -> None:
