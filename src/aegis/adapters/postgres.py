@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from aegis.core.errors import UsageError
 
@@ -19,6 +19,8 @@ PATIENCE = 10.0
 """Seconds that any one answer of the server may take; then it counts as down."""
 _CONNECT = 5
 """Seconds for each address of the server."""
+_KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+"""Seconds, so that no router forgets a connection that waits in a transaction, and a server that is gone is noticed."""
 _SCHEME = re.compile(r"(?:postgresql(?:\+psycopg)?|postgres)(?=://)")
 
 
@@ -29,16 +31,21 @@ def is_postgres(url: str) -> bool:
 
 def place_of(url: str) -> str:
     """Where it leads, for messages. Raises UsageError `runtime.database_url_invalid`."""
-    parts = _parts(url)
-    host = parts.get("host") or parts.get("hostaddr") or "its socket"
-    return f"PostgreSQL {parts.get('dbname', '')!r} at {host}:{parts.get('port') or 5432}"
+    found = parts(url)
+    host = found.get("host") or found.get("hostaddr") or "its socket"
+    return f"PostgreSQL {found.get('dbname', '')!r} at {host}:{found.get('port') or 5432}"
 
 
-def connect(url: str) -> psycopg.Connection[Any]:
-    """A new connection, not in autocommit. Raises psycopg.Error, whose text is not to be shown: see `told`."""
-    parts = {"connect_timeout": _CONNECT, "application_name": "aegis", **_parts(url)}
+def connect(url: str, *, patience: float = PATIENCE) -> psycopg.Connection[Any]:
+    """A new connection, not in autocommit. Raises psycopg.Error, whose text is not to be shown: see `told`.
+
+    `patience`: seconds that any one answer may take.
+    """
+    settings = {"connect_timeout": _CONNECT, "application_name": "aegis", **_KEEPALIVE, **parts(url)}
     # Poolers between us and the server (PgBouncer) hand statements of one client to several servers.
-    return _connection_class().connect(**parts, prepare_threshold=None)
+    connection: Any = _connection_class().connect(**settings, prepare_threshold=None)
+    connection.patience = patience
+    return cast("psycopg.Connection[Any]", connection)
 
 
 def bounds() -> str:
@@ -53,7 +60,8 @@ def told(error: Exception) -> str:
     return f"{type(error).__name__.lstrip('_')}{f' (SQLSTATE {state})' if state else ''}"
 
 
-def _parts(url: str) -> dict[str, Any]:
+def parts(url: str) -> dict[str, Any]:
+    """The address as libpq's keywords and values. Raises UsageError `runtime.database_url_invalid`."""
     import psycopg
     from psycopg.conninfo import conninfo_to_dict
 
@@ -77,15 +85,17 @@ def invalid(url: str) -> UsageError:
 
 
 @cache
-def _connection_class() -> type[psycopg.Connection[Any]]:
+def _connection_class() -> Any:
     import psycopg
 
     class Bounded(psycopg.Connection[Any]):
         """One that is closed where an answer takes too long, e.g. of a machine that is gone: TCP alone waits on."""
 
+        patience = PATIENCE
+
         def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
             try:
-                return super().wait(gen, interval, PATIENCE if timeout is None else timeout)
+                return super().wait(gen, interval, self.patience if timeout is None else timeout)
             except psycopg.errors._WaitTimeout:
                 # Its answer may still come: nothing else may be asked on this connection.
                 self.pgconn.finish()

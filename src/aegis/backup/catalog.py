@@ -1,0 +1,142 @@
+"""The SQL that asks PostgreSQL's catalogs what a database holds, for all majors from 14 on.
+
+To be run with an empty `search_path`, in the snapshot that is dumped. What pg_dump leaves out is left out: the schemas
+of the system, temporary tables, and what extensions make themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aegis.backup.checksums import quoted
+
+_HELD = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relpersistence <> 't'"
+_OF_EXTENSION = """EXISTS (
+    SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'
+)"""
+_READABLE = "has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')"
+
+TABLES = f"""
+SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, c.relispartition,
+    {_READABLE}, row_security_active(c.oid), {_OF_EXTENSION},
+    (SELECT x.extcondition[array_position(x.extconfig, c.oid)] FROM pg_extension x WHERE c.oid = ANY (x.extconfig)),
+    CASE WHEN c.relispartition THEN ARRAY(SELECT relid::oid FROM pg_partition_ancestors(c.oid) AS relid) END,
+    coalesce(pg_table_size(c.oid), 0)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'f') AND {_HELD}
+"""  # noqa: S608 - of constants
+"""The ancestors of a partition: itself, its parent, …, the root. The condition is a WHERE clause, or empty."""
+
+SPREAD_ANEW = """
+SELECT DISTINCT pg_partition_root(p.partrelid)::oid FROM pg_partitioned_table p
+WHERE p.partstrat = 'h' AND EXISTS (
+    SELECT FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod
+    WHERE o.oid = ANY (p.partclass) AND o.opcname = 'enum_ops' AND m.amname = 'hash'
+)
+"""
+"""Roots of trees whose rows a restore spreads over the partitions anew: an enum's hash is that of its OID.
+
+As pg_dump decides it, which loads them through the root (`forcePartitionRootLoad` in its source).
+"""
+
+COLUMNS = f"""
+SELECT a.attrelid, a.attname, a.atttypid, a.atttypmod, format_type(a.atttypid, a.atttypmod),
+    coalesce(l.collisdeterministic, true), a.attgenerated <> ''
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_collation l ON l.oid = a.attcollation
+WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f') AND {_HELD}
+"""  # noqa: S608 - of constants
+
+TYPES = f"""
+WITH RECURSIVE used (oid) AS (
+    SELECT a.atttypid
+    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f') AND {_HELD}
+    UNION
+    SELECT CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END
+    FROM used JOIN pg_type t USING (oid) WHERE t.typtype = 'd' OR t.typoutput = 'array_out'::regproc
+)
+SELECT t.oid, t.typname, n.nspname = 'pg_catalog',
+    CASE WHEN t.typtype = 'd' THEN 'domain' WHEN t.typoutput = 'array_out'::regproc THEN 'array' ELSE 'plain' END,
+    CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.typelem END, t.typtypmod,
+    format_type(t.oid, -1), f.nspname, p.proname
+FROM used JOIN pg_type t USING (oid) JOIN pg_namespace n ON n.oid = t.typnamespace
+    JOIN pg_proc p ON p.oid = t.typoutput JOIN pg_namespace f ON f.oid = p.pronamespace
+"""  # noqa: S608 - of constants
+"""Types of all columns, and those that they are made of. With -1, `format_type` says `bpchar`, not `character`."""
+
+SEQUENCES = f"""
+SELECT n.nspname, c.relname, s.seqincrement, s.seqcycle, {_READABLE}, d.refobjid, a.attname
+FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid
+        AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')
+    LEFT JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+WHERE {_HELD} AND NOT {_OF_EXTENSION}
+"""  # noqa: S608 - of constants
+
+MATVIEWS = f"""
+SELECT n.nspname, c.relname, c.relispopulated, {_READABLE}
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'm' AND {_HELD} AND NOT {_OF_EXTENSION}
+"""  # noqa: S608 - of constants
+
+EXTENSIONS = "SELECT extname, extversion FROM pg_extension"
+
+ROLES = """
+SELECT r.rolname, r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin, r.rolreplication,
+    r.rolbypassrls, ARRAY(
+        SELECT DISTINCT g.rolname::text FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
+        WHERE m.member = r.oid ORDER BY 1
+    )
+FROM pg_roles r WHERE r.rolname !~ '^pg_'
+"""
+
+DATABASE = """
+SELECT to_jsonb(d), pg_encoding_to_char(d.encoding), (SELECT system_identifier FROM pg_control_system()),
+    current_setting('server_version_num')::int, pg_is_in_recovery()
+FROM pg_database d WHERE d.datname = current_database()
+"""
+"""As JSON, since majors name its columns differently."""
+
+SNAPSHOT = """
+SELECT pg_export_snapshot(), clock_timestamp(),
+    (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END)::text
+"""
+
+LARGE_OBJECTS_COUNT = "SELECT count(*) FROM pg_largeobject_metadata"
+
+_CHUNK = 1 << 20
+_READ = 0x40000
+"""INV_READ, from PostgreSQL's libpq/libpq-fs.h."""
+LARGE_OBJECTS = f"""
+SELECT
+    ({LARGE_OBJECTS_COUNT}),
+    coalesce(sum(hash_record_extended(ROW(o.oid, o.size, i, lo_get(o.oid, i * {_CHUNK}, {_CHUNK})), 0)), 0)
+FROM (
+    SELECT oid, size, lo_close(CASE WHEN size IS NOT NULL THEN fd END) AS closed FROM (
+        SELECT oid, fd, lo_lseek64(fd, 0, 2) AS size FROM (
+            SELECT oid, lo_open(oid, {_READ}) AS fd FROM pg_largeobject_metadata OFFSET 0
+        ) opened OFFSET 0
+    ) measured OFFSET 0
+) o, generate_series(0, o.size / {_CHUNK}) AS i
+"""  # noqa: S608 - of constants
+"""How many, and the sum of their hashes: of what a reader gets, since a restore fills holes in pg_largeobject."""
+
+
+def lock(names: Sequence[tuple[str, str]]) -> str:
+    """Keeps TRUNCATE and ALTER TABLE away from these tables, and nobody else."""
+    return f"LOCK TABLE {', '.join(f'ONLY {quoted(*name)}' for name in names)} IN ACCESS SHARE MODE"
+
+
+def positions(names: Sequence[tuple[str, str]]) -> str:
+    """Where these sequences stand, in their order: last value, whether it was given out."""
+    each = (
+        f"SELECT {place}, last_value, is_called FROM {quoted(*name)}"  # noqa: S608 - names are quoted
+        for place, name in enumerate(names)
+    )
+    return " UNION ALL ".join(each) + " ORDER BY 1"
+
+
+def count(schema: str, name: str) -> str:
+    """How many rows a materialized view has."""
+    return f"SELECT count(*) FROM {quoted(schema, name)}"  # noqa: S608 - names are quoted
