@@ -7,6 +7,7 @@ redirect has a say in where they go.
 from __future__ import annotations
 
 import datetime
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 
@@ -146,7 +147,15 @@ class S3Store:
         return parse_versions(document, where, prefix) if versions else parse_objects(document, where, prefix)
 
     def _ask(
-        self, method: str, key: str, query: _Query, headers: Mapping[str, str], where: str
+        self,
+        method: str,
+        key: str,
+        query: _Query,
+        headers: Mapping[str, str],
+        where: str,
+        *,
+        content: bytes | bytearray | None = None,
+        fresh: bool = False,
     ) -> AbstractContextManager[Reply]:
         address = target(f"{self._path}/{key}", query)
         credentials = self._credentials()
@@ -154,9 +163,15 @@ class S3Store:
             if not text or not text.isascii() or not text.isprintable() or " " in text:
                 raise faults.denied(where, "the credentials are empty or hold characters that none have")
         signed = signed_headers(
-            method, address, {"Host": self._origin.host, **headers}, credentials, region=self._region, now=self._utc()
+            method,
+            address,
+            {"Host": self._origin.host, **headers},
+            credentials,
+            region=self._region,
+            now=self._utc(),
+            payload=hashlib.sha256(content or b"").hexdigest(),
         )
-        return self._origin.request(method, address, signed, where)
+        return self._origin.request(method, address, signed, where, content=content, fresh=fresh)
 
     def _check(self, reply: Reply, where: str) -> None:
         if reply.status not in {200, 206}:

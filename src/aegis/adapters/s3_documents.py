@@ -69,13 +69,13 @@ def parse_objects(document: bytes, where: str, prefix: str) -> Page:
 def error_code(document: bytes) -> str:
     """S3's own word for an error, e.g. `NoSuchKey`; empty where there is none."""
     try:
-        code = _plain(document).findtext("Code", "")
+        code = plain(document).findtext("Code", "")
     except (ElementTree.ParseError, ExpatError, ValueError):
         return ""
     return code if re.fullmatch(r"[A-Za-z0-9.]{1,64}", code) else ""
 
 
-def _plain(document: bytes) -> ElementTree.Element:
+def plain(document: bytes) -> ElementTree.Element:
     """The document without namespaces, which S3-compatible stores use or leave out. No document type: S3 sends none.
 
     `ValueError` for other encodings than UTF-8 too, in which a document type could hide.
@@ -91,7 +91,7 @@ def _plain(document: bytes) -> ElementTree.Element:
 
 def _root(document: bytes, tag: str, where: str, prefix: str) -> ElementTree.Element:
     try:
-        root = _plain(document)
+        root = plain(document)
     except (ElementTree.ParseError, ExpatError, ValueError) as error:
         raise faults.bad_listing(where, "the listing cannot be read") from error
     if root.tag != tag:

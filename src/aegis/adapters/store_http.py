@@ -56,12 +56,22 @@ class Origin:
         self._lock = threading.Lock()
 
     @contextmanager
-    def request(self, method: str, target: str, headers: Mapping[str, str], where: str) -> Iterator[Reply]:
-        """Send a request without a body. Raises `verify.store_failed` or `verify.store_slow`, which name `where`.
+    def request(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        where: str,
+        *,
+        content: bytes | bytearray | None = None,
+        fresh: bool = False,
+    ) -> Iterator[Reply]:
+        """Send a request. Raises `verify.store_failed` or `verify.store_slow`, which name `where`.
 
-        The connection is used again when the body was read to its end, and closed otherwise.
+        `content`: the request's body. `fresh`: over a new connection, so that the request is sent once at most. The
+        connection is used again when the answer's body was read to its end, and closed otherwise.
         """
-        connection, response = self._exchange(method, target, headers, where)
+        connection, response = self._exchange(method, target, headers, where, content, fresh)
         body = _Body(response, where, self._timeout)
         clean = False
         try:
@@ -76,17 +86,28 @@ class Origin:
                 connection.close()
 
     def _exchange(
-        self, method: str, target: str, headers: Mapping[str, str], where: str
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        where: str,
+        content: bytes | bytearray | None,
+        fresh: bool,
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         while True:
             with self._lock:
-                kept = self._idle.pop() if self._idle else None
+                kept = self._idle.pop() if self._idle and not fresh else None
             connection = kept or self._connection()
             try:
                 connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
                 for name, value in {"Host": self.host, "Accept-Encoding": "identity", **headers}.items():
                     connection.putheader(name, value)
+                if content is not None:
+                    connection.putheader("Content-Length", str(len(content)))
                 connection.endheaders()
+                # A server that refuses may answer, and close, before it has read everything.
+                with suppress(BrokenPipeError, ConnectionResetError):
+                    _send(connection, content or b"")
                 return connection, connection.getresponse()
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
@@ -143,6 +164,13 @@ class _Body:
             self._left -= len(chunk)
         self._ended = not chunk or self._left == 0
         return chunk
+
+
+def _send(connection: http.client.HTTPConnection, content: bytes | bytearray) -> None:
+    """The body, in steps: the time for silence is that of one call, however many bytes it has to send."""
+    with memoryview(content) as view:
+        for place in range(0, len(view), CHUNK):
+            connection.send(view[place : place + CHUNK])
 
 
 def whole(reply: Reply, limit: int, where: str, *, seconds: float = 60.0) -> bytes:

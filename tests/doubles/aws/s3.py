@@ -1,7 +1,7 @@
-"""An S3 on loopback that checks who asks, and refuses what S3 refuses, for the operations that read.
+"""An S3 on loopback that checks who asks, and refuses what S3 refuses.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/: GetObject, HeadObject, ListObjectVersions, ListObjectsV2,
-GetBucketLocation, path-style. Anything else is 501.
+GetBucketLocation, and those of `s3_writes`; path-style. Anything else is 501.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, quote_plus, unquote
 from xml.sax.saxutils import escape
 
+from tests.doubles.aws import s3_writes
 from tests.doubles.aws.s3_faults import Fault
 from tests.doubles.aws.sigv4 import Authorizer, Denied, authenticate
 
@@ -54,6 +55,8 @@ class Version:
     data: bytes | None
     etag: str = ""
     encoding: str | None = None
+    meta: Mapping[str, str] = field(default_factory=dict)
+    """Headers `x-amz-meta-…` that it was stored with."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +72,13 @@ class Asked:
 
 
 @dataclass
-class _Answer:
+class Answer:
     status: int
     headers: dict[str, str]
     body: bytes
 
 
-class _Refusal(Exception):  # noqa: N818 - an answer, not a fault of the double
+class Refusal(Exception):  # noqa: N818 - an answer, not a fault of the double
     def __init__(self, status: int, code: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(code)
         self.answer = _error(status, code, headers)
@@ -95,6 +98,9 @@ class S3:
     asked: list[Asked] = field(default_factory=list)
     sent: int = 0
     """Bytes of objects that were sent."""
+    uploads: dict[str, s3_writes.Pending] = field(default_factory=dict)
+    """Those in parts that wait for their end, by id."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
     address: str = ""
 
     def put(self, key: str, data: bytes, *, bucket: str = "models", encoding: str | None = None) -> str:
@@ -113,7 +119,7 @@ class S3:
         versions = self.buckets[bucket][key]
         versions[:0] = [Version(f"d{len(versions)}", None)]
 
-    def answer(self, method: str, raw: str, headers: Mapping[str, str], body: bytes) -> tuple[_Answer, Fault | None]:
+    def answer(self, method: str, raw: str, headers: Mapping[str, str], body: bytes) -> tuple[Answer, Fault | None]:
         """What to say to a request, and the fault that meets it."""
         path, _, text = raw.partition("?")
         query = dict(parse_qsl(text, keep_blank_values=True))
@@ -129,10 +135,10 @@ class S3:
                 service="s3",
                 now=self.now(),
             )
-            operation, handle = self._operation(method, key, query)
+            operation, handle = self._operation(method, key, query, body)
         except Denied as error:
             return _error(error.status, error.code), None
-        except _Refusal as error:
+        except Refusal as error:
             return error.answer, None
         self.asked.append(Asked(operation, key, query, headers.get("range"), headers.get("if-match")))
         fault = next((fault for fault in self.faults if fault.meets(operation, key)), None)
@@ -140,15 +146,31 @@ class S3:
             fault.meanwhile(self)
         try:
             if bucket not in self.buckets:
-                raise _Refusal(404, "NoSuchBucket")
+                raise Refusal(404, "NoSuchBucket")
+            if fault is not None and (fault.status or fault.drop) and not fault.done:
+                return _error(fault.status, fault.code), fault
             answer = handle(access, bucket, key, query, headers)
-        except _Refusal as error:
+        except Refusal as error:
             answer = error.answer
         if fault is not None and fault.status:
             answer = _error(fault.status, fault.code)
         return answer, fault
 
-    def _operation(self, method: str, key: str, query: Mapping[str, str]) -> tuple[str, _Handler_]:
+    def current(self, bucket: str, key: str) -> Version | None:
+        """The object of this key, if there is one."""
+        versions = self.buckets[bucket].get(key, [])
+        return versions[0] if versions and versions[0].data is not None else None
+
+    def add(self, bucket: str, key: str, data: bytes, etag: str, meta: Mapping[str, str]) -> Version:
+        """Store an object over what was there."""
+        versions = self.buckets[bucket].setdefault(key, [])
+        identity = f"w{len(versions)}.{hashlib.sha256(key.encode()).hexdigest()[:12]}" if self.versioned else "null"
+        versions[:0] = [Version(identity, data, etag, None, meta)]
+        if not self.versioned:
+            del versions[1:]
+        return versions[0]
+
+    def _operation(self, method: str, key: str, query: Mapping[str, str], body: bytes) -> tuple[str, _Handler_]:
         if method in {"GET", "HEAD"} and key and set(query) <= {"versionId"}:
             return ("GetObject" if method == "GET" else "HeadObject"), self._object
         if method == "GET" and not key and "versions" in query:
@@ -157,49 +179,54 @@ class S3:
             return "ListObjectsV2", self._list_objects
         if method == "GET" and not key and "location" in query:
             return "GetBucketLocation", self._location
-        raise _Refusal(501, "NotImplemented")
+        writing = s3_writes.operation(method, key, query)
+        if writing is not None:
+            name, do = writing
+            return name, lambda access, bucket, key, query, headers: do(self, access, bucket, key, query, headers, body)
+        raise Refusal(501, "NotImplemented")
 
-    def _may(self, access: str, action: str, resource: str, **context: str) -> bool:
+    def may(self, access: str, action: str, resource: str, **context: str) -> bool:
         arn = f"arn:aws:s3:::{resource}"
         conditions = {f"s3:{name}": value for name, value in context.items()}
         return self.authorizer.allowed(access, action, arn, {**conditions, "aws:SecureTransport": "false"})
 
     def _object(
         self, access: str, bucket: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]
-    ) -> _Answer:
+    ) -> Answer:
         wanted = query.get("versionId")
-        if not self._may(access, "s3:GetObject" if wanted is None else "s3:GetObjectVersion", f"{bucket}/{key}"):
-            raise _Refusal(403, "AccessDenied")
+        if not self.may(access, "s3:GetObject" if wanted is None else "s3:GetObjectVersion", f"{bucket}/{key}"):
+            raise Refusal(403, "AccessDenied")
         versions = self.buckets[bucket].get(key, [])
         if wanted is not None:
             versions = [version for version in versions if version.id == wanted]
         if not versions or versions[0].data is None:
             # Whether an object exists is told only to those who may list the bucket.
-            if not self._may(access, "s3:ListBucket", bucket):
-                raise _Refusal(403, "AccessDenied")
-            raise _Refusal(404, "NoSuchKey" if wanted is None else "NoSuchVersion")
+            if not self.may(access, "s3:ListBucket", bucket):
+                raise Refusal(403, "AccessDenied")
+            raise Refusal(404, "NoSuchKey" if wanted is None else "NoSuchVersion")
         version, data = versions[0], versions[0].data
         if headers.get("if-match", version.etag) not in {version.etag, "*"}:
-            raise _Refusal(412, "PreconditionFailed")
+            raise Refusal(412, "PreconditionFailed")
         told = {"ETag": version.etag, "Accept-Ranges": "bytes", "Content-Type": "application/octet-stream"}
         if self.versioned:
             told["x-amz-version-id"] = version.id
+        told.update(version.meta)
         if version.encoding is not None:
             told["Content-Encoding"] = version.encoding
         span = re.fullmatch(r"bytes=(\d+)-(\d*)", headers.get("range", ""))
         if span is None:
-            return _Answer(200, told, data)
+            return Answer(200, told, data)
         start, end = int(span[1]), min(int(span[2] or len(data)), len(data) - 1)
         if start > end:
-            raise _Refusal(416, "InvalidRange", {"Content-Range": f"bytes */{len(data)}"})
-        return _Answer(206, {**told, "Content-Range": f"bytes {start}-{end}/{len(data)}"}, data[start : end + 1])
+            raise Refusal(416, "InvalidRange", {"Content-Range": f"bytes */{len(data)}"})
+        return Answer(206, {**told, "Content-Range": f"bytes {start}-{end}/{len(data)}"}, data[start : end + 1])
 
     def _list_versions(
         self, access: str, bucket: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]
-    ) -> _Answer:
+    ) -> Answer:
         prefix = query.get("prefix", "")
-        if not self._may(access, "s3:ListBucketVersions", bucket, **_prefix(query)):
-            raise _Refusal(403, "AccessDenied")
+        if not self.may(access, "s3:ListBucketVersions", bucket, **_prefix(query)):
+            raise Refusal(403, "AccessDenied")
         entries = [
             (name, version, version is versions[0])
             for name, versions in sorted(self.buckets[bucket].items(), key=lambda item: item[0].encode())
@@ -220,10 +247,10 @@ class S3:
 
     def _list_objects(
         self, access: str, bucket: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]
-    ) -> _Answer:
+    ) -> Answer:
         prefix = query.get("prefix", "")
-        if not self._may(access, "s3:ListBucket", bucket, **_prefix(query)):
-            raise _Refusal(403, "AccessDenied")
+        if not self.may(access, "s3:ListBucket", bucket, **_prefix(query)):
+            raise Refusal(403, "AccessDenied")
         # `start-after` names a key, which need not be there, and counts for the first page only.
         after = b64decode(query.get("continuation-token", "")).decode() or query.get("start-after", "")
         entries = [
@@ -240,18 +267,18 @@ class S3:
 
     def _location(
         self, access: str, bucket: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]
-    ) -> _Answer:
-        if not self._may(access, "s3:GetBucketLocation", bucket):
-            raise _Refusal(403, "AccessDenied")
-        return _xml(200, f'<LocationConstraint xmlns="{_NAMESPACE}">{self.region}</LocationConstraint>')
+    ) -> Answer:
+        if not self.may(access, "s3:GetBucketLocation", bucket):
+            raise Refusal(403, "AccessDenied")
+        return xml(200, f'<LocationConstraint xmlns="{_NAMESPACE}">{self.region}</LocationConstraint>')
 
     def _limit(self, query: Mapping[str, str]) -> int:
         if "delimiter" in query or ("start-after" in query and "versions" in query):
-            raise _Refusal(501, "NotImplemented")
+            raise Refusal(501, "NotImplemented")
         return min(int(query.get("max-keys", "1000")), self.page_size)
 
 
-_Handler_ = Callable[[str, str, str, Mapping[str, str], Mapping[str, str]], _Answer]
+_Handler_ = Callable[[str, str, str, Mapping[str, str], Mapping[str, str]], Answer]
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
@@ -281,21 +308,21 @@ def _version_line(key: str, version: Version, latest: bool, query: Mapping[str, 
     return f"<{tag}>{_about(key, version, query)}{told}</{tag}>"
 
 
-def _listing(tag: str, bucket: str, query: Mapping[str, str], truncated: bool, lines: list[str]) -> _Answer:
+def _listing(tag: str, bucket: str, query: Mapping[str, str], truncated: bool, lines: list[str]) -> Answer:
     about = _tag("Name", bucket) + _tag("Prefix", _name(query.get("prefix", ""), query))
     encoding = _tag("EncodingType", "url") if query.get("encoding-type") == "url" else ""
     more = _tag("IsTruncated", str(truncated).lower())
-    return _xml(200, f'<{tag} xmlns="{_NAMESPACE}">{about}{encoding}{more}{"".join(lines)}</{tag}>')
+    return xml(200, f'<{tag} xmlns="{_NAMESPACE}">{about}{encoding}{more}{"".join(lines)}</{tag}>')
 
 
-def _error(status: int, code: str, headers: Mapping[str, str] | None = None) -> _Answer:
-    answer = _xml(status, f"<Error>{_tag('Code', code)}{_tag('Message', 'no')}{_tag('RequestId', '0A1B')}</Error>")
+def _error(status: int, code: str, headers: Mapping[str, str] | None = None) -> Answer:
+    answer = xml(status, f"<Error>{_tag('Code', code)}{_tag('Message', 'no')}{_tag('RequestId', '0A1B')}</Error>")
     answer.headers.update(headers or {})
     return answer
 
 
-def _xml(status: int, text: str) -> _Answer:
-    return _Answer(
+def xml(status: int, text: str) -> Answer:
+    return Answer(
         status, {"Content-Type": "application/xml"}, b'<?xml version="1.0" encoding="UTF-8"?>\n' + text.encode()
     )
 
@@ -313,6 +340,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         self._serve()
 
+    def do_POST(self) -> None:
+        self._serve()
+
+    def do_DELETE(self) -> None:
+        self._serve()
+
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -320,6 +353,9 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None:
             time.sleep(fault.silence)
             answer.body = fault.edit(answer.body) if fault.edit else answer.body
+            if fault.drop:
+                self.close_connection = True
+                return
         told: dict[str, str | None] = {**answer.headers, "Content-Length": str(len(answer.body))}
         told.update(fault.headers if fault is not None else {})
         self.send_response(answer.status)

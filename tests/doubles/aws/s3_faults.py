@@ -17,14 +17,14 @@ class Fault:
     """Meets the next requests of an operation, before or on the way of their answers."""
 
     operation: str = "GetObject"
-    """`GetObject`, `HeadObject`, `ListObjectVersions`, `ListObjectsV2`, `GetBucketLocation`."""
+    """`GetObject`, `HeadObject`, `ListObjectVersions`, `ListObjectsV2`, `GetBucketLocation`, `PutObject`, …"""
     key: str | None = None
     """None: any."""
     times: int = 1
     after: int = 0
     """So many requests go well before it."""
     status: int = 0
-    """An error with this status, and `code` in its document."""
+    """An error with this status, and `code` in its document, instead of doing it."""
     code: str = "InternalError"
     headers: Mapping[str, str | None] = field(default_factory=dict)
     """Instead of the right ones; None leaves one out."""
@@ -32,6 +32,10 @@ class Fault:
     """What becomes of the body; Content-Length follows it unless `headers` say otherwise."""
     cut: int | None = None
     """The connection breaks after so many bytes of the body, whatever Content-Length says."""
+    done: bool = False
+    """It is done all the same, though the answer says otherwise."""
+    drop: bool = False
+    """The connection breaks without an answer."""
     silence: float = 0.0
     """Seconds without a word before the answer."""
     trickle: float = 0.0

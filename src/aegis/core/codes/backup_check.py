@@ -126,4 +126,29 @@ TABLE: tuple[Code, ...] = (
         "The definitions that pg_dump writes are others than in the database that was dumped.",
         "Compare both with `pg_dump --schema-only`.",
     ),
+    # --- writing to a store -------------------------------------------------------------------------------------------
+    Code(
+        "backup_check.write_denied",
+        "The store does not let us write",
+        "The role lacks a permission below the backups' prefix, or its credentials have ended.",
+        "Give the writer's role s3:PutObject and s3:AbortMultipartUpload there; pruning needs s3:DeleteObject too.",
+    ),
+    Code(
+        "backup_check.bucket_missing",
+        "No such bucket",
+        "There is nothing to write to.",
+        "Create the bucket, or correct its name.",
+    ),
+    Code(
+        "backup_check.object_exists",
+        "An object of this name is there already",
+        "A backup is never written over: each has a name of its own, so somebody else wrote there.",
+        "Look at who writes to this prefix; then run the backup again, under a new name.",
+    ),
+    Code(
+        "backup_check.upload_left",
+        "A failed upload could not be removed",
+        "Its parts are in the bucket, unseen and paid for, until they are aborted.",
+        "Give the bucket a lifecycle rule AbortIncompleteMultipartUpload, and the role s3:AbortMultipartUpload.",
+    ),
 )
