@@ -7,12 +7,14 @@ lies there; nothing is ever written anew in order to verify it.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import hashlib
 import os
 import re
 import socket
 import time as clock
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -23,13 +25,15 @@ import msgspec
 import aegis
 from aegis.audit.event import Action, Event, Outcome, Resource, ResourceKind
 from aegis.audit.faults import entry_malformed, event_refused
-from aegis.audit.secrets import is_secret_name, redact
+from aegis.audit.secrets import is_secret_name, redact, redact_name
 from aegis.core.actor import Actor, ActorKind
+from aegis.core.errors import Refused
 
 MAX_BYTES = 65_535
 """tlog-tiles gives an entry's length two bytes."""
 MAX_NAME = 1024
-"""Characters of what names someone or something; longer ones are refused, since a cut name is another name."""
+"""Characters of what names someone or something; longer ones are refused or end with their digest, since a cut name is
+another name."""
 MAX_TEXT = 4096
 """Characters of what is said in words; longer ones are cut, and end with `…`."""
 MAX_SHORT = 256
@@ -146,12 +150,12 @@ def prepare(event: Event, producer: Producer) -> Prepared:
         _Actor(
             _attributes(actor.attributes),
             _text(actor.display, MAX_SHORT),
-            _name(actor.id, "actor's id"),
-            _name(actor.issuer, "actor's issuer"),
+            _given_name(actor.id, "actor's id"),
+            _given_name(actor.issuer, "actor's issuer"),
             _one_of(actor.kind, _ACTOR_KINDS, "actor's kind"),
-            _name(actor.subject, "actor's subject"),
+            _given_name(actor.subject, "actor's subject"),
         ),
-        None if event.correlation_id is None else _name(event.correlation_id, "correlation id", MAX_SHORT),
+        _given_name(event.correlation_id, "correlation id", MAX_SHORT) if event.correlation_id else None,
         _details(event.details),
         _ANY_ID,
         _one_of(event.outcome, OUTCOMES, "outcome"),
@@ -279,15 +283,31 @@ def _name(value: str, what: str, most: int = MAX_NAME) -> str:
     """What decides who or what it is: taken as it is, or not at all."""
     if not value or len(value) > most:
         raise event_refused(f"the {what} has {len(value)} characters", expected=f"1 to {most}")
-    return _checked(value, what)
+    return _checked(value, what, redact)
+
+
+def _given_name(value: str, what: str, most: int = MAX_NAME) -> str:
+    """One that whoever asked has chosen, in a token or a request, so it is always taken.
+
+    An event that is refused for it would leave what was asked unrecorded, or keep a good caller out. What cannot stand
+    there as it is (too long, a credential's shape) ends with `…sha256:` and the digest of all of it.
+    """
+    if not value:
+        raise event_refused(f"the {what} is empty", expected=f"1 to {most} characters")
+    if len(value) <= most:
+        with contextlib.suppress(Refused):
+            return _checked(value, what, redact_name)
+    digest = hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
+    rest = f"…sha256:{digest}"
+    return redact_name(value).encode("utf-8", "replace").decode()[: most - len(rest)] + rest
 
 
 @functools.lru_cache(maxsize=1024)
-def _checked(value: str, what: str) -> str:
+def _checked(value: str, what: str, redacted: Callable[[str], str]) -> str:
     """The same few names stand in most events. What is refused is not kept."""
     if not _is_text(value):
         raise event_refused(f"the {what} holds half of a surrogate pair", expected="Unicode text")
-    if redact(value) != value:
+    if redacted(value) != value:
         raise event_refused(f"the {what} looks like a token or a secret", expected="a name, never a credential")
     return value
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 
-_SHAPES = re.compile(
-    r"""
+_CREDENTIALS = r"""
     (?P<key>-----BEGIN[ A-Z0-9]*PRIVATE[ ]KEY(?:.|\n)*)
     |(?P<jwt>(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{2,}(?:\.[A-Za-z0-9_-]*)*)
-    |(?P<bearer>\b(?i:bearer|basic|dpop)\s+[A-Za-z0-9._~+/=-]{8,})
     |(?P<aws>(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9]))
     |(?P<github>(?<![A-Za-z0-9_])(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,}))
+"""
+"""What is a credential wherever it stands."""
+_IN_NAMES = re.compile(_CREDENTIALS, re.VERBOSE)
+_SHAPES = re.compile(
+    _CREDENTIALS
+    + r"""
+    |(?P<bearer>\b(?i:bearer|basic|dpop)\s+[A-Za-z0-9._~+/=-]{8,})
     |(?P<secret>(?i:secret|passw(?:or)?d|token|signature|(?:api|access)[_-]?key)["']?\s*[=:]\s*["']?[^\s"'&,;]{6,}["']?)
     |(?P<userinfo>(?<=://)[^\s/@:]*:[^\s/@]+(?=@))
     """,
@@ -41,8 +46,17 @@ def redact(text: str) -> str:
     """
     lower = text.lower()
     if any(hint in lower for hint in _HINTS):
-        text = _SHAPES.sub(lambda match: f"[redacted: {match.lastgroup}]", text)
+        text = _SHAPES.sub(_redacted, text)
     return _AWS_SECRET.sub("[redacted: aws]", text) if len(text) >= _AWS_SECRET_LENGTH else text
+
+
+def redact_name(name: str) -> str:
+    """As `redact`, of a name that a valid token gave: `repo:org/my-token:ref:…` and `secret:production` are names."""
+    return _IN_NAMES.sub(_redacted, name)
+
+
+def _redacted(match: re.Match[str]) -> str:
+    return f"[redacted: {match.lastgroup}]"
 
 
 def is_secret_name(name: str) -> bool:

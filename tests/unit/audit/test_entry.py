@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -82,7 +83,7 @@ def test_details_cannot_pose_as_the_entrys_own_members() -> None:
         {"resource": Resource(kind="model", name="x", version="v" * 257)},
         {"actor": Actor(id="", kind="person", display="", issuer="i", subject="s")},
         {"actor": Actor(id="a", kind="robot", display="", issuer="i", subject="s")},  # type: ignore[arg-type]
-        {"correlation_id": "c" * 257}, {"details": {"Key": 1}}, {"details": {"k" * 65: 1}}, {"details": {"x": 1.5}},
+        {"details": {"Key": 1}}, {"details": {"k" * 65: 1}}, {"details": {"x": 1.5}},
         {"details": {"x": 2**53}}, {"details": {"x": [1]}}, {"details": {f"k{n}": 1 for n in range(65)}},
         {"details": {f"k{n}": "é" * 4096 for n in range(8)}},
         {"actor": Actor(id="a", kind="person", display="", issuer="i", subject="s", attributes={"a b": "c"})},
@@ -93,6 +94,49 @@ def test_what_is_no_event(changes: dict[str, object]) -> None:
     with pytest.raises(Refused) as refusal:
         encoded(**changes)
     assert refusal.value.code == "audit.event_invalid"
+
+
+NAMES = [
+    "repo:attacker/my-token:ref:refs/heads/main", "repo:acme/api-key:environment:production",
+    "repo:acme/password:pull_request", "repo:acme/x:environment:secret:production",
+    "system:serviceaccount:vault-secret:default", "repo:acme/x:environment:basic production",
+    "AAAAbbbbCCCCddddEEEEffff0000111122223333",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(NAMES)))
+def test_names_that_look_like_secrets_are_recorded(number: int) -> None:
+    """Whoever chooses a repository's name would choose whether what he is denied leaves an entry."""
+    name = NAMES[number]
+    found = members(actor=Actor(id=name, kind="person", display="", issuer="https://i.test/token:1", subject=name))
+    assert (found["actor"]["id"], found["actor"]["subject"]) == (name, name)
+
+
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJyZXBvOm9yZyJ9.c2lnbmF0dXJl"
+CHOSEN = ["ä" * 1025, "x" * 4096, f"repo:attacker/{JWT}:ref:x", "ghp_" + "a1B2" * 9, "a\ud800" + "b" * 2000, "\ud800"]
+
+
+@pytest.mark.parametrize("number", range(len(CHOSEN)))
+def test_names_that_cannot_be_recorded_as_they_are_end_with_their_digest(number: int) -> None:
+    name = CHOSEN[number]
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+    actor = Actor(id=name, kind="person", display="", issuer="i", subject=name)
+    data = encoded(actor=actor, correlation_id=name)
+    assert encode(decode(data).event, id=ID, time=START, producer=PRODUCER) == data
+    found = json.loads(data)
+    for value, most in [
+        (found["actor"]["id"], 1024),
+        (found["actor"]["subject"], 1024),
+        (found["correlation_id"], 256),
+    ]:
+        assert value.endswith(f"…sha256:{digest}")
+        assert len(value) <= most
+    assert JWT.encode() not in data
+    assert b"a1B2a1B2" not in data
+
+
+def test_a_correlation_id_of_no_characters_is_none() -> None:
+    assert members(correlation_id="")["correlation_id"] is None
 
 
 def test_words_are_cut_and_names_are_not() -> None:
@@ -109,7 +153,6 @@ def test_the_largest_event_fits_two_bytes() -> None:
         encoded(details={**sizes, "last": "x" * 4096, "more": "x" * 1000})
 
 
-JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJyZXBvOm9yZyJ9.c2lnbmF0dXJl"
 SECRETS = [
     JWT, JWT.rpartition(".")[0] + ".", f"token was {JWT}, sorry", "Authorization: Bearer abcdef0123456789",
     "bearer\tabcdef0123456789", "Basic dXNlcjpwYXNzd29yZA==",
