@@ -27,6 +27,8 @@ class Restore:
     size: int
     root: str
     """Hex."""
+    since: int
+    """Entries that the log had when it was recorded: at most these are common to it and to what was lost."""
 
 
 @dataclass(slots=True)
@@ -140,8 +142,9 @@ def _event(part: Part, entry: bytes, index: int) -> None:
         part.earliest = found.time
     if found.action == "database.restored":
         size, root = found.details.get("lost_size"), found.details.get("lost_root")
+        since = found.details.get("restored_size")
         if isinstance(size, int) and isinstance(root, str):
-            part.restores.append(Restore(index, size, root))
+            part.restores.append(Restore(index, size, root, since if isinstance(since, int) else index))
 
 
 def is_back(time: str, latest: str) -> bool:

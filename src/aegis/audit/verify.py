@@ -203,10 +203,13 @@ def _level(source: Source, level: int, number: int, count: int) -> bytes:
 
 
 def _gives_up(restore: Restore, lost: Checkpoint) -> bool:
-    """Whether the restore says so of this checkpoint, or of a later one of the same lost end."""
+    """Whether the restore says so of this checkpoint, or of a later one of the same lost end.
+
+    The service may have written on before anybody recorded it: where the entry stands says nothing.
+    """
     if lost.size == restore.size:
-        return restore.index < lost.size and restore.root == lost.root.hex()
-    return restore.index < lost.size < restore.size
+        return restore.root == lost.root.hex()
+    return restore.since < lost.size < restore.size
 
 
 def _not_continued(head: Checkpoint, published: Checkpoint, vouched: int) -> Finding:

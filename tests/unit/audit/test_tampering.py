@@ -352,8 +352,10 @@ def test_a_torn_write_is_no_tampering(written: Path, cut: int) -> None:
     assert b'"action":"log.torn"' in b"".join(path.read_bytes() for path in (written / "tile/entries").rglob("16"))
 
 
-def restored(lost: Sequence[bytes], at: int) -> bytes:
+def restored(lost: Sequence[bytes], at: int, since: int | None = None) -> bytes:
     details = {"lost_size": len(lost), "lost_root": logs.root(lost).hex()}
+    if since is not None:
+        details["restored_size"] = since
     return entry(at, action="database.restored", details=details)
 
 
@@ -363,6 +365,17 @@ def test_a_recorded_restore_is_no_tampering(tmp_path: Path) -> None:
     assert (report.result, report.restored, report.findings) == ("restored", (300,), ())
     assert report.refusal() is None
     assert verified(tmp_path, [note(GOOD[:300])]).result == "intact"
+
+
+def test_a_restore_may_be_recorded_after_the_service_wrote_on(tmp_path: Path) -> None:
+    """Also past the size of what was lost: it excuses that, and of its beginnings those after the recorded size."""
+    on = [entry(10_000 + at, time=logs.START + at * SECOND) for at in range(300, 460)]
+    publish(tmp_path, [*GOOD[:300], *on, restored(GOOD[:450], 460, since=460), restored(GOOD[:440], 461, since=460)])
+    report = verified(tmp_path, [note(GOOD[:200]), note(GOOD[:440]), note(GOOD[:450])])
+    assert (report.result, report.restored, report.findings) == ("restored", (460, 461), ())
+    assert found(tmp_path, [note(GOOD[:200]), note(GOOD[:400]), note(GOOD[:450])]) == ("T11", 200)
+    publish(tmp_path, [*GOOD[:300], restored(GOOD[:440], 300, since=300), restored(GOOD[:450], 301, since=300)])
+    assert verified(tmp_path, [note(GOOD[:301]), note(GOOD[:450])]).result == "restored"
 
 
 def test_a_restore_excuses_only_what_it_names(tmp_path: Path) -> None:
