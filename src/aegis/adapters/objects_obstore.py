@@ -50,6 +50,9 @@ _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS
 _IN_VARIABLES = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_METADATA_ENDPOINT")
 """Variables that name another such place."""
 
+_process: int | None = None
+"""The one in which obstore has been asked first."""
+
 
 class ObstoreS3:
     """One bucket. Fulfils `aegis.core.ports.objects.ObjectStore`; an empty listing is `verify.store_missing`."""
@@ -186,6 +189,7 @@ class ObstoreS3:
         import obstore
 
         where = self._where(folder)
+        _check_process(where)
 
         async def collected() -> dict[str, ObjectInfo]:
             objects: dict[str, ObjectInfo] = {}
@@ -212,6 +216,7 @@ class ObstoreS3:
 
     def _asked(self, ask: Callable[[], T], where: str, *, listing: bool = False) -> T:
         """An answer of obstore, or what its fault means."""
+        _check_process(where)
         try:
             return ask()
         except CouldNotDecide:
@@ -227,6 +232,15 @@ class ObstoreS3:
 
     def _where(self, key: str) -> str:
         return f"{self.location}/{key}"
+
+
+def _check_process(where: str) -> None:
+    """The threads of obstore are begun once; a child that is forked then has none, and would wait for ever."""
+    global _process
+    if _process is None:
+        _process = os.getpid()
+    if _process != os.getpid():
+        raise faults.forked(where, "obstore")
 
 
 def _info(meta: ObjectMeta, folder: str, where: str) -> ObjectInfo:

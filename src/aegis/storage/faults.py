@@ -100,5 +100,15 @@ def cannot_list(where: str) -> UsageError:
     )
 
 
+def forked(where: str, library: str) -> CouldNotDecide:
+    """A child of a process whose threads had begun to ask the store."""
+    return _fault(
+        "verify.store_forked",
+        f"{where}: {library} was used by the process that this one was forked from",
+        "a process that has asked no store before it forks",
+        "Fork before the first load, or start processes anew (`spawn`, `forkserver`).",
+    )
+
+
 def _fault(code: str, problem: str, expected: str, remedy: str) -> CouldNotDecide:
     return CouldNotDecide(code, problem, expected=expected, remedy=remedy)

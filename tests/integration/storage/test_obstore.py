@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import signal
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from aegis.storage.transfer import read_once
 from tests.doubles.aws import s3 as double
 from tests.doubles.aws.s3 import S3, Key
 from tests.doubles.aws.s3_faults import FOREVER, Fault
+from tests.support.forked import true_in_child
 from tests.support.obstore import clear, obstore_s3, set_keys
 from tests.support.stores import Time
 
@@ -422,3 +424,22 @@ class TestCredentials:
         info = ObjectInfo("m/a.bin", SIZE, None, '"x"')
         assert told(lambda: list(obstore_s3(service).read(info))).code == "verify.no_credentials"
         assert service.asked == []
+
+
+def test_a_child_that_was_forked_is_told_and_does_not_wait(service: S3) -> None:
+    """obstore's threads stay in the parent; without a word the child would wait for them for ever."""
+    store = obstore_s3(service)
+    head(store)
+
+    def asks() -> bool:
+        signal.alarm(30)
+        codes = []
+        for ask in (lambda: store.head("other"), lambda: store.list("m/"), lambda: obstore_s3(service).head("other")):
+            try:
+                ask()
+            except AegisError as error:
+                codes.append(error.code)
+        return codes == ["verify.store_forked"] * 3
+
+    assert true_in_child(asks)
+    assert head(store, "other").size == 5

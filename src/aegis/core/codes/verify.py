@@ -300,6 +300,12 @@ TABLE = (
         "Upload it without Content-Encoding.",
     ),
     Code(
+        "verify.store_forked",
+        "Forked after the store was asked",
+        "The threads that ask the store stayed in the parent; the child would wait for them for ever.",
+        "Fork before the first load, or start processes anew (`spawn`, `forkserver`).",
+    ),
+    Code(
         "verify.store_listing",
         "Listing not whole",
         "With a part of the listing nobody can tell that a file is missing or extra.",
