@@ -12,7 +12,7 @@ import contextlib
 import signal
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -40,8 +40,10 @@ class Listening:
     """For requests under way."""
 
 
-def serve(app: Starlette, sockets: Sequence[socket.socket], listening: Listening) -> None:
-    """Until a signal. The sockets are closed at the end."""
+def serve(
+    app: Starlette, sockets: Sequence[socket.socket], listening: Listening, *, first: Callable[[], object]
+) -> None:
+    """Until a signal. The sockets are closed at the end. `first`: done once nothing stands in the way of a start."""
     config = Config(
         app,
         http=Connection,
@@ -67,6 +69,7 @@ def serve(app: Starlette, sockets: Sequence[socket.socket], listening: Listening
             expected="PEM files of a certificate and its key without a password",
             remedy="correct --tls-cert and --tls-key",
         ) from error
+    first()
     server = _Draining(config, app, listening.drain_seconds)
     with asyncio.Runner(loop_factory=Loop) as runner:
         runner.run(server.serve(sockets=list(sockets)))

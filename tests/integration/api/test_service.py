@@ -226,8 +226,14 @@ def test_the_log_is_whole_after_the_service_has_ended(
     report = verify.verify_folder(tmp_path / "data" / "audit", verifier(tmp_path))
     assert report.result == "intact"
     with started(environ, tokens=roles(issuers)) as service:
-        counts = [entry["details"]["count"] for entry in entries(service) if entry["action"] == "api.denied"]
-        assert counts == [1, 4]
+        recorded = entries(service)
+        assert [entry["details"]["count"] for entry in recorded if entry["action"] == "api.denied"] == [1, 4]
+        starts = [entry for entry in recorded if entry["action"] == "log.started"]
+        assert [(entry["actor"]["id"], entry["actor"]["kind"], entry["resource"]["name"]) for entry in starts] == [
+            ("process:aegis", "process", ORIGIN),
+        ] * 2
+        assert recorded[0] == starts[0]
+        assert starts[1]["producer"]["pid"] == service.process.pid
 
 
 def test_without_issuers_everything_but_health_is_refused(tmp_path: Path, config: Path, issuers: Issuers) -> None:
@@ -411,6 +417,8 @@ def test_a_service_that_cannot_work_says_why_and_does_not_start(
     assert (line["message"], line["level"], line["code"]) == ("the service ends", "error", code)
     assert "pass-word-1" not in text
     assert "Traceback" not in text
+    # what has not started is in no log as started
+    assert not any(b"log.started" in file.read_bytes() for file in (tmp_path / "data").rglob("*") if file.is_file())
 
 
 @pytest.fixture
