@@ -16,6 +16,8 @@ MAX_EXCEPTION_DAYS = 180
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
 """A reason or a name that a person wrote."""
 Path = Annotated[str, Meta(min_length=1, max_length=4096)]
+NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+"""Of what an artifact is called."""
 # `$` alone would let a line feed at the end through.
 Fingerprint = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 CommitSha = Annotated[str, Meta(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$(?!\n)")]
@@ -116,7 +118,7 @@ class Release(_Section, frozen=True):
 class Artifact(_Section, frozen=True):
     """One artifact and who must have signed it."""
 
-    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$(?!\n)")]
+    name: Annotated[str, Meta(pattern=rf"^{NAME_PATTERN}$(?!\n)")]
     kind: Literal["file", "model", "attestation"]
     source: Annotated[str, Meta(min_length=1, max_length=2048)]
     """`s3://bucket/key`, `oci://namespace/bucket/key`, `https://host/path`, or a path in the repository. A model, and

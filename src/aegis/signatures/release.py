@@ -23,13 +23,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from aegis.core.errors import AegisError, Refused, UsageError
+from aegis.core.policy import NAME_PATTERN
 from aegis.signatures.shown import shown
 from aegis.signatures.sign_model import canonical
 from aegis.signatures.statement import V1, Statement
 
 PREDICATE_TYPE = "urn:aegis-gates:predicate:release:v1"
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+NAME = re.compile(NAME_PATTERN, re.ASCII)
 """What the policy calls an artifact."""
 SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 

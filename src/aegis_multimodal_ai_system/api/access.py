@@ -16,7 +16,7 @@ from starlette.datastructures import Headers
 from aegis.core.actor import Actor
 from aegis.core.errors import AegisError
 from aegis_multimodal_ai_system.api.problems import Failure, status_of
-from aegis_multimodal_ai_system.api.refusals import malformed, refused, unavailable
+from aegis_multimodal_ai_system.api.refusals import malformed, refused, undecided
 
 if TYPE_CHECKING:
     from aegis_multimodal_ai_system.api.auth import Auth
@@ -61,15 +61,13 @@ def token_of(headers: Headers) -> str:
 
 def caller_of(token: str, auth: Auth | None) -> Caller:
     """Who it is. Blocks: the issuer's keys may have to be fetched. Raises Failure 401 or 503."""
-    from aegis_multimodal_ai_system.api.auth import get_actor_from_token, validate_oidc_token
-
     if auth is None:
         raise Failure(
-            unavailable("runtime.api_auth_unset", "this service trusts no issuer", expected="a file at AEGIS_AUTH")
+            undecided("runtime.api_auth_unset", "this service trusts no issuer", expected="a file at AEGIS_AUTH")
         )
     try:
-        valid = validate_oidc_token(token, auth=auth)
-        return Caller(get_actor_from_token(token, auth=auth), frozenset(auth.roles_of(valid)))
+        valid = auth.validate(token)
+        return Caller(auth.actor_of(valid), frozenset(auth.roles_of(valid)))
     except AegisError as error:
         raise _challenged(error) from error
 

@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Raw, Struct, field
 
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$(?!\n)")]
+from aegis.core.policy import NAME_PATTERN
+
+Name = Annotated[str, Meta(pattern=rf"^{NAME_PATTERN}$(?!\n)")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 StateName = Literal["verified", "unverified", "quarantined", "revoked"]
 Index = Annotated[int, Meta(ge=0, le=10**18 - 1)]

@@ -19,7 +19,7 @@ from aegis_multimodal_ai_system.api.edge import Edge, context_of, path_unknown
 from aegis_multimodal_ai_system.api.logs import log
 from aegis_multimodal_ai_system.api.problems import answer_of
 from aegis_multimodal_ai_system.api.readiness import Readiness
-from aegis_multimodal_ai_system.api.refusals import refused, unavailable
+from aegis_multimodal_ai_system.api.refusals import refused, undecided
 from aegis_multimodal_ai_system.api.routes import routes_of
 from aegis_multimodal_ai_system.api.service import Limits, Prepare, Service
 from aegis_multimodal_ai_system.orchestrator_verify_loader import fetch_and_prepare_model_for_load
@@ -119,4 +119,4 @@ async def _flush(service: Service, *, everything: bool) -> None:
 
 def _has(auth: Auth | None) -> None:
     if auth is None:
-        raise unavailable("runtime.api_auth_unset", "this service trusts no issuer", expected="a file at AEGIS_AUTH")
+        raise undecided("runtime.api_auth_unset", "this service trusts no issuer", expected="a file at AEGIS_AUTH")

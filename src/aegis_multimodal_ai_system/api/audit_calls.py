@@ -27,11 +27,9 @@ from aegis.core.merkle import hash_leaf, root_of_leaf
 from aegis.core.note import Checkpoint
 from aegis_multimodal_ai_system.api.answers import Consistency, Entries, Entry, Page, ProvenEntry, Sizes
 from aegis_multimodal_ai_system.api.edge import path_unknown
-from aegis_multimodal_ai_system.api.operations import Call, Plain
+from aegis_multimodal_ai_system.api.operations import BYTES, TEXT, Call, Plain
 from aegis_multimodal_ai_system.api.refusals import malformed, refused
 
-TEXT = "text/plain"
-BYTES = "application/octet-stream"
 _INDEX = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 
 

@@ -20,7 +20,7 @@ from aegis.audit.secrets import redact
 from aegis.core.errors import AegisError, crashed
 from aegis_multimodal_ai_system.api.logs import log
 from aegis_multimodal_ai_system.api.problems import answer_of
-from aegis_multimodal_ai_system.api.refusals import malformed, refused, unavailable
+from aegis_multimodal_ai_system.api.refusals import malformed, refused, undecided
 
 CONTEXT = "aegis"
 """The key of a request's `Context` in its ASGI scope."""
@@ -93,7 +93,7 @@ class Edge:
         self._in_flight += counted
         try:
             if counted and self._in_flight > self._max_in_flight:
-                raise unavailable(
+                raise undecided(
                     "runtime.api_busy",
                     f"{self._in_flight} requests at once",
                     expected=f"at most {self._max_in_flight}",

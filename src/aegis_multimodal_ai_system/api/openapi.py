@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from aegis import __version__
+from aegis.core.policy import NAME_PATTERN
 from aegis_multimodal_ai_system.api.operations import Operation
 from aegis_multimodal_ai_system.api.problems import MEDIA_TYPE, Problem
 from aegis_multimodal_ai_system.api.routes import OPERATIONS
@@ -17,7 +18,7 @@ from aegis_multimodal_ai_system.api.routes import OPERATIONS
 _ALWAYS = (400, 404, 405, 408, 413, 431, 500, 503)
 """Statuses that the edge gives to any request."""
 _PATH_PARAMETERS = {
-    "name": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"},
+    "name": {"type": "string", "pattern": f"^{NAME_PATTERN}$"},
     "index": {"type": "string", "pattern": "^(0|[1-9][0-9]{0,17})$"},
     "path": {"type": "string", "pattern": "^(checkpoint|tile/[0-9x./a-z]+)$"},
 }

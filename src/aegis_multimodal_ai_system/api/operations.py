@@ -12,6 +12,10 @@ from aegis.core.actor import Actor
 from aegis_multimodal_ai_system.api.access import RoleName
 from aegis_multimodal_ai_system.api.service import Service
 
+TEXT = "text/plain"
+BYTES = "application/octet-stream"
+"""Media types of plain answers."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:

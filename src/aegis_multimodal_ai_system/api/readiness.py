@@ -12,7 +12,7 @@ from threading import Lock
 
 from aegis.core.errors import AegisError, crashed
 from aegis_multimodal_ai_system.api.logs import log
-from aegis_multimodal_ai_system.api.refusals import unavailable
+from aegis_multimodal_ai_system.api.refusals import undecided
 from aegis_multimodal_ai_system.patience import Patient
 
 FRESH_SECONDS = 1.0
@@ -55,7 +55,7 @@ def _outcome(name: str, asked: Future[object], seconds: float) -> str:
     except BaseException as error:  # whatever it is, the part does not work
         told = error if isinstance(error, AegisError) else crashed(error)
         if not asked.done():
-            told = unavailable("runtime.api_timed_out", "it does not answer", expected="an answer in time")
+            told = undecided("runtime.api_timed_out", "it does not answer", expected="an answer in time")
         log("not ready", check=name, code=told.code, problem=told.problem)
         return told.code
     return "ok"

@@ -16,14 +16,12 @@ from aegis_multimodal_ai_system.api.refusals import malformed, refused
 
 MAX_BODY = 8 << 10
 """Bytes: the longest reason that is taken, in any escaping, and its braces."""
-BODY_SECONDS = 10.0
-"""For all of it to arrive."""
 _LONGEST_QUERY = 200
 S = TypeVar("S", bound=msgspec.Struct)
 
 
-async def body_of(request: Request, kind: type[S], *, seconds: float = BODY_SECONDS) -> S:
-    """The body as `kind`. Raises Refused `runtime.api_…`."""
+async def body_of(request: Request, kind: type[S], *, seconds: float) -> S:
+    """The body as `kind`, if it arrives in this time. Raises Refused `runtime.api_…`."""
     _check_media_type(request)
     content = await _content(request, seconds)
     try:

@@ -11,7 +11,7 @@ def refused(code: str, problem: str, *, expected: str) -> Refused:
     return Refused(code, problem, expected=expected, remedy=CODES[code].remedy)
 
 
-def unavailable(code: str, problem: str, *, expected: str) -> AegisError:
+def undecided(code: str, problem: str, *, expected: str) -> AegisError:
     """The service cannot answer now."""
     return CouldNotDecide(code, problem, expected=expected, remedy=CODES[code].remedy)
 

@@ -6,10 +6,8 @@ from starlette.routing import Route
 
 from aegis_multimodal_ai_system.api import answers, audit_calls, model_calls, probe_calls
 from aegis_multimodal_ai_system.api.endpoints import endpoint_of
-from aegis_multimodal_ai_system.api.operations import Operation
+from aegis_multimodal_ai_system.api.operations import BYTES, TEXT, Operation
 from aegis_multimodal_ai_system.api.service import Service
-
-PROMETHEUS = "text/plain"
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -40,7 +38,7 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="Metrics in Prometheus' text format",
         role="reader",
         handle=probe_calls.metrics,
-        answer=(PROMETHEUS,),
+        answer=(TEXT,),
         probe=True,
     ),
     Operation(
@@ -142,7 +140,7 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="The newest signed checkpoint of the audit log",
         role="reader",
         handle=audit_calls.show_checkpoint,
-        answer=(audit_calls.TEXT,),
+        answer=(TEXT,),
     ),
     Operation(
         id="showTile",
@@ -151,7 +149,7 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="The audit log as C2SP tlog-tiles: `checkpoint`, `tile/0/000`, `tile/entries/000.p/17`, …",
         role="reader",
         handle=audit_calls.show_tile,
-        answer=(audit_calls.TEXT, audit_calls.BYTES),
+        answer=(TEXT, BYTES),
         problems=(404,),
     ),
     Operation(

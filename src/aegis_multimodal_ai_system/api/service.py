@@ -48,6 +48,7 @@ class Limits:
     part_seconds: float = 1.0
     """For the parts that readiness asks: a cluster waits no longer."""
     body_seconds: float = 10.0
+    """For a request's body to arrive."""
     in_flight: int = 256
     """Requests at once, but for those on the port for probes; more would only wait for each other."""
 

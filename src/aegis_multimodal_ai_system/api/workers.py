@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TypeVar, cast
 
 from aegis.core.errors import crashed
-from aegis_multimodal_ai_system.api.refusals import unavailable
+from aegis_multimodal_ai_system.api.refusals import undecided
 
 T = TypeVar("T")
 
@@ -34,9 +34,7 @@ class Workers:
         `runtime.api_timed_out` after `seconds`: then the work goes on, and its place stays taken until it ends.
         """
         if self._busy >= self._limit:
-            raise unavailable(
-                "runtime.api_busy", f"{self._busy} {self._what} at once", expected=f"at most {self._limit}"
-            )
+            raise undecided("runtime.api_busy", f"{self._busy} {self._what} at once", expected=f"at most {self._limit}")
         self._busy += 1
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
@@ -66,7 +64,7 @@ class Workers:
             threading.Thread(target=body, name=self._what, daemon=True).start()
         except (RuntimeError, MemoryError) as error:  # the system gives this process no more threads
             self._busy -= 1
-            raise unavailable(
+            raise undecided(
                 "runtime.api_busy", "no thread can be started", expected="a system that lets it have one"
             ) from error
         try:
@@ -75,6 +73,6 @@ class Workers:
         except TimeoutError as error:
             if done.done() and not done.cancelled():  # the work's own error
                 raise
-            raise unavailable(
+            raise undecided(
                 "runtime.api_timed_out", f"no answer within {seconds:g} s", expected="an answer in time"
             ) from error

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from aegis_multimodal_ai_system.api.auth import Auth, ValidToken
 from aegis_multimodal_ai_system.api.operations import Operation
 from aegis_multimodal_ai_system.api.routes import OPERATIONS
 from tests.doubles.oidc_issuer import Issuers, new_key
@@ -147,3 +148,16 @@ def test_a_caller_who_asks_at_once_with_others_is_answered_as_himself(api: Api) 
         return [answer.status for answer in answers]
 
     assert asyncio.run(all_of_them()) == [200, 200, 200, 403, 401] * 8
+
+
+def test_a_token_is_validated_once_a_request(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    validate = Auth.validate
+
+    def counted(self: Auth, token: str) -> ValidToken:
+        calls.append(token)
+        return validate(self, token)
+
+    monkeypatch.setattr(Auth, "validate", counted)
+    assert api.ask("GET", "/v1/models", role="reader").status == 200
+    assert len(calls) == 1
