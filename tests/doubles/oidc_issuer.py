@@ -152,7 +152,7 @@ class Issuer:
         """A token of now, with changes to its claims; None takes one out."""
         now = int(time.time())
         signing = key or self.signing
-        times = {"iat": now - 1, "nbf": now - 1, "exp": now + 600, "jti": f"jti-{next(_SERIAL)}"}
+        times = {"iat": now - 1, "nbf": now - 1, "exp": now + 4 * 3600, "jti": f"jti-{next(_SERIAL)}"}
         claims = {"iss": self.url, "aud": AUDIENCE, **self.claims, **times, **changes}
         top = {"alg": signing.algorithm, "kid": signing.kid, **self.header, **(header or {})}
         return compact(_without_none(top), _without_none(claims), signing)

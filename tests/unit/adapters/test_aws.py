@@ -105,7 +105,7 @@ class TestExchange:
         first = credentials()
         now[0] += DURATION_SECONDS - RENEW_SECONDS - 60
         assert credentials() is first
-        now[0] += 61
+        now[0] += 61 + 120  # more than this test may take
         with pytest.raises(AegisError):  # the double's clock has not moved: what it gives now ends too soon
             credentials()
         assert len(set(here.issuer.minted)) == 2

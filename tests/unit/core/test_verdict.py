@@ -120,7 +120,9 @@ def test_fingerprints_keep_parts_apart() -> None:
 
 def test_codes_are_named_after_their_gate() -> None:
     assert all(
-        code.gate in {"core", "scan", "verify"} and code.id.replace(".", "_").isidentifier() for code in CODES.values()
+        code.gate in {"core", "scan", "verify", "backup_check", "runtime", "audit", "token"}
+        and code.id.replace(".", "_").isidentifier()
+        for code in CODES.values()
     )
     assert all(code.why.endswith((".", "?")) and code.remedy.endswith(".") for code in CODES.values())
 

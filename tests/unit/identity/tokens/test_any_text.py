@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import json
 from functools import cache
 from typing import Any
+from unittest import mock
 
 import jwt
 import pytest
@@ -144,6 +146,15 @@ def by_joserfc(token: str) -> bool:
     return True
 
 
+class Then(datetime.datetime):
+    """PyJWT's clock, which cannot be set, at the time of the tokens: a long run must not age them."""
+
+    @classmethod
+    def now(cls, tz: datetime.tzinfo | None = None) -> Then:
+        return cls.fromtimestamp(NOW, tz)
+
+
+@mock.patch("jwt.api_jwt.datetime", Then)
 def by_pyjwt(token: str) -> bool:
     """Whether PyJWT takes it."""
     try:
