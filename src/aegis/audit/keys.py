@@ -113,6 +113,18 @@ def parse_vkey(text: str) -> Verifier:
     return Verifier(origin, public, bytes.fromhex(match[2]))
 
 
+def load_key(path: Path) -> SigningKey:
+    """The key in this file, which somebody has put there. Raises CouldNotDecide `audit.unavailable`."""
+    try:
+        return _load(path)
+    except OSError as error:
+        raise unavailable(
+            f"the log's key {path}: {error.strerror or type(error).__name__}",
+            expected="an Ed25519 key, PKCS8 PEM, at the place that was named",
+            remedy="Put the log's key there. One is made only where AEGIS_AUDIT_KEY names none.",
+        ) from error
+
+
 def load_or_create_key(path: Path) -> SigningKey:
     """The key in this file, which is made (mode 0600, durable, never half) where there is none.
 

@@ -262,11 +262,11 @@ def _verifier(arguments: argparse.Namespace, settings: Settings) -> Verifier | N
 
 
 def _own_key(file: Path) -> SigningKey:
-    from aegis.audit.keys import load_or_create_key
+    from aegis.audit.keys import load_key
 
-    if not os.path.lexists(file):  # a command that reads makes no key
+    if not os.path.lexists(file):
         raise _bad_key(f"{str(file)!r} is not there")
-    return load_or_create_key(file)
+    return load_key(file)
 
 
 def _no_key() -> UsageError:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from threading import Lock
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from aegis.audit.log import AuditLog, Receipt
 
 _NOTHING: Mapping[str, str | int | bool | None] = MappingProxyType({})
-_default: AuditLog | None = None
-_opening = Lock()
 
 
 def record_audit_event(
@@ -53,12 +50,10 @@ def record_audit_event(
 
 
 def default_log() -> AuditLog:
-    """The log of this process's settings, opened once. Threads and forked processes may share it."""
-    global _default
-    with _opening:
-        if _default is None:
-            _default = open_log(Settings.from_environment())
-        return _default
+    """The one of this process's runtime, where the loader records too. Threads and forked processes may share it."""
+    from aegis_multimodal_ai_system.runtime import default_runtime
+
+    return default_runtime().log
 
 
 def open_log(settings: Settings) -> AuditLog:
@@ -66,9 +61,11 @@ def open_log(settings: Settings) -> AuditLog:
 
     Raises CouldNotDecide `audit.unavailable`.
     """
-    from aegis.audit.keys import load_or_create_key
+    from aegis.audit.keys import load_key, load_or_create_key
 
-    key = load_or_create_key(settings.audit_key)
+    # At a place that was named, a missing key is a mistake: a log with another key is another log.
+    made = settings.audit_key == settings.data / "audit.key"
+    key = load_or_create_key(settings.audit_key) if made else load_key(settings.audit_key)
     if settings.audit == "disk":
         from aegis.audit.disk import DiskLog
 
@@ -110,12 +107,3 @@ def _make_tables(database_url: str) -> None:
         raise unavailable(error.problem, expected=error.expected, remedy=error.remedy) from error
     finally:
         database.close()
-
-
-def _after_fork_in_child() -> None:
-    """Another thread of the parent may have been opening the log."""
-    global _opening
-    _opening = Lock()
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)

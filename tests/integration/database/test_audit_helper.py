@@ -18,7 +18,7 @@ from aegis.audit.keys import load_or_create_key, verifier_of
 from aegis.audit.prove import read_entry
 from aegis.audit.verify import verify_log
 from aegis.core.errors import CouldNotDecide, Refused
-from aegis_multimodal_ai_system.orchestrator import audit_helper
+from aegis_multimodal_ai_system import runtime
 from aegis_multimodal_ai_system.orchestrator.audit_helper import (
     default_log,
     log_folder,
@@ -39,7 +39,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("AEGIS_DATA", str(tmp_path / "data"))
     for name in ("AEGIS_AUDIT", "AEGIS_AUDIT_KEY", "AEGIS_AUDIT_ORIGIN", "AEGIS_SERVICE", "DATABASE_URL"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(audit_helper, "_default", None)
+    monkeypatch.setattr(runtime, "_default", None)
     if request.param == "disk":
         yield Settings.from_environment()
     else:
@@ -54,9 +54,8 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
 
 
 def close() -> None:
-    log = audit_helper._default
-    if isinstance(log, PostgresLog | DiskLog):
-        log.close()
+    if runtime._default is not None:
+        runtime._default.close()
 
 
 def record(name: str = "classifier") -> int:
@@ -101,6 +100,7 @@ def test_threads_open_one_log(settings: Settings) -> None:
         assert sorted(pool.map(write, range(8))) == list(range(8))
     log = default_log()
     assert log is default_log()
+    assert log is runtime.default_runtime().log, "the loader's too"
     log.checkpoint()
     verifier = verifier_of(load_or_create_key(settings.audit_key), settings.audit_origin)
     assert verify_log(log, verifier).size == 8
@@ -125,14 +125,26 @@ def test_a_log_that_is_given_is_taken(settings: Settings, tmp_path: Path) -> Non
     with DiskLog(tmp_path / "other", "other.example/log", key) as other:
         receipt = record_audit_event("model.revoked", actor=ACTOR, resource=MODEL, outcome="success", log=other)
         assert receipt.index == 0
-    assert audit_helper._default is None
+    assert runtime._default is None
+
+
+def test_a_key_that_was_named_is_not_made(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A secret that is not mounted would begin a log that nobody has the verifier key of."""
+    key = tmp_path / "mounted" / "audit.key"
+    monkeypatch.setenv("AEGIS_AUDIT_KEY", str(key))
+    with pytest.raises(CouldNotDecide, match=r"audit\.key: No such file") as missing:
+        record()
+    assert missing.value.code == "audit.unavailable"
+    assert not key.parent.exists()
+    load_or_create_key(key)
+    assert record() == 0
 
 
 def test_what_cannot_be_recorded_is_told(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(Refused) as refused:
         record("x" * 5000)
     assert refused.value.code == "audit.event_invalid"
-    monkeypatch.setattr(audit_helper, "_default", None)
+    monkeypatch.setattr(runtime, "_default", None)
     monkeypatch.setenv("AEGIS_AUDIT_KEY", str(tmp_path))
     with pytest.raises(CouldNotDecide) as no_key:
         record()

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
-from aegis.audit.keys import load_or_create_key, parse_vkey, verifier_of
+from aegis.audit.keys import load_key, load_or_create_key, parse_vkey, verifier_of
 from aegis.core.errors import CouldNotDecide, Refused
 from tests.support.audit_logs import KEY, ORIGIN, VERIFIER
 
@@ -27,6 +27,15 @@ def test_a_key_is_made_once(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [each.name for each in path.parent.iterdir()] == ["log.pem"]
     assert path.read_text().startswith("-----BEGIN PRIVATE KEY-----")
+
+
+def test_a_key_that_somebody_should_have_put_there(tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "log.pem"
+    with pytest.raises(CouldNotDecide, match="No such file") as error:
+        load_key(path)
+    assert error.value.code == "audit.unavailable"
+    made = load_or_create_key(path)
+    assert load_key(path).public == made.public
 
 
 def test_a_key_shows_nothing_of_itself() -> None:
