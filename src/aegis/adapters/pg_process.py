@@ -1,0 +1,182 @@
+"""A program of PostgreSQL at work: its surroundings, its password, its end.
+
+The password is in no argument and in no environment, where every process of the user could read it, but in a file
+without a name (memfd_create(2)) that the program inherits; libpq reads it as its password file. Of the surroundings
+come along what finds the server, and nothing else: no credentials of a cloud.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import IO, Final
+
+from aegis.adapters.pg_tools import Tools
+from aegis.adapters.postgres import invalid, parts
+from aegis.core.errors import CouldNotDecide
+
+_KEPT: Final = frozenset({"PATH", "HOME", "TMPDIR", "USER", "LOGNAME"})
+_KEPT_BEGINNINGS: Final = (
+    "PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGPASSFILE", "PGSERVICE", "PGSYSCONFDIR", "PGSSL", "PGGSS", "PGKRB",
+    "PGCHANNELBINDING", "PGREQUIRE", "PGTARGET", "PGCONNECT",
+)  # fmt: skip
+"""What says how to connect (https://www.postgresql.org/docs/current/libpq-envars.html), but for PGPASSWORD."""
+_GRACE: Final = 1.0
+"""Seconds from SIGTERM, on which pg_dump cancels its statements on the server, to SIGKILL."""
+_SAID: Final = 4000
+"""Bytes of its last words that are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A program that was started."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    _said: IO[bytes] = field(repr=False)
+    _password: str = field(repr=False)
+
+    @property
+    def out(self) -> IO[bytes]:
+        """What it writes to its standard output, where that is a pipe."""
+        if self.process.stdout is None:
+            raise ValueError("it was started without a pipe")
+        return self.process.stdout
+
+    def check(self, seconds: float) -> None:
+        """Wait for its end, and raise unless that was a good one. `backup_check.dump_failed`, `….dump_stalled`."""
+        try:
+            status = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise self.stalled(seconds, "ends") from None
+        if status:
+            how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"failed with exit code {status}"
+            raise CouldNotDecide(
+                "backup_check.dump_failed",
+                f"{self.name} {how}: {self.said() or 'it said nothing'}",
+                expected="exit code 0",
+                remedy="Do what its message asks for, and run the backup again.",
+            )
+
+    def stalled(self, seconds: float, what: str) -> CouldNotDecide:
+        """The error for one that makes no progress."""
+        return CouldNotDecide(
+            "backup_check.dump_stalled",
+            f"{self.name} has not {'ended' if what == 'ends' else 'written anything'} for {seconds:g} s",
+            expected="progress",
+            remedy="Look in pg_stat_activity for what its sessions wait for, and run the backup again.",
+        )
+
+    def said(self) -> str:
+        """Its last words without the password: what failed, else the last line."""
+        size = os.fstat(self._said.fileno()).st_size
+        text = os.pread(self._said.fileno(), _SAID, max(0, size - _SAID)).decode("utf-8", "replace")
+        if self._password:
+            text = text.replace(self._password, "***")
+        lines = ["".join(c if c.isprintable() else " " for c in line).strip() for line in text.splitlines()]
+        lines = [line for line in lines if line]
+        telling = [line for line in lines if "error:" in line or "ERROR:" in line]
+        return (telling or lines[-1:] or [""])[0][:500]
+
+
+@contextmanager
+def started(
+    tools: Tools,
+    program: str,
+    arguments: Sequence[str],
+    *,
+    url: str | None = None,
+    option: str = "--dbname",
+    stdout: int = subprocess.DEVNULL,
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[Child]:
+    """Start a program until the block ends; then it, and whatever it started, is gone.
+
+    `url`: the database that it connects to, which it is told by `option`. `UsageError`
+    `runtime.database_url_invalid`; `CouldNotDecide` `backup_check.dump_failed` where it cannot be started.
+    """
+    surroundings = _surroundings(os.environ if environ is None else environ)
+    argv = [str(tools.program(program)), *arguments]
+    with ExitStack() as stack:
+        said = stack.enter_context(tempfile.TemporaryFile())
+        inherited: tuple[int, ...] = ()
+        password = ""
+        if url is not None:
+            address, password = _address(url, os.environ if environ is None else environ)
+            argv += ["--no-password", f"{option}={address}"]
+            if password:
+                inherited = (_password_file(stack, password, url),)
+                surroundings["PGPASSFILE"] = f"/proc/self/fd/{inherited[0]}"
+        try:
+            process = subprocess.Popen(
+                argv,
+                env=surroundings,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=said,
+                pass_fds=inherited,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise CouldNotDecide(
+                "backup_check.dump_failed",
+                f"{argv[0]} cannot be started: {error.strerror}",
+                expected="a program that starts",
+                remedy="Install PostgreSQL's programs anew.",
+            ) from error
+        try:
+            yield Child(program, process, said, password)
+        finally:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End it and its own children; those that it left behind when it died, too."""
+    try:
+        if process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_GRACE)
+    finally:
+        # Until it is waited for, nobody else gets its number; of a group, until its last process is.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _surroundings(environ: Mapping[str, str]) -> dict[str, str]:
+    kept = {name: value for name, value in environ.items() if name in _KEPT or name.startswith(_KEPT_BEGINNINGS)}
+    return {**kept, "LC_ALL": "C", "TZ": "UTC"}
+
+
+def _address(url: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    """The address as an argument, without secrets; and the password."""
+    from psycopg.conninfo import make_conninfo
+
+    settings = parts(url)
+    if settings.pop("sslpassword", None):
+        raise invalid(url)  # it would have to stand in an argument
+    password = settings.pop("password", None) or environ.get("PGPASSWORD", "")
+    if password:
+        settings.pop("passfile", None)
+    return make_conninfo(**settings), password
+
+
+def _password_file(stack: ExitStack, password: str, url: str) -> int:
+    """A file of the form of https://www.postgresql.org/docs/current/libpq-pgpass.html, that lies in memory."""
+    if "\n" in password or "\r" in password or "\0" in password:
+        raise invalid(url)  # no line of such a file can hold it
+    descriptor = os.memfd_create("pgpass")
+    stack.callback(os.close, descriptor)
+    os.fchmod(descriptor, 0o600)  # libpq ignores what others may read
+    escaped = password.replace("\\", "\\\\").replace(":", "\\:")
+    os.write(descriptor, f"*:*:*:*:{escaped}\n".encode())
+    return descriptor

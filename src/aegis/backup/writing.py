@@ -1,0 +1,94 @@
+"""A backup's objects into a store, then its manifest: without that, there is no backup."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field
+
+from aegis.backup.manifest import NAME, StoredObject
+from aegis.core.errors import AegisError, CouldNotDecide
+from aegis.core.ports.writing import WritableStore
+from aegis.storage.parallel import Stop, each
+
+WORKERS = 4
+"""Objects at once. Large ones are sent in parts side by side by the store itself."""
+SECONDS = 6 * 3600.0
+"""For a whole backup: the longest that GitHub lets a job run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An object that is to be stored."""
+
+    name: str
+    """Its key below the backup's folder."""
+    open: Callable[[], AbstractContextManager[Iterator[bytes]]] = field(repr=False)
+    """Its bytes in chunks, some of them empty where they are waited for. They end only if they are all."""
+
+
+def write_backup(
+    store: WritableStore,
+    folder: str,
+    items: Sequence[Item],
+    manifest_of: Callable[[tuple[StoredObject, ...]], bytes],
+    *,
+    workers: int = WORKERS,
+    seconds: float = SECONDS,
+) -> tuple[StoredObject, ...]:
+    """Store every item below `folder` (a key that ends in `/`), and then `manifest.json`; by name, what was stored.
+
+    `manifest_of` is called when all objects are stored. Nothing is ever written over: `backup_check.object_exists`.
+    Whatever goes wrong, there is no manifest, and what was stored before it is removed again as far as the store lets
+    us. `backup_check.backup_late` where it takes more than `seconds`.
+    """
+    stop = Stop(seconds)
+    stored: dict[str, StoredObject] = {}
+    lock = threading.Lock()
+
+    def put(item: Item) -> None:
+        digest, size = hashlib.sha256(), 0
+        # The producer stands outside: its bad end comes before the upload's good one.
+        with item.open() as chunks, store.create(folder + item.name) as upload:
+            for chunk in chunks:
+                stop.check()
+                if chunk:
+                    digest.update(chunk)
+                    size += len(chunk)
+                    upload.write(chunk)
+            stop.check()
+        with lock:
+            stored[item.name] = StoredObject(name=item.name, size=size, sha256=digest.hexdigest())
+
+    try:
+        each(items, put, stop=stop, workers=max(1, min(workers, len(items))), late=lambda: _late(folder, seconds))
+        objects = tuple(stored[name] for name in sorted(stored))
+        manifest = manifest_of(objects)
+        with store.create(folder + NAME) as upload:
+            upload.write(manifest)
+    except BaseException:
+        with lock:
+            done = tuple(stored)
+        _remove(store, [folder + name for name in done])
+        raise
+    return objects
+
+
+def _remove(store: WritableStore, keys: Sequence[str]) -> None:
+    """Take away what this run has stored, as far as that is possible: a writer's role may not delete."""
+    for key in keys:
+        with suppress(AegisError):
+            info = store.head(key)
+            if info is not None:
+                store.delete(info)
+
+
+def _late(folder: str, seconds: float) -> CouldNotDecide:
+    return CouldNotDecide(
+        "backup_check.backup_late",
+        f"{folder}: the backup takes more than {seconds:g} s",
+        expected="a backup in time",
+        remedy="Look for what is slow, the database or the store; or allow more time.",
+    )

@@ -1,0 +1,123 @@
+"""A dump that did not end well is none, whatever it has written."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from aegis.adapters.objects_local_writing import WritableFolder
+from aegis.adapters.pg_dump import Dumper
+from aegis.backup.writing import write_backup
+from aegis.core.errors import CouldNotDecide
+from tests.support.fake_programs import fake
+
+SECRET = "hunter2"
+URL = f"postgresql://me:{SECRET}@127.0.0.1:1/shop"
+
+
+def dumper(folder: Path, script: str, *, silence: float = 20, version: str = "17.11") -> Dumper:
+    return Dumper(tools=fake(folder / "bin", script, version=version), url=URL, silence=silence)
+
+
+def streamed(folder: Path, script: str, *, silence: float = 20) -> str:
+    """The code of what came of it; the content where it went well. There is an object only then."""
+    (folder / "store").mkdir()
+    store = WritableFolder(folder / "store")
+    try:
+        write_backup(
+            store, "b/", [dumper(folder, script, silence=silence).stream_item("dump", snapshot="s")], lambda _: b"{}"
+        )
+    except CouldNotDecide as error:
+        assert all(info.key.endswith("/") for info in store.list(""))
+        return error.code
+    assert (folder / "store/b/manifest.json").exists()
+    return (folder / "store/b/dump").read_text()
+
+
+def test_a_good_one(tmp_path: Path) -> None:
+    assert streamed(tmp_path, "echo content") == "content\n"
+
+
+@pytest.mark.parametrize("script", [
+    "exit 1",
+    "echo content; exit 1",
+    "head -c 3000000 /dev/zero; exit 3",
+    "echo content; kill -9 $$",
+    "echo content; kill -15 $$",
+    # its output ends, and it fails afterwards
+    "echo content; exec >&-; sleep 0.3; exit 1",
+    "echo content; exec >&-; sleep 0.3; kill -9 $$",
+], ids=["at once", "late", "large", "killed", "ended", "after its output", "killed after its output"])  # fmt: skip
+def test_a_producer_that_dies_leaves_no_object(tmp_path: Path, script: str) -> None:
+    assert streamed(tmp_path, script) == "backup_check.dump_failed"
+
+
+@pytest.mark.parametrize(
+    "script", ["exec sleep 100", "echo content; exec sleep 100", "echo content; exec >&-; exec sleep 100"]
+)
+def test_one_that_hangs_leaves_no_object(tmp_path: Path, script: str) -> None:
+    began = time.monotonic()
+    assert streamed(tmp_path, script, silence=0.5) == "backup_check.dump_stalled"
+    assert time.monotonic() - began < 60
+
+
+def test_waiting_for_the_reader_is_no_silence(tmp_path: Path) -> None:
+    """It writes more than a pipe holds, and the reader takes longer than the time for silence."""
+    with dumper(tmp_path, "head -c 5000000 /dev/zero", silence=0.3).stream(snapshot="s") as chunks:
+        first = next(chunk for chunk in chunks if chunk)
+        time.sleep(1)
+        assert len(first) + sum(map(len, chunks)) == 5_000_000
+
+
+class TestFolder:
+    def write(self, folder: Path, script: str, silence: float = 20) -> None:
+        dumper(folder, script, silence=silence).write_folder(folder / "dump", snapshot="s", jobs=2)
+
+    def test_a_good_one(self, tmp_path: Path) -> None:
+        self.write(
+            tmp_path, f"mkdir {tmp_path}/dump; echo x > {tmp_path}/dump/toc.dat; echo yy > {tmp_path}/dump/1.dat"
+        )
+        items = dumper(tmp_path, "").folder_items(tmp_path / "dump")
+        assert [item.name for item in items] == ["dump/1.dat", "dump/toc.dat"]
+
+    @pytest.mark.parametrize("script", ["exit 1", "kill -9 $$"])
+    def test_one_that_dies(self, tmp_path: Path, script: str) -> None:
+        with pytest.raises(CouldNotDecide) as caught:
+            self.write(tmp_path, f"mkdir {tmp_path}/dump; {script}")
+        assert caught.value.code == "backup_check.dump_failed"
+
+    def test_one_that_hangs(self, tmp_path: Path) -> None:
+        with pytest.raises(CouldNotDecide) as caught:
+            self.write(tmp_path, f"mkdir {tmp_path}/dump; exec sleep 100", silence=0.5)
+        assert caught.value.code == "backup_check.dump_stalled"
+
+    def test_one_that_is_slow_but_writes(self, tmp_path: Path) -> None:
+        slow = f"mkdir {tmp_path}/dump; for n in 1 2 3 4 5 6 7 8; do sleep 0.2; echo x >> {tmp_path}/dump/1.dat; done"
+        self.write(tmp_path, slow, silence=1.2)
+
+
+@pytest.mark.parametrize(("version", "words"), [
+    ("17.11", "--format=custom --compress=zstd:1 --snapshot=00000003-1 --lock-wait-timeout=60000"),
+    ("16.15", "--format=custom --compress=zstd:1 --snapshot=00000003-1 --lock-wait-timeout=60000"),
+    ("15.19", "--format=custom --compress=1 --snapshot=00000003-1 --lock-wait-timeout=60000"),
+])  # fmt: skip
+def test_what_pg_dump_is_asked_for(tmp_path: Path, version: str, words: str) -> None:
+    with dumper(tmp_path, f'echo "$@" > {tmp_path}/argv', version=version).stream(snapshot="00000003-1") as chunks:
+        assert b"".join(chunks) == b""
+    argv = (tmp_path / "argv").read_text()
+    assert argv.startswith(words)
+    # never a part of the database, nor a part of its rows
+    assert not any(word in argv for word in ("--table", "--schema", "--exclude", "row-security", "--no- owner"))
+
+
+def test_definitions_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aegis.adapters.pg_dump._MOST", 1000)
+    with pytest.raises(CouldNotDecide) as caught:
+        dumper(tmp_path, "yes").globals()
+    assert caught.value.code == "backup_check.dump_failed"
+
+
+def test_repr_holds_no_password(tmp_path: Path) -> None:
+    assert SECRET not in repr(dumper(tmp_path, ""))
