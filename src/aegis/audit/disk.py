@@ -24,7 +24,7 @@ from aegis.audit.disk_writer import DiskWriter
 from aegis.audit.entry import MAX_BYTES, Producer, prepare, this_producer
 from aegis.audit.event import Event
 from aegis.audit.faults import unavailable
-from aegis.audit.folder import FolderSource
+from aegis.audit.folder import FolderSource, make_private
 from aegis.audit.group_commit import GroupCommit, Ticket
 from aegis.audit.journal import BYTES, HEADER_BYTES, record_bytes
 from aegis.audit.keys import SigningKey, verifier_of
@@ -47,7 +47,7 @@ class DiskLog:
         self._descriptor = -1
         self._begin_process()
         try:
-            folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+            make_private(folder)
         except OSError as error:
             raise unavailable(f"{folder}: {error.strerror}") from error
         with self._turn, self._exclusive():

@@ -14,6 +14,7 @@ from aegis.audit.paths import is_path
 
 MAX_READ = 256 * (2 + 65_535)
 """Bytes of the largest resource, a bundle of the largest entries."""
+_PRIVATE = 0o700
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 
@@ -63,10 +64,17 @@ def store(folder: Path, resources: Iterable[tuple[str, bytes]]) -> None:
         sync_folder(each)
 
 
+def make_private(folder: Path) -> None:
+    """The folder, and those above it that are missing, for this user alone. What is there stays as it is."""
+    if not folder.parent.is_dir():
+        make_private(folder.parent)
+    folder.mkdir(mode=_PRIVATE, exist_ok=True)
+
+
 def write_whole(target: str, data: bytes) -> None:
     """A file with these contents, durable but for its name, which `sync_folder` of its folder makes so."""
     scratch = f"{target}.new"
-    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         try:
             write_at(descriptor, data, 0)
@@ -108,5 +116,5 @@ def _make_folder(path: str, touched: set[str]) -> None:
     parent = os.path.dirname(path)  # noqa: PTH120
     _make_folder(parent, touched)
     with contextlib.suppress(FileExistsError):
-        os.mkdir(path, 0o755)  # noqa: PTH102
+        os.mkdir(path, _PRIVATE)  # noqa: PTH102
     touched.add(parent)

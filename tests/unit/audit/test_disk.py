@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import signal
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from aegis.audit.disk_source import DiskSource
 from aegis.audit.entry import decode
 from aegis.audit.faults import unavailable
 from aegis.audit.folder import FolderSource
+from aegis.audit.keys import load_or_create_key
 from aegis.audit.proof import verify_proof
 from aegis.audit.prove import prove, read_entry
 from aegis.audit.verify import verify_folder, verify_log
@@ -72,11 +74,34 @@ def test_events_come_back_in_order(log: DiskLog, tmp_path: Path) -> None:
         assert verify_proof(prove(log, VERIFIER, receipt.index), data, VERIFIER).size == 300
 
 
+def test_all_of_it_is_for_its_user_alone(tmp_path: Path) -> None:
+    """Also what is above it and was not there: other things are put there, which ask for that."""
+    before = os.umask(0)
+    try:
+        load_or_create_key(tmp_path / "data" / "audit.key")
+        with opened(tmp_path / "other" / "audit", journal_bytes=SMALL) as log:
+            for number in range(300):
+                log.append(event(number))
+    finally:
+        os.umask(before)
+    found = [path for name in ("data", "other") for path in [tmp_path / name, *(tmp_path / name).rglob("*")]]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in found if path.is_dir()} == {0o700}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in found if path.is_file()} == {0o600}
+
+
+def test_a_folder_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    """Its owner may let others read it."""
+    (tmp_path / "log").mkdir(mode=0o750)
+    opened(tmp_path / "log").close()
+    assert stat.S_IMODE((tmp_path / "log").stat().st_mode) == 0o750
+
+
 def test_an_empty_log(log: DiskLog, tmp_path: Path) -> None:
     assert log.checkpoint() == logs.note([])
     assert log.origin == ORIGIN
     assert log.vkey == str(VERIFIER)
-    assert verify_folder(tmp_path / "log", VERIFIER).size == 0
+    report = verify_folder(tmp_path / "log", VERIFIER, [logs.note([])])
+    assert (report.result, report.size, report.findings, report.notes) == ("intact", 0, (), ())
     log.check()
 
 
