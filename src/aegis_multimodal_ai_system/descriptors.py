@@ -28,13 +28,17 @@ class Memory:
     def __init__(self) -> None:
         with told("making sealed memory"):
             self._file = _memory_file()
+        self.written = 0
+        """Bytes so far."""
 
     def write(self, chunk: bytes | memoryview, /) -> None:
         """Take the next bytes."""
         rest = memoryview(chunk)
         with told("writing to memory"):
             while rest:
-                rest = rest[os.write(self._file, rest) :]
+                count = os.write(self._file, rest)
+                self.written += count
+                rest = rest[count:]
 
     def copy(self, source: int, size: int) -> None:
         """Take a file's first bytes; fewer where it has fewer."""
@@ -42,6 +46,7 @@ class Memory:
         with told("copying to memory"):
             while done < size and (count := os.sendfile(self._file, source, done, size - done)):
                 done += count
+                self.written += count
 
     def seal(self) -> int:
         """A descriptor of it, for reading only, which the caller closes. Nothing can be written any more."""

@@ -27,7 +27,7 @@ from aegis.storage.patience import Patience
 from aegis.storage.private_folder import open_private
 from aegis.storage.transfer import WORKERS, read_all
 from aegis_multimodal_ai_system.descriptors import Memory, digests, memory_short, reopen, told, too_many_open_files
-from aegis_multimodal_ai_system.memory import available_memory
+from aegis_multimodal_ai_system.memory import Promise, Promises, available_memory
 from aegis_multimodal_ai_system.verified_model import VerifiedFile
 
 Accept = Callable[[Result, Mapping[str, BinaryIO]], Mapping[str, str]]
@@ -91,7 +91,11 @@ class Fetched:
 class _Files:
     """Files that are being opened in several threads, with their digests."""
 
-    def __init__(self) -> None:
+    def __init__(self, promise: Promise | None = None) -> None:
+        """The memory that these files may take, if that is where they go."""
+        if promise is not None:
+            promise.begin()
+        self._promise = promise
         self.files: dict[str, VerifiedFile] = {}
         self.gotten: dict[str, Got] = {}
         self._lock = Lock()
@@ -104,6 +108,17 @@ class _Files:
             self.files[name] = file
             if self._closed:
                 file.close()
+
+    @contextmanager
+    def memory(self) -> Iterator[Memory]:
+        """Of one file, open until the block ends."""
+        memory = Memory()
+        try:
+            if self._promise is not None:
+                self._promise.take(memory)
+            yield memory
+        finally:
+            memory.close()
 
     def take(self, name: str, descriptor: int, wanted: Wanted) -> None:
         """A descriptor that will be given out: its digests are those of what can be read through it."""
@@ -128,6 +143,8 @@ class Fetcher:
     sealed: bool
     memory: Callable[[], int] = available_memory
     """Bytes that may still be taken."""
+    promises: Promises = field(default_factory=Promises)
+    """Of these bytes, to loads that are under way."""
     patience: Patience = field(default_factory=Patience)
 
     def fetch(self, prepared: Prepared, load: Load, accept: Accept, told_changed: Callable[[], object]) -> Fetched:
@@ -137,16 +154,17 @@ class Fetcher:
         """
         size = sum(wanted.info.size for wanted in prepared.wanted)
         self._check_caps(prepared, load, size)
-        if prepared.content is not None:
-            fetched, changed = self._from_kept(prepared, prepared.content, load, accept)
-            if fetched is not None:
-                return fetched
-            if changed:
-                told_changed()
-        keep = prepared.content is not None and size <= self.kept_bytes
-        if keep or not self.sealed:
-            self._make_room(size, keep=keep)
-        return self._from_store(prepared, accept, keep=keep)
+        with self._promised(prepared, size) as promise:
+            if prepared.content is not None:
+                fetched, changed = self._from_kept(prepared, prepared.content, load, accept, promise)
+                if fetched is not None:
+                    return fetched
+                if changed:
+                    told_changed()
+            keep = prepared.content is not None and size <= self.kept_bytes
+            if keep or not self.sealed:
+                self._make_room(size, keep=keep)
+            return self._from_store(prepared, accept, promise, keep=keep)
 
     def _check_caps(self, prepared: Prepared, load: Load, size: int) -> None:
         """Before a byte is read. What the store then sends is held to the sizes that it listed."""
@@ -168,24 +186,38 @@ class Fetcher:
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         if limit != resource.RLIM_INFINITY and count + _open_descriptors() + _SPARE_FILES > limit:
             raise too_many_open_files(f"{name} has {count} files, and this process may open {limit}")
-        if not self._fits(size):
-            raise memory_short(f"{name} has {size} bytes, and {self.memory()} bytes of memory are free")
 
-    def _fits(self, size: int) -> bool:
-        return not self.sealed or size + _SPARE <= self.memory()
+    @contextmanager
+    def _promised(self, prepared: Prepared, size: int) -> Iterator[Promise | None]:
+        """Memory for the model; None where it is given out on disk. Raises CouldNotDecide `runtime.memory_short`."""
+        if not self.sealed:
+            yield None
+            return
+        with self.promises.make(size, self._free_memory) as promise:
+            if promise is None:
+                raise memory_short(
+                    f"{prepared.case.artifact.name} has {size} bytes, and {self.memory()} bytes of memory are free, "
+                    "less what is promised to models that are just being loaded"
+                )
+            yield promise
+
+    def _free_memory(self) -> int:
+        return self.memory() - _SPARE
 
     # --- out of what is kept ------------------------------------------------------------------------------------------
 
-    def _from_kept(self, prepared: Prepared, content: str, load: Load, accept: Accept) -> tuple[Fetched | None, bool]:
+    def _from_kept(
+        self, prepared: Prepared, content: str, load: Load, accept: Accept, promise: Promise | None
+    ) -> tuple[Fetched | None, bool]:
         """The kept copy, if it still is what was signed; else it is removed, and the second value says so."""
-        files = _Files()
+        files = _Files(promise)
         try:
             with self.kept.hold(content) as folder:
                 if folder is None:
                     # also where something else stands in its place, which nobody could verify
                     return None, self.kept.remove(content)
                 try:
-                    result = self._read_kept(prepared, folder, load, files)
+                    result = self._read_kept(prepared, folder, load, files, promise)
                 except AegisError as error:
                     if not error.code.startswith("verify."):
                         raise  # no memory, no descriptors: this says nothing about the copy
@@ -206,13 +238,14 @@ class Fetcher:
             files=files.files, sealed=self.sealed, result=result, formats=formats, origin="kept", hold=hold
         ), False
 
-    def _read_kept(self, prepared: Prepared, folder: int, load: Load, files: _Files) -> Result:
+    def _read_kept(self, prepared: Prepared, folder: int, load: Load, files: _Files, promise: Promise | None) -> Result:
         """By the sizes that its own files have: what the store lists today says nothing about them."""
         where = str(self.folder)
         wanted = {prepared.name_of(each.info): each for each in prepared.wanted}
         there = {found.name: found.stat.st_size for found in walk(folder, where) if not found.is_folder or found.empty}
         size = sum(there.values())
-        if there.keys() != wanted.keys() or size > load.max_bytes or not self._fits(size):
+        fits = promise is None or self.promises.grow(promise, size, self._free_memory)
+        if there.keys() != wanted.keys() or size > load.max_bytes or not fits:
             raise Refused(
                 "verify.kept_copy_changed",
                 "the kept copy has other or larger files than the artifact",
@@ -238,15 +271,15 @@ class Fetcher:
         if not self.sealed:
             files.take(name, reopen(file), wanted)
             return
-        with _memory() as memory:
+        with files.memory() as memory:
             # one byte more than there should be, so that a file that has grown is found to be too long
             memory.copy(file, wanted.info.size + 1)
             files.take(name, memory.seal(), wanted)
 
     # --- out of its store ---------------------------------------------------------------------------------------------
 
-    def _from_store(self, prepared: Prepared, accept: Accept, *, keep: bool) -> Fetched:
-        files = _Files()
+    def _from_store(self, prepared: Prepared, accept: Accept, promise: Promise | None, *, keep: bool) -> Fetched:
+        files = _Files(promise)
         try:
             with self._staging(needed=keep or not self.sealed) as staging, _Keeper(staging) as keeper:
                 self._read_store(prepared, staging, files, keeper)
@@ -299,7 +332,7 @@ class Fetcher:
     @contextmanager
     def _in_memory(self, name: str, wanted: Wanted, files: _Files, keeper: _Keeper) -> Iterator[Sequence[Sink]]:
         """Where one object's bytes go. They are hashed once they are sealed, while others still arrive."""
-        with _memory() as memory:
+        with files.memory() as memory:
             yield [memory]
             sealed = memory.seal()
             keeper.keep(name, sealed, wanted.info.size)
@@ -370,15 +403,6 @@ class _Keeper:
 def _accepted(files: _Files, result: Result, accept: Accept) -> Mapping[str, str]:
     with ExitStack() as opened, told("opening a file once more"):
         return accept(result, {name: opened.enter_context(file.open()) for name, file in files.files.items()})
-
-
-@contextmanager
-def _memory() -> Iterator[Memory]:
-    memory = Memory()
-    try:
-        yield memory
-    finally:
-        memory.close()
 
 
 def _open_descriptors() -> int:

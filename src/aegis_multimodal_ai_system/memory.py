@@ -1,14 +1,85 @@
-"""How much memory this process may still take."""
+"""How much memory this process may still take, and what of it its own loads have been promised."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
+from typing import Protocol
+
+from aegis_multimodal_ai_system.forks import renew_in_child
 
 _NO_LIMIT = 1 << 60
 """Version 1 of control groups says that there is none by a number near 2**63."""
+
+
+class Taken(Protocol):
+    """Memory that is being written."""
+
+    @property
+    def written(self) -> int:
+        """Bytes so far."""
+        ...
+
+
+class Promise:
+    """Bytes for one load. What it has written is in the count of what is used, and no longer promised."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._taken: list[Taken] = []
+
+    def begin(self) -> None:
+        """Nothing is taken of it, or no longer."""
+        self._taken = []
+
+    def take(self, memory: Taken) -> None:
+        """Count what is written to this."""
+        self._taken.append(memory)
+
+    @property
+    def left(self) -> int:
+        """Bytes that are still to be taken."""
+        return max(0, self.size - sum(memory.written for memory in self._taken))
+
+
+class Promises:
+    """Those of one process: two loads at once do not both count on the same memory."""
+
+    def __init__(self) -> None:
+        self.renew()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """No load is under way."""
+        self._lock = Lock()
+        self._made: list[Promise] = []
+
+    @contextmanager
+    def make(self, size: int, free: Callable[[], int]) -> Iterator[Promise | None]:
+        """A promise for the block; None where so many bytes are not free, or are promised to others."""
+        promise = Promise(0)
+        with self._lock:
+            self._made.append(promise)
+        try:
+            yield promise if self.grow(promise, size, free) else None
+        finally:
+            with self._lock:
+                self._made = [each for each in self._made if each is not promise]
+
+    def grow(self, promise: Promise, size: int, free: Callable[[], int]) -> bool:
+        """Whether it is one for so many bytes from now on."""
+        if size <= promise.size:
+            return True
+        with self._lock:
+            others = sum(each.left for each in self._made if each is not promise)
+            # Asked last: what others write in between counts twice, and not never.
+            if others + size > free():
+                return False
+            promise.size = size
+            return True
 
 
 def available_memory(root: Path = Path("/")) -> int:

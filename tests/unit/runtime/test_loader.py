@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from aegis.audit.event import Event
 from aegis.core.actor import Actor
 from aegis.core.ports.objects import ObjectInfo
 from aegis.storage.content_store import ContentStore
+from aegis_multimodal_ai_system.fetched import _SPARE
 from aegis_multimodal_ai_system.orchestrator_verify_loader import (
     ModelRefused,
     VerifiedModel,
@@ -240,14 +242,14 @@ def test_keys_behind_the_links_of_a_config_map(it: Deployment) -> None:
 
 
 class Gate:
-    """Holds readers of one object until it is opened."""
+    """Holds readers of some objects until it is opened."""
 
-    def __init__(self, it: Deployment, key: str) -> None:
+    def __init__(self, it: Deployment, *keys: str) -> None:
         self.reached, self.go = threading.Event(), threading.Event()
         original = it.bucket.read
 
         def read(info: ObjectInfo, start: int = 0) -> object:
-            if info.key == key:
+            if info.key in keys:
                 self.reached.set()
                 assert self.go.wait(30)
             return original(info, start)
@@ -351,6 +353,67 @@ def test_another_process_waits_for_the_one_that_fetches(it: Deployment) -> None:
     assert all(it.bucket.given[f"m/{name}"] == len(content) for name, content in MODEL.items())
     for model in models:
         model.close()
+
+
+# --- memory for several -----------------------------------------------------------------------------------------------
+
+
+def sealed_bytes() -> int:
+    """In memory of ours, written so far."""
+    found = {}
+    for entry in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            if "memfd:aegis" in entry.readlink().as_posix():
+                about = entry.stat()
+                found[about.st_ino] = about.st_size
+    return sum(found.values())
+
+
+@pytest.mark.parametrize(("room", "second"), [(51_000, False), (53_000, True)], ids=["too little", "enough"])
+@pytest.mark.parametrize("kept", [False, True], ids=["fetched", "kept"])
+def test_two_models_at_once_do_not_count_on_the_same_memory(
+    room: int, second: bool, kept: bool, tmp_path: Path
+) -> None:
+    """Each has about 26 kB. What the first has written is counted as used, and not once more."""
+    it = Deployment(tmp_path)
+    others(it, "one", "two")
+    if kept:
+        it.load("two").close()
+    it.memory = lambda: _SPARE + room - sealed_bytes()
+    gate = Gate(it, "one/config.json")
+    models: list[VerifiedModel] = []
+    first = threading.Thread(target=lambda: models.append(it.load("one")))
+    first.start()
+    assert gate.reached.wait(30)
+    waited = threading.Event()
+    while sealed_bytes() < sum(len(MODEL[name]) for name in MODEL if name != "config.json"):
+        waited.wait(0.01)
+    try:
+        if second:
+            it.load("two").close()
+        else:
+            assert it.refused("two").code == "runtime.memory_short"
+            assert it.alerts.reasons == ["runtime.memory_short"]
+    finally:
+        gate.go.set()
+        first.join(30)
+    models[0].close()
+    it.load("two").close()
+
+
+def test_memory_that_is_promised_is_not_there_though_nothing_is_written_yet(tmp_path: Path) -> None:
+    it = Deployment(tmp_path)
+    others(it, "one", "two")
+    it.memory = lambda: _SPARE + 51_000 - sealed_bytes()
+    gate = Gate(it, *(f"one/{name}" for name in MODEL))
+    first = threading.Thread(target=lambda: it.load("one").close())
+    first.start()
+    assert gate.reached.wait(30)
+    assert sealed_bytes() == 0
+    assert it.refused("two").code == "runtime.memory_short"
+    gate.go.set()
+    first.join(30)
+    it.load("two").close()
 
 
 # --- what is kept -----------------------------------------------------------------------------------------------------

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from aegis_multimodal_ai_system.memory import available_memory
+from aegis_multimodal_ai_system.memory import Promises, available_memory
+from tests.support.forked import true_in_child
 
 MIB = 1 << 20
 
@@ -83,3 +88,69 @@ def test_lines_that_mean_nothing(line: str, tmp_path: Path) -> None:
 
 def test_of_this_machine() -> None:
     assert available_memory() > 0
+
+
+@dataclass
+class Written:
+    """A file's memory."""
+
+    written: int
+
+
+def test_two_loads_do_not_count_on_the_same_memory() -> None:
+    promises = Promises()
+    with promises.make(60, lambda: 100) as first:
+        assert first is not None
+        with promises.make(41, lambda: 100) as second:
+            assert second is None
+        with promises.make(40, lambda: 100) as second:
+            assert second is not None
+    with promises.make(100, lambda: 100) as third:
+        assert third is not None, "what has ended takes nothing"
+
+
+def test_what_is_written_counts_once() -> None:
+    """It is no longer free, so it is no longer promised."""
+    promises = Promises()
+    with promises.make(60, lambda: 100) as first:
+        assert first is not None
+        first.take(Written(30))
+        first.take(Written(20))
+        assert first.left == 10
+        with promises.make(40, lambda: 50) as second:
+            assert second is not None
+        with promises.make(41, lambda: 50) as second:
+            assert second is None
+        first.begin()
+        assert first.left == 60
+
+
+def test_a_promise_grows_where_there_is_room_and_never_shrinks() -> None:
+    promises = Promises()
+    with promises.make(10, lambda: 10) as first:
+        assert first is not None
+        assert not promises.grow(first, 11, lambda: 10)
+        assert promises.grow(first, 5, lambda: 0)
+        assert first.left == 10
+        assert promises.grow(first, 11, lambda: 11)
+        assert first.left == 11
+
+
+def test_a_child_has_promised_nothing() -> None:
+    promises = Promises()
+    with promises.make(60, lambda: 60), promises._lock:
+
+        def makes() -> bool:
+            with promises.make(60, lambda: 60) as own:
+                return own is not None
+
+        assert true_in_child(makes)
+
+
+@given(st.lists(st.integers(0, 50), max_size=8))
+def test_together_they_never_promise_more_than_there_is(sizes: list[int]) -> None:
+    promises = Promises()
+    with ExitStack() as loads:
+        made = [loads.enter_context(promises.make(size, lambda: 100)) for size in sizes]
+        assert sum(each.left for each in made if each is not None) <= 100
+    assert promises._made == []
