@@ -7,16 +7,15 @@ many identities shares an entry a reason with all others.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Lock
 
 from aegis.audit.event import Event, Resource
 from aegis.core.actor import Actor
-from aegis.core.errors import AegisError, Refused
+from aegis.core.errors import AegisError
 
 WINDOW = 60.0
 """Seconds."""
@@ -96,11 +95,7 @@ class Denials:
     def _record(self, window: _Window, reason: str) -> None:
         """The window is this thread's alone (`telling`), but for its count."""
         count = window.more
-        event = _event(window.actor, reason, window.route, window.correlation_id, count)
-        try:
-            self._append(event)
-        except Refused:  # a name that may not stand in the log must not keep its bearer out of it
-            self._append(replace(event, actor=_unnamed(window.actor)))
+        self._append(_event(window.actor, reason, window.route, window.correlation_id, count))
         with self._lock:
             window.more -= count
             window.told = True
@@ -115,12 +110,4 @@ def _event(actor: Actor, reason: str, route: str, correlation_id: str, count: in
         reason=reason,
         correlation_id=correlation_id,
         details={"count": count},
-    )
-
-
-def _unnamed(actor: Actor) -> Actor:
-    """The same one each time, whom the digest of its id tells from others."""
-    name = f"sha256:{hashlib.sha256(actor.id.encode('utf-8', 'surrogatepass')).hexdigest()}"
-    return Actor(
-        id=name, kind=actor.kind, display="a caller whose name may not stand here", issuer="not named", subject=name
     )
