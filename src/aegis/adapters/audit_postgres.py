@@ -54,9 +54,10 @@ WITH added AS (
 UPDATE audit_log SET size = %(size)s, checkpoint = %(checkpoint)s
 """
 _CHECK = """
-SELECT checkpoint, NOT pg_is_in_recovery() AND has_table_privilege('audit_entries', 'INSERT')
-    AND has_table_privilege('audit_nodes', 'INSERT') AND has_table_privilege('audit_log', 'UPDATE')
-FROM audit_log
+SELECT (SELECT checkpoint FROM audit_log), NOT pg_is_in_recovery()
+    AND has_table_privilege('audit_entries', 'INSERT') AND has_table_privilege('audit_nodes', 'INSERT')
+    AND has_table_privilege('audit_log', 'UPDATE')
+    AND (EXISTS (SELECT FROM audit_log) OR has_table_privilege('audit_log', 'INSERT'))
 """
 
 
@@ -136,16 +137,18 @@ class PostgresLog:
         return note
 
     def check(self) -> None:
-        """Whether the database answers, may be written by this role, and holds this log."""
+        """Whether the database answers, may be written by this role, and holds this log, which is begun if need be."""
         with self._line.lock, _faults(self._source.place):
-            row = self._line.execute(_CHECK).fetchone()
-        if row is not None:
-            self._open(bytes(row[0]))
-            if not row[1]:
-                raise unavailable(
-                    f"the log in {self._source.place} is read-only for this role",
-                    expected="the right to INSERT into audit_entries and audit_nodes, and to UPDATE audit_log",
-                )
+            note, writable = self._line.execute(_CHECK).fetchall()[0]
+        if not writable:
+            raise unavailable(
+                f"the log in {self._source.place} is read-only for this role",
+                expected="the right to INSERT into the audit tables, and to UPDATE audit_log",
+            )
+        if note is None:
+            self.checkpoint()
+        else:
+            self._open(bytes(note))
 
     def close(self) -> None:
         """End the connections."""

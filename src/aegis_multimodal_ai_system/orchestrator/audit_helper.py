@@ -59,6 +59,8 @@ def default_log() -> AuditLog:
 def open_log(settings: Settings) -> AuditLog:
     """The log that the settings name: on disk in `data`, or in the database, whose tables are made where needed.
 
+    One that is new has a checkpoint of no entries from here on.
+
     Raises CouldNotDecide `audit.unavailable`.
     """
     from aegis.audit.keys import load_key, load_or_create_key
@@ -74,6 +76,11 @@ def open_log(settings: Settings) -> AuditLog:
 
     log = PostgresLog(settings.database_url, settings.audit_origin, key)
     _make_tables(settings.database_url)
+    try:
+        log.check()
+    except BaseException:
+        log.close()
+        raise
     return log
 
 

@@ -163,6 +163,8 @@ def test_what_cannot_be_recorded_is_told(settings: Settings, monkeypatch: pytest
 
 def test_the_folder_is_in_the_data(settings: Settings) -> None:
     log = open_log(settings)
+    verifier = verifier_of(load_or_create_key(settings.audit_key), settings.audit_origin)
+    assert verify_log(log, verifier).result == "intact"
     assert log.origin == "aegis.local/audit"
     assert log_folder(settings) == settings.data / "audit"
     assert log_folder(settings).is_dir() == (settings.audit == "disk")

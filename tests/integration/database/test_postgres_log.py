@@ -230,6 +230,32 @@ def test_an_ordinary_role_writes_and_no_more(postgres: Server, url: str) -> None
             owner.execute("DROP OWNED BY logger; DROP ROLE logger")
 
 
+def test_a_log_without_entries_is_checked_and_begun(postgres: Server, url: str) -> None:
+    """Before the first entry a role that may not write is not ready, and a log that was begun is intact."""
+    with psycopg.connect(url) as owner:
+        owner.execute("CREATE ROLE beginner LOGIN PASSWORD 'x'")
+        owner.execute("GRANT SELECT ON audit_entries, audit_nodes, audit_log TO beginner")
+    try:
+        with opened(postgres.url(url.rpartition("/")[2], user="beginner", password="x")) as log:
+            for missing in ("INSERT ON audit_entries", "INSERT ON audit_nodes", "UPDATE ON audit_log"):
+                with pytest.raises(CouldNotDecide, match="read-only for this role"):
+                    log.check()
+                with psycopg.connect(url) as owner:
+                    owner.execute(f"GRANT {missing} TO beginner".encode())
+            with pytest.raises(CouldNotDecide, match="read-only for this role"):
+                log.check()  # it would have to begin the log
+            with psycopg.connect(url) as owner:
+                owner.execute("GRANT INSERT ON audit_log TO beginner")
+            assert log.read("checkpoint") is None
+            log.check()
+            report = verify_log(log, VERIFIER)
+            assert (report.result, report.size, report.findings) == ("intact", 0, ())
+            assert log.append(event()).index == 0
+    finally:
+        with psycopg.connect(url) as owner:
+            owner.execute("DROP OWNED BY beginner; DROP ROLE beginner")
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_connection_lost_in_the_commit_is_not_acknowledged_and_harms_nothing(url: str, when: Any) -> None:
     with between(url) as proxy, opened(proxy.url(url)) as log:
