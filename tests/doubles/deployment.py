@@ -10,7 +10,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,17 +34,21 @@ def down(code: str) -> CouldNotDecide:
 
 @dataclass
 class Log:
-    """A real log on disk, which can be told to fail."""
+    """A real log on disk, made with its first use, which can be told to fail."""
 
-    real: DiskLog
+    folder: Path
     events: list[Event] = field(default_factory=list)
     """What was recorded."""
     broken_after: int | None = None
     """How many entries it takes until it fails."""
 
+    @cached_property
+    def real(self) -> DiskLog:
+        return DiskLog(self.folder / "audit", self.origin, load_or_create_key(self.folder / "audit.key"))
+
     @property
     def origin(self) -> str:
-        return self.real.origin
+        return "example.com/audit"
 
     def append(self, event: Event) -> Receipt:
         self.check()
@@ -156,8 +160,7 @@ def deployment(folder: Path) -> Deployment:
     """A new one, with its database in a folder."""
     (folder / "aegis.db").write_bytes(_migrated())
     database = open_database(f"sqlite:///{folder}/aegis.db")
-    log = DiskLog(folder / "audit", "example.com/audit", load_or_create_key(folder / "audit.key"))
-    return Deployment(database, Metrics(NAMES), Log(log))
+    return Deployment(database, Metrics(NAMES), Log(folder))
 
 
 @cache

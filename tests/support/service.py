@@ -20,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from tests.doubles.oidc_issuer import Issuers
 from tests.support.asgi import Answer
 from tests.support.deployments import MODEL
 from tests.support.verifying import FILES, KEYS, model_signature
@@ -177,7 +178,7 @@ def environment(folder: Path, config: Path, **more: str) -> dict[str, str]:
     return {"AEGIS_POLICY": str(config / "aegis.yml"), "AEGIS_DATA": str(folder), **more}
 
 
-def roles(issuers: Any) -> Mapping[str, str]:
+def roles(issuers: Issuers) -> dict[str, str]:
     """A token a role."""
     people = issuers.people
     return {role: people.token(groups=[f"ml-{role}s"], sub=f"a-{role}") for role in ("reader", "operator", "admin")}

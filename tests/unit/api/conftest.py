@@ -16,6 +16,7 @@ from aegis_multimodal_ai_system.api.service import Limits
 from tests.doubles.deployment import Deployment, Loader, deployment
 from tests.doubles.oidc_issuer import Issuers, serve_issuers
 from tests.support.asgi import Answer, Client, Headers
+from tests.support.service import roles
 
 ROLES = ("reader", "operator", "admin")
 
@@ -80,8 +81,7 @@ class Api:
 
 @pytest.fixture(scope="session")
 def tokens(issuers: Issuers) -> dict[str, str]:
-    by_role = {role: issuers.people.token(groups=[f"ml-{role}s"], sub=f"a-{role}") for role in ROLES}
-    return {**by_role, "nobody": issuers.people.token(groups=[], sub="a-nobody")}
+    return {**roles(issuers), "nobody": issuers.people.token(groups=[], sub="a-nobody")}
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ import pytest
 
 from aegis.audit.bundle import entries_of, framed
 from aegis.audit.checkpoint import note_of, sign_head
+from aegis.audit.event import Event, Resource
 from aegis.audit.keys import load_or_create_key, verifier_of
 from aegis.audit.proof import verify_proof
+from aegis.core.actor import Actor
 from aegis.core.errors import Refused
 from aegis.core.merkle import hash_children, hash_leaf
+from aegis_multimodal_ai_system.api.auth import Auth
+from tests.doubles.deployment import deployment
 from tests.unit.api.conftest import Api
 
 
@@ -23,6 +28,22 @@ def fill(api: Api, count: int) -> None:
     """So many writes, of two entries each."""
     for number in range(count):
         assert api.say("/v1/models/shop/quarantine", f'{{"reason":"number {number}"}}'.encode()).status == 200
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory, auth: Auth, tokens: dict[str, str]) -> Api:
+    """Three writes, for tests that only read."""
+    api = Api(deployment(tmp_path_factory.mktemp("written")), auth, tokens)
+    fill(api, 3)
+    return api
+
+
+def append(api: Api, count: int) -> None:
+    """So many entries, by several writers, who wait for the disk together."""
+    actor = Actor(id="process:test", kind="process", display="test", issuer="local", subject="test")
+    event = Event(action="model.revoked", actor=actor, resource=Resource(kind="model", name="shop"), outcome="success")
+    with ThreadPoolExecutor(32) as writers:
+        list(writers.map(api.deployment.log.append, [event] * count))
 
 
 def test_pages_follow_each_other(api: Api) -> None:
@@ -41,7 +62,7 @@ def test_pages_follow_each_other(api: Api) -> None:
 
 
 def test_a_page_spans_bundles(api: Api) -> None:
-    fill(api, 130)  # more than one bundle of 256
+    append(api, 260)  # more than one bundle of 256
     page = api.ask("GET", "/v1/audit/entries?start=250&limit=10").json()
     assert [entry["index"] for entry in page["entries"]] == list(range(250, 260))
     for entry in page["entries"]:
@@ -50,38 +71,34 @@ def test_a_page_spans_bundles(api: Api) -> None:
         assert single["leaf_hash"] == entry["leaf_hash"]
 
 
-def test_an_entry_is_given_in_its_own_bytes_and_proven(api: Api, tmp_path_factory: pytest.TempPathFactory) -> None:
-    fill(api, 3)
-    answer = api.ask("GET", "/v1/audit/entries/2")
+def test_an_entry_is_given_in_its_own_bytes_and_proven(written: Api) -> None:
+    answer = written.ask("GET", "/v1/audit/entries/2")
     raw = answer.body[answer.body.index(b'"entry":') + 8 : answer.body.index(b',"size":')]
     assert base64.b64encode(hash_leaf(raw)).decode() == answer.json()["leaf_hash"]
     assert json.loads(raw) == answer.json()["entry"]
-    folder = api.deployment.log.real._folder
-    key = verifier_of(load_or_create_key(folder.parent / "audit.key"), "example.com/audit")
+    key = verifier_of(load_or_create_key(written.deployment.log.folder / "audit.key"), "example.com/audit")
     assert verify_proof(answer.json()["tlog_proof"].encode(), raw, key).size == answer.json()["size"]
 
 
 @pytest.mark.parametrize("index", ["6", "7", "9999999999999999"])
-def test_what_the_log_does_not_hold_is_not_proven(api: Api, index: str) -> None:
-    fill(api, 3)
-    size = api.ask("GET", "/v1/audit/entries").json()["size"]
+def test_what_the_log_does_not_hold_is_not_proven(written: Api, index: str) -> None:
+    size = written.ask("GET", "/v1/audit/entries").json()["size"]
     assert int(index) >= size
-    answer = api.ask("GET", f"/v1/audit/entries/{index}")
+    answer = written.ask("GET", f"/v1/audit/entries/{index}")
     assert (answer.status, answer.code) == (404, "runtime.api_entry_unknown")
-    answer = api.ask("GET", f"/v1/audit/consistency?from=1&to={int(index) + 1}")
+    answer = written.ask("GET", f"/v1/audit/consistency?from=1&to={int(index) + 1}")
     assert (answer.status, answer.code) == (404, "runtime.api_entry_unknown")
 
 
-def test_an_entry_that_is_not_the_trees_is_not_given(api: Api) -> None:
-    fill(api, 3)
-    read = api.deployment.log.read
+def test_an_entry_that_is_not_the_trees_is_not_given(written: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = written.deployment.log.read
 
     def tampered(path: str) -> bytes | None:
         content = read(path)
         return content.replace(b"number 1", b"number 7") if content and "entries" in path else content
 
-    api.deployment.log.read = tampered  # type: ignore[method-assign]
-    answers = [api.ask("GET", f"/v1/audit/entries/{index}") for index in range(6)]
+    monkeypatch.setattr(written.deployment.log, "read", tampered)
+    answers = [written.ask("GET", f"/v1/audit/entries/{index}") for index in range(6)]
     assert {answer.code for answer in answers if answer.status != 200} == {"audit.unavailable"}
     assert "number 7" not in str(answers)
 
@@ -115,10 +132,9 @@ def with_tile(bundle: bytes) -> bytes:
     ids=["edited", "shorter", "cut", "empty", "other JSON", "as many", "reversed"],
 )
 def test_no_page_shows_what_the_tree_does_not_hold(
-    api: Api, tamper: Callable[[bytes], bytes], *, with_its_tile: bool
+    written: Api, monkeypatch: pytest.MonkeyPatch, tamper: Callable[[bytes], bytes], *, with_its_tile: bool
 ) -> None:
-    fill(api, 3)
-    read = api.deployment.log.read
+    read = written.deployment.log.read
 
     def tampered(path: str) -> bytes | None:
         content = read(path)
@@ -133,24 +149,23 @@ def test_no_page_shows_what_the_tree_does_not_hold(
                 return content
         return content
 
-    api.deployment.log.read = tampered  # type: ignore[method-assign]
+    monkeypatch.setattr(written.deployment.log, "read", tampered)
     for query in ("", "?start=0&limit=1", "?start=5&limit=1"):
-        answer = api.ask("GET", f"/v1/audit/entries{query}")
+        answer = written.ask("GET", f"/v1/audit/entries{query}")
         assert (answer.status, answer.code) == (503, "audit.unavailable")
 
 
-def test_more_than_the_head_covers_is_not_shown(api: Api) -> None:
+def test_more_than_the_head_covers_is_not_shown(written: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bundle may have grown since its checkpoint was signed."""
-    fill(api, 3)
-    whole = api.ask("GET", "/v1/audit/entries").json()
-    read = api.deployment.log.read
+    whole = written.ask("GET", "/v1/audit/entries").json()
+    read = written.deployment.log.read
 
     def grown(path: str) -> bytes | None:
         content = read(path)
         return content + framed(b"{}") if content and "tile/entries/" in path else content
 
-    api.deployment.log.read = grown  # type: ignore[method-assign]
-    assert api.ask("GET", "/v1/audit/entries").json() == whole
+    monkeypatch.setattr(written.deployment.log, "read", grown)
+    assert written.ask("GET", "/v1/audit/entries").json() == whole
 
 
 def test_what_is_no_event_is_not_put_into_an_answer(api: Api, tmp_path: Path) -> None:
@@ -171,14 +186,13 @@ def test_what_is_no_event_is_not_put_into_an_answer(api: Api, tmp_path: Path) ->
     "path",
     ["checkpoint", "tile/0/000.p/{size}", "tile/entries/000.p/{size}"],
 )
-def test_resources_are_served_as_they_are(api: Api, path: str) -> None:
-    fill(api, 3)
-    size = api.ask("GET", "/v1/audit/entries").json()["size"]
-    content = api.ask("GET", f"/v1/audit/tiles/{path.format(size=size)}").body
+def test_resources_are_served_as_they_are(written: Api, path: str) -> None:
+    size = written.ask("GET", "/v1/audit/entries").json()["size"]
+    content = written.ask("GET", f"/v1/audit/tiles/{path.format(size=size)}").body
     if path == "checkpoint":
-        assert content == api.ask("GET", "/v1/audit/checkpoint").body
+        assert content == written.ask("GET", "/v1/audit/checkpoint").body
     elif "entries" in path:
-        entries = api.ask("GET", "/v1/audit/entries").json()["entries"]
+        entries = written.ask("GET", "/v1/audit/entries").json()["entries"]
         length = int.from_bytes(content[:2])
         assert json.loads(content[2 : 2 + length]) == entries[0]["entry"]
     else:

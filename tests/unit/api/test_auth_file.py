@@ -64,8 +64,12 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def roles(folder: Path, issuer: str, **claims: Any) -> set[str]:
-    auth = Auth.from_file(written(folder, GOOD))
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Auth:
+    return Auth.from_file(written(tmp_path_factory.mktemp("good"), GOOD))
+
+
+def roles(auth: Auth, issuer: str, **claims: Any) -> set[str]:
     return set(auth.roles_of(ValidToken(issuer, "sub", 0, {"iss": issuer, "sub": "sub", **claims})))
 
 
@@ -104,8 +108,8 @@ def test_a_whole_file(tmp_path: Path) -> None:
     ],
     ids=range(23),
 )
-def test_roles_by_claims(tmp_path: Path, issuer: str, claims: dict[str, Any], expected: set[str]) -> None:
-    assert roles(tmp_path, issuer, **claims) == expected
+def test_roles_by_claims(good: Auth, issuer: str, claims: dict[str, Any], expected: set[str]) -> None:
+    assert roles(good, issuer, **claims) == expected
 
 
 def test_a_name_for_people(tmp_path: Path) -> None:
