@@ -109,7 +109,7 @@ def test_what_pg_dump_is_asked_for(tmp_path: Path, version: str, words: str) -> 
     argv = (tmp_path / "argv").read_text()
     assert argv.startswith(words)
     # never a part of the database, nor a part of its rows
-    assert not any(word in argv for word in ("--table", "--schema", "--exclude", "row-security", "--no- owner"))
+    assert not any(word in argv for word in ("--table", "--schema", "--exclude", "row-security", "--no-owner"))
 
 
 def test_definitions_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
