@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from aegis.artifacts.result import Result
+from aegis.core import typed
 from aegis.core.errors import CouldNotDecide, Refused
 from aegis.core.ports.objects import ObjectStore
 from aegis.core.verdict import SCHEMA_ID
@@ -94,7 +95,7 @@ def passed_results(document: bytes) -> tuple[Result, ...]:
     try:
         whole = (verdict["schema"], verdict["gate"], verdict["decision"], verdict["observe"], verdict["bootstrap"])
         evidence = {each["name"]: each["value"] for each in verdict["evidence"]}
-        results = msgspec.convert(evidence["artifacts"], tuple[Result, ...])
+        results = typed.convert(evidence["artifacts"], tuple[Result, ...])
     except (KeyError, TypeError, msgspec.ValidationError) as error:
         raise _unusable("it is no verdict of this gate") from error
     if whole != (SCHEMA_ID, "verify", "pass", False, False):

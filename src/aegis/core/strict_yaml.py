@@ -17,6 +17,7 @@ import msgspec
 import yaml
 from msgspec import inspect
 
+from aegis.core import typed
 from aegis.core.errors import UsageError
 
 MAX_BYTES = 1 << 20
@@ -95,7 +96,7 @@ def convert(
 ) -> Struct:
     """The value as a struct. `explained`: problem, expected and remedy of a path whose type says too little."""
     try:
-        return msgspec.convert(value, struct)
+        return typed.convert(value, struct)
     except msgspec.ValidationError as error:
         raise _explain(str(error), struct, document, explained) from error
 
