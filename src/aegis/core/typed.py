@@ -1,7 +1,7 @@
 """`msgspec.convert`, also where several threads are the first to ask for a type.
 
-What msgspec knows of a `Struct` it gathers on first use, by Python's `typing`, which lets other threads in: one that asks
-for the same type meanwhile finds half of it, and the interpreter crashes (msgspec 0.22.0).
+What msgspec knows of a `Struct` it gathers on first use, by Python's `typing`, which lets other threads in: one that
+asks for the same type meanwhile finds half of it, and the interpreter crashes (msgspec 0.22.0).
 """
 
 from __future__ import annotations
