@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aegis.backup.checksums import quoted
+from aegis.backup.checksums import quoted, row_hash
 
 _HELD = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relpersistence <> 't'"
 _OF_EXTENSION = """EXISTS (
@@ -108,10 +108,9 @@ LARGE_OBJECTS_COUNT = "SELECT count(*) FROM pg_largeobject_metadata"
 _CHUNK = 1 << 20
 _READ = 0x40000
 """INV_READ, from PostgreSQL's libpq/libpq-fs.h."""
+_PIECE = row_hash(["o.oid", "o.size", "i", f"lo_get(o.oid, i * {_CHUNK}, {_CHUNK})"])
 LARGE_OBJECTS = f"""
-SELECT
-    ({LARGE_OBJECTS_COUNT}),
-    coalesce(sum(hash_record_extended(ROW(o.oid, o.size, i, lo_get(o.oid, i * {_CHUNK}, {_CHUNK})), 0)), 0)
+SELECT ({LARGE_OBJECTS_COUNT}), coalesce(sum({_PIECE}), 0)
 FROM (
     SELECT oid, size, lo_close(CASE WHEN size IS NOT NULL THEN fd END) AS closed FROM (
         SELECT oid, fd, lo_lseek64(fd, 0, 2) AS size FROM (

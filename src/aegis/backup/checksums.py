@@ -1,11 +1,15 @@
 """The SQL that computes a table's checksum: `count(*)` and the sum of the 64-bit hashes of its rows.
 
-    SELECT count(*), coalesce(sum(hash_record_extended(ROW(…), 0)), 0) FROM ONLY …
+    SELECT count(*), coalesce(sum(<hash of ROW(…)>), 0) FROM ONLY …
 
-A sum, since tables have no order, and since two equal rows cancel each other in an exclusive or. The hash functions of
-PostgreSQL are the same in all majors from 14 on, for types that are hashed by value. The others (an enum is hashed by
-its OID, citext without case) enter as the text that their type writes, which is what a dump holds of them. So does
-jsonb: its hash is the same for `{"a":{"b":1},"c":2}` and `{"a":{"b":1,"c":2}}`.
+A sum, since tables have no order, and since two equal rows cancel each other in an exclusive or. The hash of a record
+is a sum too, of 31**k times the hash of each column, so that sums of it don't tell the rows (1, a), (2, b) from
+(1, b), (2, a): hence it is hashed once more.
+
+The hash functions of PostgreSQL are the same in all majors from 14 on, for types that are hashed by value. The others
+(an enum is hashed by its OID, citext without case) enter as the text that their type writes, which is what a dump holds
+of them. So do those whose hash is only good enough for an index: for jsonb, `{"a":{"b":1},"c":2}` is
+`{"a":{"b":1,"c":2}}`; for numeric, 1 is -1.
 
 Columns are hashed by name, not by place: partitions of one table may have them in any order.
 """
@@ -34,16 +38,18 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
 )
 """What texts and names depend on. Row security off: a query that it would cut short is an error."""
 
-_NUMBERS = frozenset(("bool", "int2", "int4", "int8", "oid", "float4", "float8", "uuid", "pg_lsn"))
+_SEED = 1
+"""Not 0, with which the floating-point number 0 has the hash of NULL."""
+_NUMBERS = frozenset(("bool", "int2", "int4", "oid", "float4", "float8", "uuid", "date"))
 _TEXTS = frozenset(("char", "text", "varchar", "name", "bytea"))
 _ADDRESSES = frozenset(("inet", "cidr", "macaddr", "macaddr8"))
-_TIMES = frozenset(("date", "time", "timetz", "timestamp", "timestamptz"))
-_RANGES = frozenset(("int4range", "int8range", "daterange", "tsrange", "tstzrange"))
-_MULTIRANGES = frozenset(("int4multirange", "int8multirange", "datemultirange", "tsmultirange", "tstzmultirange"))
-_NATIVE = _NUMBERS | _TEXTS | _ADDRESSES | _TIMES | _RANGES | _MULTIRANGES
-"""Types of pg_catalog that are hashed by value, so that what differs when written differs in its hash; but for -0."""
-_NATIVE_WITH_TYPMOD = frozenset(("numeric", "bpchar"))
-"""Without one, their hash is blind to trailing zeros or blanks that they keep."""
+_RANGES = frozenset(("int4range", "daterange", "int4multirange", "datemultirange"))
+_NATIVE = _NUMBERS | _TEXTS | _ADDRESSES | _RANGES
+"""Types of pg_catalog whose own hash is as good as their text: what differs when written differs in it, but for -0."""
+_SENT: Mapping[str, str] = MappingProxyType(
+    {"int8": "int8send", "time": "time_send", "timestamp": "timestamp_send", "timestamptz": "timestamptz_send"}
+)
+"""Those whose own hash folds 64 bits into 32, so that 1 is 2**32, with what gives their bytes as quickly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,15 @@ def quoted(*names: str) -> str:
     return ".".join('"{}"'.format(name.replace('"', '""')) for name in names)
 
 
+def row_hash(terms: Sequence[str]) -> str:
+    """The hash of a row of these expressions, in 64 bits."""
+    return f"hash_record_extended(ROW(int8send({_record_hash(terms)})), {_SEED})"
+
+
+def _record_hash(terms: Sequence[str]) -> str:
+    return f"hash_record_extended(ROW({', '.join(terms)}), {_SEED})"
+
+
 def rule_of(column: Source, types: Mapping[int, Type], checksums: Checksums) -> Rule:
     """How the column enters the checksum of its table."""
     if column.generated:
@@ -109,18 +124,19 @@ def table_query(
     terms = [
         _term(column, types, rule) for column in by_name if (rule := rule_of(column, types, checksums)) != "generated"
     ]
-    total = f"coalesce(sum(hash_record_extended(ROW({', '.join(terms)}), 0)), 0)"
-    wanted = ", ".join(["count(*)", total, *extremes])
+    wanted = ", ".join(["count(*)", f"coalesce(sum({row_hash(terms)}), 0)", *extremes])
     return f"SELECT {wanted} FROM ONLY {quoted(schema, name)} {condition}".rstrip()  # noqa: S608 - names are quoted
 
 
-def _is_native(oid: int, typmod: int, types: Mapping[int, Type]) -> bool:
+def _is_native(oid: int, typmod: int, types: Mapping[int, Type], *, element: bool = False) -> bool:
     found, typmod = _base(oid, typmod, types)
     if found.kind == "array":
-        return found.inner is not None and _is_native(found.inner, typmod, types)
+        return found.inner is not None and _is_native(found.inner, typmod, types, element=True)
     if not found.built_in:
         return False
-    return found.name in _NATIVE or (found.name in _NATIVE_WITH_TYPMOD and typmod != -1)
+    if found.name == "bpchar":
+        return typmod != -1  # its hash is blind to trailing blanks, which only padding makes all the same
+    return found.name in _NATIVE or (found.name in _SENT and not element)
 
 
 def _base(oid: int, typmod: int, types: Mapping[int, Type]) -> tuple[Type, int]:
@@ -140,9 +156,11 @@ def _term(column: Source, types: Mapping[int, Type], rule: Rule) -> str:
     if rule == "text":
         # Not `::text`, for which a database may define a cast of its own; nor does that keep the blanks of bpchar.
         return f"textin({base.output}({value}))"
+    if base.built_in and base.name in _SENT:
+        return f"{_SENT[base.name]}({value})"
     if rule == "text-c":
         value = f'({value}) COLLATE "C"'
     if base.kind == "array":
         # The hash of an array is that of its elements in a row: {1,2,3,4} has the one of {{1,2},{3,4}}.
-        value = f"hash_record_extended(ROW({value}, array_dims({value})), 0)"
+        value = _record_hash([value, f"array_dims({value})"])
     return value

@@ -26,7 +26,7 @@ Checksums: TypeAlias = Literal["typed", "strict", "off"]
 Rule: TypeAlias = Literal["native", "text", "text-c", "generated"]
 """How a column enters its table's checksum.
 
-native     by the hash of its own type
+native     by the hash of its own type, or of its 8 bytes
 text       by what its type writes, which is also what a dump holds
 text-c     by its own hash under the collation "C", since its own collation calls different texts equal
 generated  not at all: it isn't dumped, but computed anew from the others
