@@ -144,8 +144,12 @@ def running_engine(
 
 
 def copy_for(sandbox: Sandbox, source: Path, folder: Path) -> Path:
-    """`source` as programs of the sandbox can read it: itself, or a copy in `folder` where they are another user."""
-    if sandbox.isolated or sandbox.owner is None:
+    """`source` as programs of the sandbox can read it: itself, or a copy in `folder`.
+
+    Only where root starts the engine are they another user. Without a copy: files that all may read, where the sandbox
+    is isolated in whatever folder, so a private folder with files of mode 0644 is the way to keep large ones once.
+    """
+    if sandbox.owner is None or _readable(source, alone=sandbox.isolated):
         return source
     copy = folder / source.name
     if source.is_dir():
@@ -155,6 +159,15 @@ def copy_for(sandbox: Sandbox, source: Path, folder: Path) -> Path:
     for path in (copy, *copy.rglob("*")):
         os.chown(path, sandbox.owner, sandbox.owner, follow_symlinks=False)
     return copy
+
+
+def _readable(source: Path, *, alone: bool) -> bool:
+    """By everybody; `alone`: the folders above it do not count, since it is shown without them."""
+    above = () if alone else source.parents
+    return all(path.stat().st_mode & 0o001 for path in above) and all(
+        path.is_symlink() or path.stat().st_mode & (need := 0o005 if path.is_dir() else 0o004) == need
+        for path in (source, *source.rglob("*"))
+    )
 
 
 def _version(programs: Path) -> tuple[int, int]:

@@ -194,4 +194,52 @@ TABLE: tuple[Code, ...] = (
         "Whether a backup restores is only known where it was restored.",
         "Free memory and disk, or name another installation of the same major.",
     ),
+    Code(
+        "backup_check.engine_lacks",
+        "The PostgreSQL here lacks what the backup needs",
+        "A restore without an extension, a locale or ICU loses what depends on it, and says nothing about the backup.",
+        "Name an installation of the source's major that has the same extensions and locales.",
+    ),
+    Code(
+        "backup_check.engine_exhausted",
+        "The restore needs more memory, disk or time than it may have",
+        "It was ended so that the machine goes on; whether the backup restores is not known.",
+        "Free disk, or allow more memory or time.",
+    ),
+    Code(
+        "backup_check.object_damaged",
+        "A file of the backup is not what was written",
+        "pg_restore takes most bit flips of zstd and lz4 archives for data, and ends with exit status 0.",
+        "Restore from another backup that was verified, and take a new one.",
+    ),
+    Code(
+        "backup_check.archive_unknown",
+        "The dump is no archive of pg_dump",
+        "Plain dumps are run by psql, which obeys commands in them (CVE-2025-8714), and do not show where they end.",
+        "Dump with `aegis backup run`, or with pg_dump -Fc.",
+    ),
+    Code(
+        "backup_check.restore_failed",
+        "The backup does not restore",
+        "A single error may be a table that is missing; exit statuses hide them.",
+        "Take another backup at once; restore from an earlier one that was verified.",
+    ),
+    Code(
+        "backup_check.restore_uninvited",
+        "The backup did more than restore",
+        "No dump of a database makes roles, databases or settings of the server: somebody wrote into this one.",
+        "Treat the backup and the store as tampered with, and look for who wrote it.",
+    ),
+    Code(
+        "backup_check.target_is_source",
+        "The target is the database that was backed up",
+        "A restore over the source destroys what it was to save.",
+        "Restore into another, empty database.",
+    ),
+    Code(
+        "backup_check.target_not_empty",
+        "The target is not empty",
+        "A restore over other data mixes the two, or fails half-way.",
+        "Restore into an empty database; --force if what is there may be mixed with it.",
+    ),
 )

@@ -1,0 +1,141 @@
+r"""A backup's files before anything reads them: their digests, their form, and what is to be restored of them.
+
+Only archives are taken (custom and directory format). Plain dumps are for psql, which obeys commands in them
+(CVE-2025-8714: `\!` runs a program as whoever restores), and show neither where they end nor what they hold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from aegis.backup.manifest import StoredObject
+from aegis.core.errors import Refused
+
+_MAGIC: Final = b"PGDMP"
+_HEAD: Final = 11
+"""Bytes of the head: the magic, three of the version, sizes of integers and offsets, the format."""
+_CUSTOM: Final = 1
+"""The format's number, the last byte of the head (`ArchiveFormat` in pg_backup.h)."""
+_TOC: Final = "toc.dat"
+_ENTRY: Final = re.compile(r"-- TOC entry ([0-9]+) \(class ")
+_DEPENDENCIES: Final = re.compile(r"-- Dependencies:((?: [0-9]+)+)\Z")
+_TYPE: Final = re.compile(r"-- (?:Data for )?Name: .*; Type: ([A-Z ]+); Schema: ")
+_LISTED: Final = re.compile(r"([0-9]+); [0-9]+ [0-9]+ (INDEX |COMMENT |STATISTICS DATA )?")
+_GO_WITH_AN_INDEX: Final = frozenset({"INDEX ATTACH", "COMMENT", "STATISTICS DATA"})
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """An archive on this disk."""
+
+    path: Path
+    format: Literal["custom", "directory"]
+
+
+def check_objects(folder: Path, objects: Iterable[StoredObject]) -> None:
+    """Whether the folder holds the manifest's objects and nothing else. Refused `backup_check.object_damaged`.
+
+    This is before pg_restore reads anything: of zstd and lz4 archives it takes most one-bit flips for data, and a
+    file of a directory that ends early for a whole one.
+    """
+    expected = {each.name: each for each in objects}
+    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()}
+    for name in sorted(expected.keys() | found):
+        if name not in found:
+            raise _damaged(f"{name} is missing")
+        if name not in expected:
+            raise _damaged(f"{name!a} is in no manifest")
+        _check_object(folder / name, expected[name])
+
+
+def recognised(path: Path) -> Archive:
+    """Of a file or a folder. Refused `backup_check.archive_unknown`."""
+    toc = path / _TOC if path.is_dir() else path
+    try:
+        with toc.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError as error:
+        raise _unknown(f"{toc.name} cannot be read: {error.strerror}") from error
+    if not head.startswith(_MAGIC):
+        raise _unknown(f"{toc.name} is no archive of pg_dump")
+    if toc is path and (len(head) < _HEAD or head[-1] != _CUSTOM):
+        raise _unknown(f"{toc.name} is an archive of another form")
+    return Archive(path, "custom" if toc is path else "directory")
+
+
+def without_plain_indexes(listing: str, post_data: str) -> str:
+    """The list for `pg_restore --use-list` that leaves out indexes which check nothing.
+
+    They are most of the time that a restore takes. Unique ones stay: rows that are there twice show in them, and
+    foreign keys may need them. `listing` is what `--list` writes, `post_data` what `--verbose --section=post-data` does.
+    """
+    skipped = set(_plain_indexes(post_data))
+    return "".join(
+        f"{line}\n"
+        for line in listing.splitlines()
+        # of the kind that the listing says, since lines of a comment may look like another entry
+        if (entry := _LISTED.match(line)) and not (entry[2] and entry[1] in skipped)
+    )
+
+
+def _plain_indexes(post_data: str) -> Iterator[str]:
+    """The entries, and those that make sense only with one of them."""
+    number, needs, kind = "", frozenset[str](), ""
+    plain: set[str] = set()
+    for line in post_data.splitlines():
+        if head := _ENTRY.match(line):
+            number, needs, kind = head[1], frozenset(), ""
+        elif number and (listed := _DEPENDENCIES.match(line)):
+            needs = frozenset(listed[1].split())
+        elif number and (named := _TYPE.match(line)):
+            kind = named[1]
+        elif number and line and not line.startswith("--"):  # its first statement
+            if (kind == "INDEX" and line.startswith("CREATE INDEX ")) or (
+                kind in _GO_WITH_AN_INDEX and not plain.isdisjoint(needs)
+            ):
+                plain.add(number)
+                yield number
+            number = ""
+
+
+def _check_object(path: Path, expected: StoredObject) -> None:
+    digest = hashlib.sha256()
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - of a descriptor
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise _damaged(f"{expected.name} is no file")
+            if status.st_size != expected.size:
+                raise _damaged(f"{expected.name} has {status.st_size} bytes, not {expected.size}")
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    except OSError as error:
+        raise _damaged(f"{expected.name} cannot be read: {error.strerror}") from error
+    if digest.hexdigest() != expected.sha256:
+        raise _damaged(f"{expected.name} has the SHA-256 {digest.hexdigest()}, not {expected.sha256}")
+
+
+def _damaged(problem: str) -> Refused:
+    return Refused(
+        "backup_check.object_damaged",
+        problem,
+        expected="the objects of the manifest, byte by byte",
+        remedy="Restore from another backup that was verified, and take a new one.",
+    )
+
+
+def _unknown(problem: str) -> Refused:
+    return Refused(
+        "backup_check.archive_unknown",
+        problem,
+        expected="an archive of pg_dump in custom (-Fc) or directory (-Fd) format; plain SQL is never run",
+        remedy="Dump with `aegis backup run`, or with pg_dump -Fc.",
+    )
