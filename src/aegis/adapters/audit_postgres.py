@@ -24,6 +24,7 @@ from aegis.audit.bundle import framed
 from aegis.audit.checkpoint import note_of, open_checkpoint, sign_head
 from aegis.audit.event import Event
 from aegis.audit.faults import unavailable
+from aegis.audit.findings import Finding
 from aegis.audit.group_commit import GroupCommit, Ticket
 from aegis.audit.keys import SigningKey, verifier_of
 from aegis.audit.log import Receipt
@@ -59,6 +60,13 @@ SELECT (SELECT checkpoint FROM audit_log), NOT pg_is_in_recovery()
     AND has_table_privilege('audit_log', 'UPDATE')
     AND (EXISTS (SELECT FROM audit_log) OR has_table_privilege('audit_log', 'INSERT'))
 """
+_BEHIND = """
+SELECT size, (SELECT min(index) FROM audit_entries WHERE index >= size), (
+    SELECT min(index << 8 * height) FROM generate_series(0, 7) AS heights(height),
+    LATERAL (SELECT min(index) AS index FROM audit_nodes WHERE level = height AND index >= size >> 8 * height) AS found
+) FROM audit_log
+"""
+"""Of one moment: a log that grows has none."""
 
 
 class PostgresSource:
@@ -78,6 +86,18 @@ class PostgresSource:
             return None
         with self._line.lock, _faults(self.place):
             return _read(self._line.execute, path)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What is no part of the log and stops it: rows where its next ones have to stand."""
+        with self._line.lock, _faults(self.place):
+            row = self._line.execute(_BEHIND).fetchone()
+        size, entry, node = row or (0, None, None)
+        found = []
+        if entry is not None:
+            found.append(Finding("T4", entry, f"a row of audit_entries that is none of the {size} entries"))
+        if node is not None:
+            found.append(Finding("T18", node, f"a row of audit_nodes behind the {size} entries"))
+        return tuple(found)
 
     def close(self) -> None:
         """End the connection."""
@@ -149,6 +169,8 @@ class PostgresLog:
             self.checkpoint()
         else:
             self._open(bytes(note))
+        for found in self._source.findings():
+            raise self._not_ours(f"has {found.problem}")
 
     def close(self) -> None:
         """End the connections."""

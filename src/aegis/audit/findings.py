@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -71,6 +71,11 @@ class Report:
         if self.findings:
             return "tampered"
         return "restored" if self.restored else "intact"
+
+    def joined(self, findings: Iterable[Finding], notes: tuple[str, ...] = ()) -> Report:
+        """With what was found in a backend besides its resources."""
+        every = sorted({*self.findings, *findings}, key=lambda found: (found.index, found.tamper))
+        return replace(self, findings=tuple(every), notes=notes + self.notes)
 
     def refusal(self) -> Refused | None:
         """The first finding as an error `audit.tampered`; None where the log is intact or restored."""

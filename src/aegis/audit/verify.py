@@ -46,13 +46,22 @@ def verify_folder(
     folder: Path, vkey: Verifier, against: Sequence[bytes] = (), *, jobs: int = 1, progress: Progress | None = None
 ) -> Report:
     """As `verify_log`, of a log on disk with the newest entries in its journal."""
-    source = DiskSource(folder, vkey)
+    return verify_disk(DiskSource(folder, vkey), vkey, against, jobs=jobs, progress=progress)
+
+
+def verify_disk(
+    source: DiskSource,
+    vkey: Verifier,
+    against: Sequence[bytes] = (),
+    *,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Report:
+    """As `verify_folder`, of one that was opened."""
     report = verify_log(source, vkey, against, jobs=jobs, progress=progress)
-    problems = {*report.findings, *source.findings}
-    if not problems and source.unsound is not None:
-        problems = {source.unsound}
-    findings = tuple(sorted(problems, key=lambda found: (found.index, found.tamper)))
-    return replace(report, findings=findings, notes=source.notes + report.notes)
+    if source.unsound is not None and not report.findings:
+        return report.joined([source.unsound], source.notes)
+    return report.joined(source.findings, source.notes)
 
 
 def verify_log(

@@ -17,7 +17,7 @@ from aegis.cli.progress import progress_bar
 from aegis.core.errors import CouldNotDecide, Refused, UsageError
 
 if TYPE_CHECKING:
-    from aegis.audit.findings import Report
+    from aegis.audit.findings import Finding, Report
     from aegis.audit.keys import SigningKey, Verifier
     from aegis.audit.log import AuditLog, Source
     from aegis.core.actor import Actor
@@ -35,10 +35,10 @@ class Opened:
     """A log to read."""
 
     source: Source
-    folder: Path | None
-    """None of a log in a database."""
     verifier: Verifier | None
     """None where no key was named and none is where the settings say."""
+    findings: tuple[Finding, ...] = ()
+    """What is wrong with it at first sight."""
 
 
 @contextmanager
@@ -48,13 +48,13 @@ def opened(arguments: argparse.Namespace) -> Iterator[Opened]:
     verifier = _verifier(arguments, settings)
     folder = _folder(arguments, settings)
     if folder is not None:
-        yield Opened(_on_disk(folder, verifier), folder, verifier)
+        yield _on_disk(folder, verifier)
         return
     from aegis.adapters.audit_postgres import PostgresSource
 
     source = PostgresSource(settings.database_url)
     try:
-        yield Opened(source, None, verifier)
+        yield Opened(source, verifier, source.findings())
     finally:
         source.close()
 
@@ -132,13 +132,14 @@ def entries_from(source: Source, first: int, size: int) -> Iterator[tuple[int, b
 
 def verified(log: Opened, verifier: Verifier, against: Sequence[bytes]) -> Report:
     """Read it once as a whole."""
-    from aegis.audit.verify import verify_folder, verify_log
+    from aegis.audit.disk_source import DiskSource
+    from aegis.audit.verify import verify_disk, verify_log
 
-    if log.folder is not None:
-        return verify_folder(log.folder, verifier, against, jobs=min(os.cpu_count() or 1, _MOST_JOBS))
+    if isinstance(log.source, DiskSource):
+        return verify_disk(log.source, verifier, against, jobs=min(os.cpu_count() or 1, _MOST_JOBS))
     with progress_bar("verifying") as told:
         source = log.source if told is None else _Watched(log.source, head_of(log).size, told)
-        return verify_log(source, verifier, against)
+        return verify_log(source, verifier, against).joined(log.findings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,14 +229,15 @@ def _folder(arguments: argparse.Namespace, settings: Settings) -> Path | None:
     return folder
 
 
-def _on_disk(folder: Path, verifier: Verifier | None) -> Source:
+def _on_disk(folder: Path, verifier: Verifier | None) -> Opened:
     if verifier is None:  # what is published is readable without a key
         from aegis.audit.folder import FolderSource
 
-        return FolderSource(folder)
+        return Opened(FolderSource(folder), None)
     from aegis.audit.disk_source import DiskSource
 
-    return DiskSource(folder, verifier)
+    source = DiskSource(folder, verifier)
+    return Opened(source, verifier, source.findings or ((source.unsound,) if source.unsound else ()))
 
 
 def _verifier(arguments: argparse.Namespace, settings: Settings) -> Verifier | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import psycopg
 import pytest
 
-from aegis.adapters.audit_postgres import PostgresLog
+from aegis.adapters.audit_postgres import PostgresLog, PostgresSource
 from aegis.audit import entry as audit_entry
 from aegis.audit.checkpoint import note_of, open_checkpoint, sign_head
 from aegis.audit.entry import encode, new_id, now, this_producer
@@ -274,6 +274,24 @@ def test_another_process_wrote_something_else_than_it_signed(scene: Scene) -> No
     refused(scene.log, "leads to another root hash")
     scene.sql("DELETE FROM audit_nodes WHERE level = 0 AND index >= 605")
     refused(scene.log, "has 605 entries, and 620 by its checkpoint")
+
+
+@pytest.mark.parametrize(
+    ("row", "found"),
+    [("audit_entries VALUES (600, 'x')", ("T4", 600)), ("audit_entries VALUES (900, 'x')", ("T4", 900)),
+     ("audit_nodes VALUES (0, 601, 'x')", ("T18", 601)), ("audit_nodes VALUES (1, 2, 'x')", ("T18", 512))],
+    ids=["entry", "later entry", "leaf", "node"],
+)  # fmt: skip
+def test_rows_behind_the_end_that_would_stop_the_log_show(scene: Scene, row: str, found: tuple[str, int]) -> None:
+    """No statement of the log reads them, and where they stand none can be written."""
+    source = PostgresSource(scene.url)
+    assert source.findings() == ()
+    scene.sql(f"INSERT INTO {row}")
+    assert [(each.tamper, each.index) for each in source.findings()] == [found]
+    source.close()
+    with pytest.raises(CouldNotDecide, match="a row of") as told:
+        scene.log.check()
+    assert told.value.code == "audit.unavailable"
 
 
 def test_a_process_that_starts_checks_what_it_goes_on_from(scene: Scene) -> None:
