@@ -13,7 +13,8 @@ from aegis.report.escape import terminal
 
 if TYPE_CHECKING:
     from aegis.audit.entry import Entry
-    from aegis.audit.findings import Report
+    from aegis.audit.findings import Finding, Report
+    from aegis.cli.audit_log import Opened
 
 FORMATS = ("json", "ocsf", "ecs", "cloudevents")
 MAX_CHECKPOINT = 65_536
@@ -57,6 +58,12 @@ def add_command(commands: Any) -> None:
     export.set_defaults(run=run_export)
 
     checkpoint = _add(below, "checkpoint", "the signed checkpoint, to be published or kept elsewhere")
+    checkpoint.add_argument(
+        "--after",
+        metavar="FILE",
+        type=Path,
+        help="the one that was published before: refused if this does not continue it",
+    )
     checkpoint.add_argument("--output", metavar="FILE", type=Path, help="to write (default: standard output)")
     checkpoint.set_defaults(run=run_checkpoint)
 
@@ -75,6 +82,7 @@ def run_tail(arguments: argparse.Namespace) -> int:
     if arguments.lines > MAX_LINES:
         raise _wrong(f"--lines is {arguments.lines}", f"at most {MAX_LINES}", "use `aegis audit export`")
     with opened(arguments) as log:
+        _warn(log)
         size = head_of(log).size
         for index, data in entries_from(log.source, max(size - arguments.lines, 0), size):
             sys.stdout.write(_json_line(index, data) if arguments.format == "json" else _line(index, data))
@@ -95,7 +103,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
     refusal = report.refusal()
     if refusal is not None:
         for finding in report.findings[1:]:
-            _say(f"also at entry {finding.index}: {finding.tamper} {finding.name}: {finding.problem}")
+            _say(f"also {_found(finding)}")
         raise refusal
     _say_report(report)
     return 0
@@ -109,6 +117,7 @@ def run_prove(arguments: argparse.Namespace) -> int:
     from aegis.cli.audit_log import known_verifier, opened
 
     with opened(arguments) as log:
+        _warn(log)
         verifier = known_verifier(log)
         proof = prove.prove(log.source, verifier, arguments.index)
         if arguments.entry is not None:
@@ -122,19 +131,23 @@ def run_export(arguments: argparse.Namespace) -> int:
     from aegis.cli.audit_log import exported, opened
 
     with opened(arguments) as log:
+        _warn(log)
         exported(log, arguments.format, arguments.first, arguments.output)
     return 0
 
 
 def run_checkpoint(arguments: argparse.Namespace) -> int:
     """The newest checkpoint."""
-    from aegis.audit.checkpoint import open_checkpoint
-    from aegis.cli.audit_log import checkpoint_of, opened
+    from aegis.audit.publish import checkpoint_to_publish
+    from aegis.cli.audit_log import checkpoint_of, known_verifier, opened
 
+    last = _checkpoint(arguments.after) if arguments.after is not None else None
     with opened(arguments) as log:
-        note = checkpoint_of(log)
-        if log.verifier is not None:
-            open_checkpoint(note, log.verifier)
+        _warn(log)
+        if last is None and log.verifier is None:
+            note = checkpoint_of(log)
+        else:
+            note = checkpoint_to_publish(log.source, known_verifier(log), last)
     return _deliver(note, arguments.output)
 
 
@@ -231,6 +244,16 @@ def _told(entry: Entry) -> str:
         *([f"({event.reason})"] if event.reason else []),
     ]
     return " ".join(words)
+
+
+def _warn(log: Opened) -> None:
+    """Not of what was asked, but nobody should overlook it."""
+    for finding in log.findings:
+        sys.stderr.write(terminal(f"warning: the log {_found(finding)}; see `aegis audit verify`") + "\n")
+
+
+def _found(finding: Finding) -> str:
+    return f"at entry {finding.index}: {finding.tamper} {finding.name}: {finding.problem}"
 
 
 def _deliver(data: bytes, output: Path | None) -> int:

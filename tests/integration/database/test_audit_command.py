@@ -221,6 +221,40 @@ def test_a_checkpoint_is_printed_or_written(place: Place, aegis: Command, tmp_pa
     aegis("audit", "checkpoint", "--key", str(verifier_of(key(1), ORIGIN))).ends(1, "audit.checkpoint_invalid")
 
 
+def test_a_checkpoint_that_does_not_continue_the_published_one_is_not_given(
+    place: Place, aegis: Command, tmp_path: Path
+) -> None:
+    """A log that was put back or rewritten is noticed by whoever publishes it next."""
+    old, other = tmp_path / "old", tmp_path / "other"
+    old.write_bytes(place.record(3))
+    note = place.record(2)
+    assert aegis("audit", "checkpoint", "--after", old, "--key", VKEY).ends(0).out.encode() == note
+    with closing(DiskLog(tmp_path / "rewritten", ORIGIN, key())) as rewritten:
+        rewritten.append(event())
+        other.write_bytes(rewritten.checkpoint())
+    done = aegis("audit", "checkpoint", "--after", other, "--output", tmp_path / "new")
+    done.ends(1, "audit.checkpoint_invalid", "does not continue the one of 1")
+    assert not (tmp_path / "new").exists()
+    aegis("audit", "checkpoint", "--after", tmp_path / "nothing").ends(2)
+
+
+def test_what_is_wrong_at_first_sight_is_told_by_every_command(place: Place, aegis: Command, tmp_path: Path) -> None:
+    note = place.record(5)
+    if place.url:
+        as_owner(place.url, "INSERT INTO audit_entries VALUES (5, 'x')", "INSERT INTO audit_nodes VALUES (1, 0, 'x')")
+        kinds = ["T4", "T18"]
+    else:
+        (place.folder / "journal").unlink()
+        kinds = ["T14"]
+    aegis("audit", "verify").ends(1, "audit.tampered", *kinds)
+    for arguments in (("tail",), ("export",), ("checkpoint",), ("prove", "3", "--output", tmp_path / "proof")):
+        done = aegis("audit", *arguments)
+        assert done.code == 0
+        assert all(f": {kind} " in done.err for kind in kinds)
+        assert done.err.startswith("warning: the log at entry ")
+    assert aegis("audit", "checkpoint").out.encode() == note
+
+
 def test_a_restore_is_recorded_and_told_apart(
     place: Place, aegis: Command, tmp_path: Path, postgres: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 from aegis.audit.checkpoint import open_checkpoint
 from aegis.audit.disk import DiskLog
+from aegis.audit.disk_source import DiskSource
 from aegis.audit.entry import Entry, decode, encode
 from aegis.audit.event import Action, Outcome, Resource
 from aegis.audit.export import FORMATS, Place
@@ -227,19 +228,22 @@ def test_refusals_are_failures() -> None:
 
 
 def test_checkpoints_to_publish(tmp_path: Any) -> None:
-    log = DiskLog(tmp_path / "log", ORIGIN, KEY)
+    log, other = (DiskLog(tmp_path / name, ORIGIN, KEY) for name in ("log", "other"))
+
+    def published(name: str, last: bytes | None = None) -> bytes:
+        return checkpoint_to_publish(DiskSource(tmp_path / name, VERIFIER), VERIFIER, last)
+
     log.append(event(0))
-    name, first = checkpoint_to_publish(log, VERIFIER)
-    assert name == "checkpoint-00000000000000000001"
+    first = published("log")
     log.append(event(1))
-    name, second = checkpoint_to_publish(log, VERIFIER, first)
-    assert (name, open_checkpoint(second, VERIFIER).size) == ("checkpoint-00000000000000000002", 2)
-    other = DiskLog(tmp_path / "other", ORIGIN, KEY)
+    second = published("log", first)
+    assert open_checkpoint(second, VERIFIER).size == 2
     for number in range(3):
         other.append(event(number))
-    for last in (second, checkpoint_to_publish(other, VERIFIER)[1]):
+    DiskLog(tmp_path / "new", ORIGIN, KEY)
+    for last in (second, published("other")):
         with pytest.raises(Refused) as refusal:
-            checkpoint_to_publish(DiskLog(tmp_path / "new", ORIGIN, KEY), VERIFIER, last)
+            published("new", last)
         assert refusal.value.code == "audit.checkpoint_invalid"
     with pytest.raises(Refused, match="does not continue"):
-        checkpoint_to_publish(other, VERIFIER, second)
+        published("other", second)
