@@ -1,4 +1,4 @@
-"""A real Prometheus reads our metrics, and a real Alertmanager takes our alert and tells it on."""
+"""A real Prometheus scrapes the service, and a real Alertmanager takes our alert and tells it on."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ import pytest
 
 from aegis_multimodal_ai_system.alerts import Alert
 from aegis_multimodal_ai_system.alerts.alertmanager import Alertmanager
-from aegis_multimodal_ai_system.metrics import CONTENT_TYPE, Metrics
+from tests.doubles.oidc_issuer import serve_issuers
 from tests.e2e.verify.versitygw import free_port, running
 from tests.support.debian import program, started
+from tests.support.service import Running, config_folder, environment, roles
+from tests.support.service import started as served
 
 T = TypeVar("T")
 FAILURES = "aegis_model_verification_failures_total"
@@ -33,9 +35,8 @@ NEW = f"({FAILURES} unless {FAILURES} offset 5m) > 0 or increase({FAILURES}[5m])
 
 @dataclass
 class Site:
-    """Gives out text, and keeps what it is sent."""
+    """Keeps what it is sent."""
 
-    text: Callable[[], bytes] = bytes
     sent: list[Any] = field(default_factory=list)
     address: str = ""
 
@@ -43,14 +44,6 @@ class Site:
 @contextmanager
 def serve(site: Site) -> Iterator[Site]:
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = site.text()
-            self.send_response(200)
-            self.send_header("Content-Type", CONTENT_TYPE)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
         def do_POST(self) -> None:
             site.sent.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(200)
@@ -92,32 +85,40 @@ def got(address: str) -> Any:
         return json.load(answer)
 
 
+@pytest.fixture
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The API with its port for probes, as it runs in a cluster."""
+    folder = tmp_path_factory.mktemp("service")
+    (folder / "config").mkdir()
+    config = config_folder(folder / "config")
+    with serve_issuers() as issuers:
+        environ = environment(folder / "data", config, AEGIS_AUTH=str(issuers.auth_file(folder)))
+        with served(environ, "--probe-port", "0", tokens=roles(issuers)) as process:
+            yield process
+            assert process.end() == 0
+
+
 class TestPrometheus:
     @pytest.fixture
-    def metrics(self) -> Metrics:
-        states = {"fraud": "unverified", "speech": "verified"}
-        return Metrics(["fraud", "speech"], states=lambda: states)
-
-    @pytest.fixture
-    def prometheus(self, metrics: Metrics, tmp_path: Path) -> Iterator[str]:
+    def prometheus(self, service: Running, tmp_path: Path) -> Iterator[str]:
         port = free_port()
-        with serve(Site(metrics.render)) as site:
-            (tmp_path / "prometheus.json").write_text(
-                json.dumps(
-                    {
-                        "global": {"scrape_interval": "200ms", "scrape_timeout": "200ms"},
-                        "scrape_configs": [{"job_name": "aegis", "static_configs": [{"targets": [site.address]}]}],
-                    }
-                )
+        targets = [f"127.0.0.1:{service.ports[1]}"]
+        (tmp_path / "prometheus.json").write_text(
+            json.dumps(
+                {
+                    "global": {"scrape_interval": "200ms", "scrape_timeout": "200ms"},
+                    "scrape_configs": [{"job_name": "aegis", "static_configs": [{"targets": targets}]}],
+                }
             )
-            arguments = [
-                str(program("prometheus", "prometheus")),
-                f"--config.file={tmp_path / 'prometheus.json'}",
-                f"--storage.tsdb.path={tmp_path / 'tsdb'}",
-                f"--web.listen-address=127.0.0.1:{port}",
-            ]
-            with running("prometheus", tmp_path, arguments, port, {"PATH": os.environ["PATH"]}) as address:
-                yield address
+        )
+        arguments = [
+            str(program("prometheus", "prometheus")),
+            f"--config.file={tmp_path / 'prometheus.json'}",
+            f"--storage.tsdb.path={tmp_path / 'tsdb'}",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ]
+        with running("prometheus", tmp_path, arguments, port, {"PATH": os.environ["PATH"]}) as address:
+            yield address
 
     def query(self, prometheus: str, text: str) -> dict[tuple[tuple[str, str], ...], float]:
         """Series by their labels, without those of the scrape."""
@@ -131,41 +132,44 @@ class TestPrometheus:
             for each in found["data"]["result"]
         }
 
-    def test_it_answers_for_refusals_loads_and_states(self, metrics: Metrics, prometheus: str) -> None:
-        for _ in range(3):
-            metrics.refused("fraud", "verify.wrong_signature", version="1.2.0")
-        metrics.refused("nobody knows", "verify.store_failed")
-        metrics.loaded("speech", 0.2, version="2.0")
-        refused = awaited(lambda: self.query(prometheus, FAILURES), "no refusal was scraped")
-        assert refused == {
-            (("model", "fraud"), ("reason", "verify.wrong_signature"), ("version", "1.2.0")): 3,
-            (("model", "other"), ("reason", "verify.store_failed"), ("version", "none")): 1,
-        }
-        assert self.query(prometheus, f'sum by (model) ({FAILURES}{{model="fraud"}})') == {(("model", "fraud"),): 3}
-        loaded = self.query(prometheus, "aegis_model_loads_total")
-        assert loaded == {(("model", "speech"), ("version", "2.0")): 1}
-        states = self.query(prometheus, "aegis_model_state == 1")
-        assert set(states) == {
-            (("model", "fraud"), ("state", "unverified")),
-            (("model", "speech"), ("state", "verified")),
-        }
-        assert self.query(prometheus, "histogram_quantile(0.5, aegis_model_load_seconds_bucket)")
-
-    def test_the_first_refusal_of_all_is_seen(self, metrics: Metrics, prometheus: str) -> None:
+    def test_it_sees_the_services_refusals_loads_and_states_and_its_linter_has_nothing_to_say(
+        self, service: Running, prometheus: str
+    ) -> None:
         awaited(lambda: self.query(prometheus, "aegis_build_info"), "nothing was scraped")
         assert self.query(prometheus, NEW) == {}
-        metrics.refused("fraud", "verify.wrong_signature")
+
+        answer = service.ask("POST", "/v1/models/forged/prepare", role="operator")
+        assert answer.status == 422
+        series = (("model", "forged"), ("reason", answer.code), ("version", "none"))
+        assert awaited(lambda: self.query(prometheus, FAILURES), "no refusal was scraped") == {series: 1}
+        # the first of all is what an alert rule must not miss
         assert awaited(lambda: self.query(prometheus, NEW), "the rule does not see it")
 
-    def test_its_own_linter_has_nothing_to_say(self, metrics: Metrics) -> None:
-        metrics.refused("fraud", "verify.wrong_signature")
-        metrics.loaded("speech", 0.2)
-        metrics.answered("GET", "/healthz", 200, 0.01)
-        # the client library's own `_created` series are no counters to the linter
-        text = b"".join(line for line in metrics.render().splitlines(keepends=True) if b"_created" not in line)
-        arguments = [str(program("prometheus", "promtool")), "check", "metrics"]
-        done = subprocess.run(arguments, input=text, capture_output=True, timeout=60, check=False)
-        assert (done.returncode, done.stderr.decode()) == (0, "")
+        for _ in range(2):
+            assert service.ask("POST", "/v1/models/forged/prepare", role="operator").code == answer.code
+        awaited(lambda: self.query(prometheus, f"{FAILURES} == 3"), "it did not rise")
+        assert self.query(prometheus, f"sum by (model) ({FAILURES})") == {(("model", "forged"),): 3}
+
+        assert service.ask("POST", "/v1/models/shop/prepare", role="operator").status == 200
+        loaded = awaited(lambda: self.query(prometheus, "aegis_model_loads_total"), "no load was scraped")
+        assert loaded == {(("model", "shop"), ("version", "none")): 1}
+        states = self.query(prometheus, "aegis_model_state == 1")
+        assert set(states) == {
+            (("model", "forged"), ("state", "unverified")),
+            (("model", "shop"), ("state", "verified")),
+        }
+        assert self.query(prometheus, "histogram_quantile(0.5, aegis_model_load_seconds_bucket)")
+        assert_linted(service)
+
+
+def assert_linted(service: Running) -> None:
+    """Prometheus' own linter has nothing to say."""
+    metrics = service.ask("GET", "/metrics", role=None, port=1).body
+    # the client library's own `_created` series are no counters to the linter
+    text = b"".join(line for line in metrics.splitlines(keepends=True) if b"_created" not in line)
+    arguments = [str(program("prometheus", "promtool")), "check", "metrics"]
+    done = subprocess.run(arguments, input=text, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr.decode()) == (0, "")
 
 
 class TestAlertmanager:
