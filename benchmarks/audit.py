@@ -228,7 +228,7 @@ def verification(place: Path, count: int) -> None:
     write(folder, growth)
     root = growth.tree.root()
     put(folder, "checkpoint", note_of(VERIFIER, count, root, sign_head(KEY, ORIGIN, count, root)))
-    put(folder, "journal", journal_header(count).ljust(4096, b"\0"))
+    put(folder, "journal", journal_header(count, KEY.mac).ljust(4096, b"\0"))
     print(f"\n{count:,} events written without waiting for the disk in {time.perf_counter() - began:.1f} s")
     code = place / "verify.py"
     code.write_text(VERIFY.format(src=str(ROOT / "src")))

@@ -96,7 +96,7 @@ def journal(folder: Path, before: Sequence[bytes], given: Sequence[bytes]) -> Pa
             [each], first=len(there) - 1, durable=len(there) - 1,
             signature=base64.b64decode(signature)[4:], mac=KEY.mac,
         )  # fmt: skip
-    put(folder, "journal", (journal_header(len(before)) + records).ljust(65_536, b"\0"))
+    put(folder, "journal", (journal_header(len(before), KEY.mac) + records).ljust(65_536, b"\0"))
     return folder
 
 

@@ -87,7 +87,9 @@ class DiskSource:
         if not done.damage and (edited := self._edited_since(data, head.size)):
             return edited
         if done.torn:
-            self.notes += (f"a torn write of {len(done.torn)} bytes after entry {size}, which was not acknowledged",)
+            self.notes += (
+                f"a torn write of {len(done.torn)} bytes after entry {size}, which may have been acknowledged",
+            )
         if done.last is None or size == head.size:
             return Finding(_kind(done.damage), size, done.damage) if done.damage else None
         text = checkpoint_text(head.origin, size, growth.tree.root())

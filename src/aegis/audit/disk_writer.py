@@ -22,6 +22,7 @@ from aegis.audit.journal import (
     MARK_AT,
     RECORD_BYTES,
     BrokenRecord,
+    Mac,
     journal_header,
     pack_mark,
     pack_record,
@@ -46,6 +47,7 @@ TORN = "torn-"
 _MOST_JOURNAL = 256 << 20
 _WINDOW = 16_384
 """Bytes that are read to learn what another process wrote; all of the journal where that is not enough."""
+_READINGS = 3
 _SHARED = 32
 """Writes after which a process that sees no others takes itself to be alone."""
 _ANEW = "Look at the disk, verify the log, and start the process anew."
@@ -116,14 +118,16 @@ class DiskWriter:
         if state is None:
             return
         if not state.shared:
-            self._wait(state)
+            with self._failing():
+                self._wait(state)
+                self._mark(state)
             return
         state.shared -= 1
         target, descriptor = state.growth.tree.size, state.journal
         with self._failing():
             lock(descriptor, self._path)
             try:
-                if read_mark(os.pread(descriptor, HEADER_BYTES, 0)) >= target:
+                if _marked(descriptor, self._key.mac) >= target:
                     state.durable = max(state.durable, target)
                     return
                 with self._exclusive():
@@ -131,7 +135,7 @@ class DiskWriter:
                     now_there = self._current()
                 if now_there is state:
                     self._wait(state)
-                    write_at(descriptor, pack_mark(state.durable), MARK_AT)
+                    self._mark(state)
             finally:
                 if self._state is state:
                     unlock(descriptor)
@@ -149,6 +153,10 @@ class DiskWriter:
         if self._known[0] < size:
             self._known = (size, state.growth.tree.root())
 
+    def _mark(self, state: _State) -> None:
+        """Say what is on disk. The next wait takes it along: this one is not waited for."""
+        write_at(state.journal, pack_mark(state.durable, self._key.mac), MARK_AT)
+
     def publish(self) -> None:
         """Write tiles, bundles and a checkpoint of all entries, where the last one is older."""
         with self._failing():
@@ -163,6 +171,7 @@ class DiskWriter:
             if state.offset < state.capacity:
                 write_at(state.journal, b"\0", state.offset)
             self._wait(state)
+            self._mark(state)
 
     def forget(self) -> None:
         """Let go of the files."""
@@ -248,11 +257,9 @@ class DiskWriter:
                 )
             done = replay(
                 data, HEADER_BYTES, base, growth,
-                durable=max(read_mark(data), known), known=self._known, mac=self._key.mac,
+                durable=max(_marked(descriptor, self._key.mac), known), known=self._known, mac=self._key.mac,
             )  # fmt: skip
-            state = _State(
-                descriptor, about.st_ino, len(data), done.end, growth, head.size, head.size, known is not None
-            )
+            state = _State(descriptor, about.st_ino, len(data), done.end, growth, head.size, head.size, shared=1)
         except BaseException:
             os.close(descriptor)
             raise
@@ -363,7 +370,7 @@ class DiskWriter:
         state.capacity, state.offset = self._journal_bytes, HEADER_BYTES
 
     def _new_journal(self, base: int) -> tuple[int, int]:
-        write_whole(self._path, journal_header(base).ljust(self._journal_bytes, b"\0"))
+        write_whole(self._path, journal_header(base, self._key.mac).ljust(self._journal_bytes, b"\0"))
         sync_folder(str(self._folder))
         descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         return descriptor, os.fstat(descriptor).st_ino
@@ -375,6 +382,16 @@ def _check_file(path: str, about: os.stat_result) -> None:
     if about.st_nlink != 1:
         # A removed file has none; one that has another name can be written past this log.
         raise _replaced(f"{path} has {about.st_nlink} names")
+
+
+def _marked(descriptor: int, mac: Mac, left: int = _READINGS) -> int:
+    """The mark, which others write without a lock: one that is being written is read again."""
+    try:
+        return read_mark(os.pread(descriptor, HEADER_BYTES, 0), mac)
+    except BrokenRecord as error:
+        if left > 1:
+            return _marked(descriptor, mac, left - 1)
+        raise _replaced(f"{JOURNAL}: {error}") from error
 
 
 def _base(path: str, data: bytes) -> int:

@@ -5,8 +5,9 @@ entry. So the newest entries stand in `journal`, a file of a fixed size that is 
 write into it changes no metadata, needs no new block and so cannot meet a full disk. When it is full, bundles, tiles
 and a checkpoint are written, and a new journal takes its place.
 
-    header   magic (16), base: entries before the first record (8), CRC-32 (4), zeros to 48 bytes,
-             mark: entries of the log that are on disk, as far as a process has said so (8), zeros to 64 bytes
+    header   magic (16), base: entries before the first record (8), CRC-32 (4), zeros to 32 bytes,
+             mark: entries of the log that are on disk, as far as a process has said so (8), keyed hash of it (16),
+             zeros to 64 bytes
     record   magic (4), length of the entries (4), their number (4), size of the log before them (8),
              how many entries were known to be durable (8), CRC-32 of all else in the record (4),
              entries as a bundle holds them, Ed25519 signature of the checkpoint that includes them (64),
@@ -16,8 +17,10 @@ Numbers are unsigned, the largest byte first. Each record is signed, so nothing 
 readers without the key still have a checkpoint of all that is there. The keyed hash says the same to other writers,
 who have the key, at a fiftieth of the cost. The checksum tells a write that was torn (by a power cut, by a killed
 process) from an edit: an edit with a right checksum has a wrong signature. The number of durable entries tells it from
-a damage: what was on disk when a later record was written cannot have been torn. The mark is written after the wait for
-the disk, so that other processes need not wait again for the same; on disk it is never ahead of the entries.
+a damage: what was on disk when a later record was written cannot have been torn. The mark is written after each wait
+for the disk, so that other processes need not wait again for the same, and that the last record, after which there is
+no later one, cannot be taken away as if it had been torn. Nobody waits for the mark itself: on disk it is never ahead
+of the entries, and after a power cut it may be that of the wait before.
 """
 
 from __future__ import annotations
@@ -32,13 +35,15 @@ from aegis.audit.bundle import framed
 BYTES = 2 << 20
 """Of a journal: some 3,500 entries. More would cost more to read at start, less more tiles in between."""
 HEADER_BYTES = 64
-MARK_AT, MARK_BYTES = 48, 8
+MARK_AT, MARK_BYTES = 32, 8
 Mac = Callable[[bytes], bytes]
 """A hash that only holders of the log's key can make, `MAC_BYTES` long."""
 SIGNATURE_BYTES = 64
 MAC_BYTES = 16
 _TAIL_BYTES = SIGNATURE_BYTES + MAC_BYTES
 _MAGIC = b"aegis journal 1\n"
+_MARK = b"mark"
+"""So that the hash of a mark is not that of a record."""
 _HEADER = struct.Struct(">16sQI")
 _RECORD_MAGIC = b"\xaeLR1"
 _RECORD = struct.Struct(">4sIIQQI")
@@ -68,29 +73,37 @@ class Record:
     """Offset of what follows."""
 
 
-def journal_header(base: int) -> bytes:
-    """The first bytes of a journal that begins after this many entries."""
+def journal_header(base: int, mac: Mac) -> bytes:
+    """The first bytes of a journal that begins after this many entries, which are on disk."""
+    return (_beginning(base) + pack_mark(base, mac)).ljust(HEADER_BYTES, b"\0")
+
+
+def _beginning(base: int) -> bytes:
     packed = _HEADER.pack(_MAGIC, base, 0)
-    return _HEADER.pack(_MAGIC, base, zlib.crc32(packed)).ljust(HEADER_BYTES, b"\0")
+    return _HEADER.pack(_MAGIC, base, zlib.crc32(packed)).ljust(MARK_AT, b"\0")
 
 
 def read_header(data: bytes) -> int:
     """The base. Raises BrokenRecord."""
     if len(data) >= HEADER_BYTES:
         base = int(_HEADER.unpack_from(data)[1])
-        if data[:MARK_AT] == journal_header(base)[:MARK_AT]:
+        if data[:MARK_AT] == _beginning(base):
             return base
     raise BrokenRecord("the journal has no header")
 
 
-def pack_mark(durable: int) -> bytes:
+def pack_mark(durable: int, mac: Mac) -> bytes:
     """The mark's bytes, which stand at `MARK_AT`."""
-    return durable.to_bytes(MARK_BYTES, "big")
+    number = durable.to_bytes(MARK_BYTES, "big")
+    return number + mac(_MARK + number)
 
 
-def read_mark(data: bytes) -> int:
-    """The mark of a journal."""
-    return int.from_bytes(data[MARK_AT : MARK_AT + MARK_BYTES], "big")
+def read_mark(data: bytes, mac: Mac | None = None) -> int:
+    """The mark of a journal. With `mac`, raises BrokenRecord where no holder of the key wrote it."""
+    number = data[MARK_AT : MARK_AT + MARK_BYTES]
+    if mac is not None and mac(_MARK + number) != data[MARK_AT + MARK_BYTES : MARK_AT + MARK_BYTES + MAC_BYTES]:
+        raise BrokenRecord("the mark of what is on disk was not written by a holder of the log's key")
+    return int.from_bytes(number, "big")
 
 
 def record_bytes(length: int) -> int:

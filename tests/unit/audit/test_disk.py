@@ -21,6 +21,7 @@ from aegis.audit.disk_source import DiskSource
 from aegis.audit.entry import decode
 from aegis.audit.faults import unavailable
 from aegis.audit.folder import FolderSource
+from aegis.audit.journal import pack_mark
 from aegis.audit.keys import load_or_create_key
 from aegis.audit.proof import verify_proof
 from aegis.audit.prove import prove, read_entry
@@ -491,6 +492,7 @@ def test_pages_that_reached_the_disk_out_of_order(tmp_path: Path) -> None:
     data[end:second] = bytes(second - end)
     durable = second + 20
     data[durable : durable + 8] = (1).to_bytes(8, "big")  # the second record did not know the first one to be durable
+    data[32:56] = pack_mark(1, KEY.mac)  # nor had anybody said so
     journal.write_bytes(data)
     source = DiskSource(tmp_path / "log", VERIFIER)
     assert source.findings == ()

@@ -11,7 +11,9 @@ import pytest
 from aegis.audit.disk import DiskLog
 from aegis.audit.findings import Report
 from aegis.audit.folder import FolderSource
+from aegis.audit.journal import pack_mark
 from aegis.audit.verify import verify_folder, verify_log
+from aegis.core.errors import CouldNotDecide
 from tests.support import audit_logs as logs
 from tests.support.audit_logs import KEY, ORIGIN, SECOND, VERIFIER, bundle, entry, event, note, publish, put
 
@@ -333,13 +335,46 @@ def test_a_journal_that_is_not_read_is_told(tmp_path: Path) -> None:
     assert found(tmp_path) == ("T14", 0)
 
 
-@pytest.mark.parametrize("cut", [1, 20, 40, 300])
-def test_a_torn_write_is_no_tampering(written: Path, cut: int) -> None:
-    """T16: the last write never reached the disk whole, so it was not acknowledged."""
+@pytest.mark.parametrize(
+    ("last", "how", "found"),
+    [(1, "zeroed", ("T7", 14)), (1, "edited", ("T1", 14)), (1, "half", ("T1", 14)), (5, "zeroed", ("T7", 10)),
+     (4, "zeroed", ("T7", 11))],
+)  # fmt: skip
+def test_the_last_acknowledged_entries_were_not_torn(
+    written: Path, last: int, how: str, found: tuple[str, int]
+) -> None:
+    """No later record says that they were on disk; the mark does, without the key, too."""
+    data = (written / "journal").read_bytes()
+    start = len(data)
+    for _ in range(last):
+        start = data.rindex(b"\xaeLR1", 0, start)
+    if how == "edited":
+        changed = data[: start + 60] + flipped(data[start + 60 :])
+    else:
+        changed = data[: start + (100 if how == "half" else 0)].ljust(len(data), b"\0")
+    assert journal(written, changed) == found
+    with pytest.raises(CouldNotDecide, match="15 entries were on disk"):
+        DiskLog(written, ORIGIN, KEY)
+
+
+@pytest.mark.parametrize("mark", [b"\0" * 24, pack_mark(14, KEY.mac)[:8], pack_mark(14, logs.OTHER_KEY.mac)])
+def test_a_mark_that_was_set_back(written: Path, mark: bytes) -> None:
+    """By one who has not the key, to take an entry away: the service notices when it starts."""
     data = (written / "journal").read_bytes()
     start = data.rindex(b"\xaeLR1")
-    mark = b"\0" * 8  # no process has said that the last entry is on disk
-    put(written, "journal", data[:48] + mark + data[56 : start + cut] + b"\0" * (len(data) - start - cut))
+    put(written, "journal", (data[:32] + mark + data[32 + len(mark) : start]).ljust(len(data), b"\0"))
+    with pytest.raises(CouldNotDecide, match="mark of what is on disk") as refusal:
+        DiskLog(written, ORIGIN, KEY)
+    assert refusal.value.code == "audit.unavailable"
+
+
+@pytest.mark.parametrize("cut", [1, 20, 40, 300])
+def test_a_torn_write_is_no_tampering(written: Path, cut: int) -> None:
+    """T16: the last write never reached the disk whole."""
+    data = (written / "journal").read_bytes()
+    start = data.rindex(b"\xaeLR1")
+    mark = pack_mark(14, KEY.mac)  # no process has said that the last entry is on disk
+    put(written, "journal", data[:32] + mark + data[56 : start + cut] + b"\0" * (len(data) - start - cut))
     report = verify_folder(written, VERIFIER)
     assert (report.result, report.size) == ("intact", 14)
     assert "torn write" in report.notes[0]
