@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import resource
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -154,17 +155,19 @@ class Fetcher:
         """
         size = sum(wanted.info.size for wanted in prepared.wanted)
         self._check_caps(prepared, load, size)
+        place = _place_of(prepared)
         with self._promised(prepared, size) as promise:
-            if prepared.content is not None:
-                fetched, changed = self._from_kept(prepared, prepared.content, load, accept, promise)
+            if place is not None:
+                fetched, changed = self._from_kept(prepared, place, load, accept, promise)
                 if fetched is not None:
                     return fetched
                 if changed:
                     told_changed()
-            keep = prepared.content is not None and size <= self.kept_bytes
-            if keep or not self.sealed:
-                self._make_room(size, keep=keep)
-            return self._from_store(prepared, accept, promise, keep=keep)
+            if size > self.kept_bytes:
+                place = None
+            if place is not None or not self.sealed:
+                self._make_room(size, keep=place is not None)
+            return self._from_store(prepared, accept, promise, place)
 
     def _check_caps(self, prepared: Prepared, load: Load, size: int) -> None:
         """Before a byte is read. What the store then sends is held to the sizes that it listed."""
@@ -207,27 +210,27 @@ class Fetcher:
     # --- out of what is kept ------------------------------------------------------------------------------------------
 
     def _from_kept(
-        self, prepared: Prepared, content: str, load: Load, accept: Accept, promise: Promise | None
+        self, prepared: Prepared, place: str, load: Load, accept: Accept, promise: Promise | None
     ) -> tuple[Fetched | None, bool]:
         """The kept copy, if it still is what was signed; else it is removed, and the second value says so."""
         files = _Files(promise)
         try:
-            with self.kept.hold(content) as folder:
+            with self.kept.hold(place) as folder:
                 if folder is None:
                     # also where something else stands in its place, which nobody could verify
-                    return None, self.kept.remove(content)
+                    return None, self.kept.remove(place)
                 try:
                     result = self._read_kept(prepared, folder, load, files, promise)
                 except AegisError as error:
                     if not error.code.startswith("verify."):
                         raise  # no memory, no descriptors: this says nothing about the copy
                     files.close()
-                    self.kept.remove(content, even_held=True)
+                    self.kept.remove(place, even_held=True)
                     return None, True
                 try:
                     formats = _accepted(files, result, accept)
                 except Refused:
-                    self.kept.remove(content, even_held=True)
+                    self.kept.remove(place, even_held=True)
                     raise
                 with told("opening a folder once more"):
                     hold = None if self.sealed else hold_again(folder)
@@ -278,15 +281,16 @@ class Fetcher:
 
     # --- out of its store ---------------------------------------------------------------------------------------------
 
-    def _from_store(self, prepared: Prepared, accept: Accept, promise: Promise | None, *, keep: bool) -> Fetched:
+    def _from_store(self, prepared: Prepared, accept: Accept, promise: Promise | None, place: str | None) -> Fetched:
+        """Kept at a place, or not."""
         files = _Files(promise)
         try:
-            with self._staging(needed=keep or not self.sealed) as staging, _Keeper(staging) as keeper:
+            with self._staging(needed=place is not None or not self.sealed) as staging, _Keeper(staging) as keeper:
                 self._read_store(prepared, staging, files, keeper)
                 keeper.finish()
                 result = preparing.finish(prepared, files.gotten)
                 formats = _accepted(files, result, accept)
-                hold = self._publish(staging, result.content) if staging is not None and keep else None
+                hold = self._publish(staging, place) if staging is not None and place is not None else None
         except BaseException:
             files.close()
             raise
@@ -307,12 +311,12 @@ class Fetcher:
         with self.kept.stage() as staging:
             yield staging
 
-    def _publish(self, staging: Staging, content: str) -> int | None:
+    def _publish(self, staging: Staging, place: str) -> int | None:
         """Keep what was staged. What is only open, and not kept, loses its name and lives on while it is open."""
-        staging.publish(content)
+        staging.publish(place)
         if self.sealed:
             return None
-        with self.kept.hold(content) as folder, told("opening a folder once more"):
+        with self.kept.hold(place) as folder, told("opening a folder once more"):
             return hold_again(folder) if folder is not None else None
 
     def _read_store(self, prepared: Prepared, staging: Staging | None, files: _Files, keeper: _Keeper) -> None:
@@ -398,6 +402,17 @@ class _Keeper:
     def _copy(staging: Staging, name: str, sealed: int, size: int) -> None:
         with staging.create(name) as file:
             file.copy(sealed, size)
+
+
+def _place_of(prepared: Prepared) -> str | None:
+    """The digest under which it is kept; None of what is not known before it is read.
+
+    A single file's digest says nothing of its name, so the name is part of it here: in the form of `sha256sum`.
+    """
+    if prepared.content is None or prepared.case.artifact.kind != "file":
+        return prepared.content
+    names = "".join(f"{prepared.content}  {prepared.name_of(each.info)}\n" for each in prepared.wanted)
+    return hashlib.sha256(names.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _accepted(files: _Files, result: Result, accept: Accept) -> Mapping[str, str]:

@@ -23,7 +23,7 @@ from aegis.artifacts.reading import Got, Gotten, Wanted
 from aegis.artifacts.result import Result
 from aegis.core.errors import Refused
 from aegis.core.ports.objects import ObjectInfo
-from aegis.signatures.types import Bundle, SignedBy
+from aegis.signatures.types import Bundle, MessageSignature, SignedBy
 from aegis.signatures.verify import needed_digests, needs_content, verify_message
 
 DEFAULT = "*.sigstore.json"
@@ -72,7 +72,33 @@ def prepare(case: Case) -> Prepared:
             notices=release.notices,
         )
 
-    return Prepared(case=case, objects=tuple(objects), wanted=tuple(each.wanted for each in signed), finish=finish)
+    return Prepared(
+        case=case,
+        objects=tuple(objects),
+        wanted=tuple(each.wanted for each in signed),
+        finish=finish,
+        content=None if case.location.is_prefix else _said(case, signed[0]),
+    )
+
+
+def _said(case: Case, signed: _Signed) -> str | None:
+    """A file's digest, where its signatures say one and hold over it, to find a kept copy before the file is read.
+
+    It decides nothing else: `finish` verifies the signatures over what was read, as sigstore_common.proto demands of a
+    MessageSignature, whose digest is "intended solely for identification". A signature that does not hold over it names
+    nothing either: anybody could have written any other file's digest there.
+    """
+    said = {each.content.digest for each in signed.bundles if isinstance(each.content, MessageSignature)}
+    if signed.wanted.keep or signed.wanted.algorithms != {"sha256"} or len(said) != 1:
+        return None
+    digest = said.pop()
+    if digest is None:
+        return None
+    try:
+        verify_message(signed.bundles, {"sha256": digest}, case.trust)
+    except Refused:
+        return None  # why is told of what is there, which may be something else
+    return digest.hex()
 
 
 _Found = Mapping[str, tuple[ObjectInfo, Sequence[tuple[str, ObjectInfo | None]]]]

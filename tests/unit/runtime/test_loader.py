@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import mmap
 import os
 import subprocess
@@ -26,7 +27,8 @@ from aegis_multimodal_ai_system.orchestrator_verify_loader import (
 from aegis_multimodal_ai_system.runtime import Runtime
 from tests.support.deployments import MODEL, Deployment, contents, safetensors
 from tests.support.forked import forked
-from tests.support.verifying import content_of, release, root_of, signed_file, signed_model
+from tests.support.signing import dump, message_bundle
+from tests.support.verifying import KEYS, content_of, release, root_of, signed_file, signed_model
 
 CONTENT = content_of(MODEL)
 ROOT = Path(__file__).resolve().parents[3]
@@ -162,15 +164,105 @@ def test_what_is_too_large_to_be_kept_is_given_out_all_the_same(tmp_path: Path) 
             assert contents(model) == MODEL
 
 
-def test_a_single_file_is_a_model_too(tmp_path: Path) -> None:
-    weights = safetensors(b"x" * 100)
-    it = Deployment(tmp_path, model={"kind": "file", "source": "s3://staging/w.safetensors"})
-    it.bucket.put(signed_file("w.safetensors", weights))
+def single(tmp_path: Path, key: str = "keys/0.pub") -> Deployment:
+    source = {"kind": "file", "source": "s3://staging/w.safetensors", "signers": [{"key": key}]}
+    return Deployment(tmp_path, model=source)
+
+
+WEIGHTS = safetensors(b"x" * 100)
+
+
+@pytest.mark.parametrize("handoff", ["sealed", "disk"])
+def test_a_single_file_is_a_model_too_and_is_kept(handoff: str, tmp_path: Path) -> None:
+    it = single(tmp_path)
+    it.handoff = handoff
+    it.runtime = it.process()
+    it.bucket.put(signed_file("w.safetensors", WEIGHTS))
+    for origin in ("store", "kept"):
+        it.bucket.given.clear()
+        with it.load() as model:
+            assert contents(model) == {"w.safetensors": WEIGHTS}
+        assert it.log.events[-1].details["origin"] == origin
+    assert set(it.bucket.given) == {"w.safetensors.sigstore.json"}
+    other = WEIGHTS[:-1] + b"y"
+    it.bucket.put(signed_file("w.safetensors", other))
+    with it.load() as model:
+        assert contents(model) == {"w.safetensors": other}
+    it.bucket.put({"w.safetensors": WEIGHTS})
+    with it.load() as model:
+        assert contents(model) == {"w.safetensors": other}, "what was signed"
+    assert it.alerts.sent == []
+
+
+def test_a_single_file_whose_signature_says_no_digest(tmp_path: Path) -> None:
+    it = single(tmp_path)
+    bundle = message_bundle(KEYS[0], WEIGHTS)
+    del bundle["messageSignature"]["messageDigest"]
+    it.bucket.put({"w.safetensors": WEIGHTS, "w.safetensors.sigstore.json": dump(bundle)})
     for _ in range(2):
         with it.load() as model:
-            assert contents(model) == {"w.safetensors": weights}
-    it.bucket.put({"w.safetensors": weights[:-1] + b"y"})
+            assert contents(model) == {"w.safetensors": WEIGHTS}
+        assert it.log.events[-1].details["origin"] == "store"
+    it.bucket.put({"w.safetensors": WEIGHTS[:-1] + b"y"})
     assert it.refused().code == "verify.wrong_signature"
+
+
+def test_a_digest_that_is_not_signed_finds_nothing(tmp_path: Path) -> None:
+    """Who can write to the store names a file that is kept: neither is it removed, nor does anybody cry wolf."""
+    it = single(tmp_path)
+    it.bucket.put(signed_file("w.safetensors", WEIGHTS))
+    it.load().close()
+    kept = it.kept()
+    bundle = message_bundle(KEYS[1], WEIGHTS)
+    it.bucket.put({"w.safetensors.sigstore.json": dump(bundle)})
+    assert it.refused().code in {"verify.wrong_signature", "verify.wrong_key"}
+    assert it.kept() == kept
+    assert it.alerts.reasons == [it.log.events[-1].reason]
+
+
+def test_a_kept_file_that_was_changed_is_not_used(tmp_path: Path) -> None:
+    it = single(tmp_path)
+    it.bucket.put(signed_file("w.safetensors", WEIGHTS))
+    it.load().close()
+    (kept,) = it.models.glob("sha256-*/w.safetensors")
+    kept.chmod(0o600)
+    kept.write_bytes(b"y" * len(WEIGHTS))
+    with it.load() as model:
+        assert contents(model) == {"w.safetensors": WEIGHTS}
+    assert it.alerts.reasons == ["runtime.kept_copy_changed"]
+
+
+def test_one_content_under_two_names_is_kept_twice(tmp_path: Path) -> None:
+    it = single(tmp_path)
+    names = ("a", "b")
+    for name in names:
+        it.bucket.put(signed_file(f"{name}.safetensors", WEIGHTS))
+    it.write_policy(
+        artifacts=[
+            {
+                "name": name,
+                "kind": "file",
+                "source": f"s3://staging/{name}.safetensors",
+                "signers": [{"key": "keys/0.pub"}],
+            }
+            for name in names
+        ]
+    )
+    for origin in ("store", "kept"):
+        for name in names:
+            with it.load(name) as model:
+                assert contents(model) == {f"{name}.safetensors": WEIGHTS}
+            assert it.log.events[-1].details["origin"] == origin
+    assert len(it.kept()) == 2
+    assert it.alerts.sent == []
+
+
+def test_a_single_file_is_revoked_before_it_is_read(tmp_path: Path) -> None:
+    it = single(tmp_path)
+    it.bucket.put(signed_file("w.safetensors", WEIGHTS))
+    it.write_policy(load={"revoked": [hashlib.sha256(WEIGHTS).hexdigest()]})
+    assert it.refused().code == "runtime.model_revoked"
+    assert it.bucket.given["w.safetensors"] == 0
 
 
 def test_a_sharded_manifest(tmp_path: Path) -> None:
