@@ -99,13 +99,15 @@ def run_verify(arguments: argparse.Namespace) -> int:
         return _verify_proof(arguments)
     against = [_checkpoint(file) for file in arguments.against]
     with opened(arguments) as log:
-        report = verified(log, known_verifier(log), against)
+        verifier = known_verifier(log)
+        report = verified(log, verifier, against)
     refusal = report.refusal()
     if refusal is not None:
         for finding in report.findings[1:]:
             _say(f"also {_found(finding)}")
         raise refusal
     _say_report(report)
+    _say(f"key: {verifier}")
     return 0
 
 

@@ -97,7 +97,7 @@ def test_verify_accepts_what_its_key_signed(place: Place, aegis: Command, tmp_pa
     old = tmp_path / "old.checkpoint"
     old.write_bytes(place.record(3))
     place.record(4)
-    aegis("audit", "verify").ends(0, f"intact: 7 entries of {ORIGIN}, root hash ")
+    aegis("audit", "verify").ends(0, f"intact: 7 entries of {ORIGIN}, root hash ", f"key: {VKEY}\n")
     aegis("audit", "verify", "--key", VKEY, "--against", old).ends(0, "intact: 7")
     vkey = tmp_path / "vkey"
     vkey.write_text(f"{VKEY}\n")
