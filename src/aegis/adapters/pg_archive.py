@@ -74,7 +74,7 @@ def without_plain_indexes(listing: str, post_data: str) -> str:
     """The list for `pg_restore --use-list` that leaves out indexes which check nothing.
 
     They are most of the time that a restore takes. Unique ones stay: rows that are there twice show in them, and
-    foreign keys may need them. `listing` is what `--list` writes, `post_data` what `--verbose --section=post-data` does.
+    foreign keys may need them. `listing`: of `--list`; `post_data`: of `--verbose --section=post-data`.
     """
     skipped = set(_plain_indexes(post_data))
     return "".join(

@@ -71,7 +71,9 @@ class Engine:
     minor: int
     programs: Path
     folder: Path
-    """Its own, with the socket and `data`."""
+    """Its own, with the socket and `data`; the only one that it can write to."""
+    inbox: Path
+    """Of ours, for what its clients are to read; wiped with it."""
     sandbox: Sandbox
     _server: Running
     _log: IO[bytes]
@@ -126,32 +128,40 @@ def running_engine(
     """
     sandbox = sandbox or best()
     major, minor = _version(programs)
-    folder = Path(tempfile.mkdtemp(prefix="aegis-engine-"))
+    whole = Path(tempfile.mkdtemp(prefix="aegis-engine-"))
     try:
+        folder, inbox = whole / "pg", whole / "in"
         if len(os.fsencode(folder / ".s.PGSQL.5432.lock")) > _SOCKET_BYTES:
-            raise _failed(f"the folder for temporary files has a path of {len(os.fsencode(folder))} bytes")
-        programs = copy_for(sandbox, programs.parent, folder) / programs.name
+            raise _failed(f"the folder for temporary files has a path of {len(os.fsencode(whole))} bytes")
+        folder.mkdir(0o700)
+        inbox.mkdir(0o711)
+        if sandbox.owner is not None:
+            os.chown(folder, sandbox.owner, sandbox.owner)
+            if not sandbox.isolated:
+                whole.chmod(0o711)
+        programs = copy_for(sandbox, programs.parent, inbox) / programs.name
         options = _options(major, folder, settings or {})
         with (
             tempfile.TemporaryFile() as log,
             closing(_start(programs, folder, sandbox, options, memory=memory, log=log)) as server,
         ):
-            engine = Engine(major, minor, programs, folder, sandbox, server, log)
+            engine = Engine(major, minor, programs, folder, inbox, sandbox, server, log)
             _await(engine, time.monotonic() + seconds)
             yield engine
     finally:
-        shutil.rmtree(folder, ignore_errors=True)  # the sandbox has wiped it, unless it never came to start
+        shutil.rmtree(whole, ignore_errors=True)  # the sandbox has wiped it, unless it never came to start
 
 
-def copy_for(sandbox: Sandbox, source: Path, folder: Path) -> Path:
-    """`source` as programs of the sandbox can read it: itself, or a copy in `folder`.
+def copy_for(sandbox: Sandbox, source: Path, inbox: Path) -> Path:
+    """`source` as programs of the sandbox can read it: itself, or a copy in a folder of ours.
 
     Only where root starts the engine are they another user. Without a copy: files that all may read, where the sandbox
     is isolated in whatever folder, so a private folder with files of mode 0644 is the way to keep large ones once.
     """
     if sandbox.owner is None or _readable(source, alone=sandbox.isolated):
         return source
-    copy = folder / source.name
+    copy = Path(tempfile.mkdtemp(dir=inbox)) / source.name
+    copy.parent.chmod(0o711)
     if source.is_dir():
         shutil.copytree(source, copy, symlinks=True)
     else:
@@ -195,8 +205,6 @@ def _options(major: int, folder: Path, settings: Mapping[str, str]) -> list[str]
 def _start(
     programs: Path, folder: Path, sandbox: Sandbox, options: Sequence[str], *, memory: int, log: IO[bytes]
 ) -> Running:
-    if sandbox.owner is not None:
-        os.chown(folder, sandbox.owner, sandbox.owner)
     initdb = [
         *(str(programs / "initdb"), "--pgdata", str(folder / "data"), "--username", SUPERUSER, "--auth=trust"),
         *("--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"),
@@ -210,7 +218,7 @@ def _start(
         memory=memory,
         stdout=log,
         stderr=log,
-        wipe=folder,
+        wipe=folder.parent,
     )
 
 

@@ -12,6 +12,7 @@ What is missing for a restore (major, locale, encoding, extensions, roles) is sa
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -25,7 +26,7 @@ from aegis.adapters.pg_archive import Archive
 from aegis.adapters.pg_catalog import read_database
 from aegis.adapters.pg_engine import SUPERUSER, Engine, copy_for
 from aegis.adapters.pg_process import started
-from aegis.adapters.pg_sandbox import MEMORY
+from aegis.adapters.pg_sandbox import MEMORY, Running
 from aegis.adapters.pg_session import session
 from aegis.adapters.pg_tools import Tools
 from aegis.adapters.postgres import connect, told
@@ -131,22 +132,22 @@ def restore(
     `….engine_exhausted`.
     """
     began = time.monotonic()
-    path = copy_for(engine.sandbox, archive.path, engine.folder)
+    path = copy_for(engine.sandbox, archive.path, engine.inbox)
     arguments = ["--exit-on-error", "--no-tablespaces", f"--jobs={jobs}", f"--dbname={DATABASE}"]
     if tier == "data":
         arguments += ["--section=pre-data", "--section=data"]
-    # made by us, outside of the folder in which the server writes
-    with tempfile.TemporaryDirectory(prefix="aegis-list-") as folder:
-        shown = [path]
-        if tier == "proof":
-            listing = _read(engine, ["--list"], path)
-            post_data = _read(engine, ["--verbose", "--section=post-data", "--file=-"], path)
-            chosen = Path(folder, "list")
-            chosen.write_text(pg_archive.without_plain_indexes(listing, post_data), "utf-8", "surrogateescape")
-            Path(folder).chmod(0o755)
-            arguments.append(f"--use-list={chosen}")
-            shown.append(chosen)
-        said = _run(engine, [*arguments, str(path)], shown, limits)
+    shown = [path]
+    if tier == "proof":
+        listing = _read(engine, ["--list"], path)
+        post_data = _read(engine, ["--verbose", "--section=post-data", "--file=-"], path)
+        chosen = engine.inbox / "list"
+        chosen.write_text(pg_archive.without_plain_indexes(listing, post_data), "utf-8", "surrogateescape")
+        chosen.chmod(0o644)
+        arguments.append(f"--use-list={chosen}")
+        shown.append(chosen)
+    said = _run(engine, [*arguments, str(path)], shown, limits)
+    if path != archive.path:
+        shutil.rmtree(path.parent)
     return Restored(
         engine.url(DATABASE), tier, time.monotonic() - began, restore_errors.notices(said), engine.sandbox.isolated
     )
@@ -333,8 +334,7 @@ def _lacking_extensions(connection: psycopg.Connection[Any], expected: Inventory
 def _read(engine: Engine, arguments: Sequence[str], path: Path) -> str:
     """What pg_restore says of an archive without restoring it."""
     with tempfile.TemporaryFile() as out:
-        said = _run(engine, [*arguments, str(path)], [path], Limits(seconds=_LIST_SECONDS), out.fileno())
-        del said
+        _run(engine, [*arguments, str(path)], [path], Limits(seconds=_LIST_SECONDS), out.fileno())
         if out.seek(0, os.SEEK_END) > _LISTING:
             raise _exhausted(f"its list of contents has {out.tell()} bytes")
         out.seek(0)
@@ -352,7 +352,7 @@ def _run(
             read_only=shown, stdout=stdout, stderr=errors.fileno(), memory=limits.memory,
         )  # fmt: skip
         try:
-            while (status := _ended(running.wait)) is None:
+            while (status := _ended(running)) is None:
                 if time.monotonic() > last:
                     raise _exhausted(f"it takes longer than {limits.seconds:g} s")
                 disk = os.statvfs(engine.folder)
@@ -369,9 +369,10 @@ def _run(
     return said
 
 
-def _ended(wait: Any) -> int | None:
+def _ended(running: Running) -> int | None:
+    """The exit status, waited for a moment."""
     try:
-        return int(wait(_TICK))
+        return running.wait(_TICK)
     except subprocess.TimeoutExpired:
         return None
 

@@ -47,7 +47,7 @@ _MACHINE: Final = re.compile(
 )
 _GONE: Final = re.compile(
     r"server closed the connection unexpectedly|the database system is shutting down|terminating connection due to"
-    r"|connection to server [^\n]{0,300} failed|could not connect to (?:database|server)|worker process died"
+    r"|connection to server [^\n]{0,300} failed|could not connect to (?:database|server)"
 )
 _UNFIT: Final = re.compile(
     r"unsupported version \([0-9.]+\) in file header|ICU is not supported in this build"

@@ -94,7 +94,7 @@ def test_each_major_starts_and_leaves_nothing(major: int) -> None:
         assert engine.alive()
         folder = engine.folder
         assert folder.stat().st_mode & 0o077 == 0
-    assert not folder.exists()
+    assert not folder.parent.exists()
     assert eventually(lambda: not processes_with(str(folder)))
 
 
@@ -165,7 +165,7 @@ def test_processes_that_code_inside_leaves_behind_end_with_it(kind: Kind) -> Non
         run_inside(engine, f"setsid sleep {mark} >/dev/null 2>&1 </dev/null & echo")
         assert eventually(lambda: bool(processes_with(f"sleep\0{mark}")))
     assert eventually(lambda: not processes_with(f"sleep\0{mark}"))
-    assert not engine.folder.exists()
+    assert not engine.folder.parent.exists()
 
 
 @pytest.mark.parametrize("kind", [*ISOLATED, "plain"])
@@ -189,7 +189,7 @@ with running_engine(Path({str(binaries())!r}), sandbox=Sandbox({kind!r})) as eng
         assert (folder / "data" / "PG_VERSION").exists()
         child.send_signal(signal.SIGKILL)
         child.wait(PATIENCE)
-        assert eventually(lambda: not folder.exists())
+        assert eventually(lambda: not folder.parent.exists())
         assert eventually(lambda: not processes_with(str(folder)))
     finally:
         child.kill()
@@ -205,7 +205,7 @@ def test_it_runs_for_an_ordinary_user(tmp_path: Path) -> None:
         with running_engine(installed / "bin") as engine:
             folder = engine.folder
             told = [engine.sandbox.kind, ask(engine, "SELECT 'it ' || 'answers'"), run_inside(engine, "id -u; ls /")]
-        return "\n".join([*told, str(folder.exists())])
+        return "\n".join([*told, str(folder.parent.exists())])
 
     try:
         kind, answers, uid, *root, exists = as_nobody(installed, run).split("\n")
