@@ -154,7 +154,7 @@ class S3Store:
         headers: Mapping[str, str],
         where: str,
         *,
-        content: bytes | bytearray | None = None,
+        content: bytes | memoryview | None = None,
         fresh: bool = False,
     ) -> AbstractContextManager[Reply]:
         address = target(f"{self._path}/{key}", query)

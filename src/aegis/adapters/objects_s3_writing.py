@@ -11,6 +11,7 @@ object that it made itself. So each upload puts a random word into its object's 
 
 from __future__ import annotations
 
+import mmap
 import secrets
 import threading
 from collections.abc import Iterator
@@ -92,7 +93,7 @@ class WritableS3(S3Store):
 
     # --- one upload's requests ----------------------------------------------------------------------------------------
 
-    def _put(self, key: str, own: str, content: bytearray) -> None:
+    def _put(self, key: str, own: str, content: memoryview) -> None:
         headers = {"If-None-Match": "*", _OWN: own}
         with self._ask("PUT", key, (), headers, self._where(key), content=content) as reply:
             self._written(reply, self._where(key))
@@ -118,7 +119,7 @@ class WritableS3(S3Store):
             if found == key:
                 self._abort(key, upload)
 
-    def _send(self, key: str, upload: str, number: int, content: bytearray) -> str:
+    def _send(self, key: str, upload: str, number: int, content: memoryview) -> str:
         """Send a part; its ETag."""
         query = (("partNumber", str(number)), ("uploadId", upload))
         with self._ask("PUT", key, query, {}, self._where(key), content=content) as reply:
@@ -154,8 +155,8 @@ class _Upload:
         self._own = secrets.token_hex(16)
         self._id: str | None = None
         self._number = 0
-        self._buffer: bytearray | None = None
-        self._room = 0
+        self._buffer: mmap.mmap | None = None
+        self._room = self._filled = 0
         self._threads: list[threading.Thread] = []
         self._etags: dict[int, str] = {}
         self._error: BaseException | None = None
@@ -167,19 +168,21 @@ class _Upload:
             place = 0
             while place < len(view):
                 buffer = self._open_part()
-                step = min(self._room - len(buffer), len(view) - place)
-                buffer += view[place : place + step]
+                step = min(self._room - self._filled, len(view) - place)
+                buffer[self._filled : self._filled + step] = view[place : place + step]
+                self._filled += step
                 place += step
-                if len(buffer) == self._room:
+                if self._filled == self._room:
                     self._send_part()
 
     def finish(self) -> None:
         """Make it an object."""
         if self._id is None:
-            self._at_last(lambda: self._store._put(self._key, self._own, self._buffer or bytearray()))
+            content = self._content()
+            self._at_last(lambda: self._store._put(self._key, self._own, content))
             self._drop()
             return
-        if self._buffer:
+        if self._buffer is not None:
             self._send_part()
         for thread in self._threads:
             thread.join()
@@ -209,27 +212,31 @@ class _Upload:
             if isinstance(error, AegisError):
                 raise write_faults.upload_left(store._where(self._key), error.problem, left.problem) from error
 
-    def _open_part(self) -> bytearray:
+    def _open_part(self) -> mmap.mmap:
         if self._error is not None:
             raise self._error
         if self._buffer is None:
             self._room = part_size(self._number + 1)
             self._store._memory.take(self._room)
-            self._buffer = bytearray()
+            # memory that goes back to the system at once: the heap of many threads keeps what is freed
+            self._buffer, self._filled = mmap.mmap(-1, self._room), 0
             self._number += 1
         return self._buffer
+
+    def _content(self) -> memoryview:
+        return memoryview(self._buffer or b"")[: self._filled]
 
     def _send_part(self) -> None:
         if self._id is None:
             self._id = self._asked(lambda: self._store._start(self._key, self._own))
-        number, content, room = self._number, self._buffer or bytearray(), self._room
+        number, content, room = self._number, self._content(), self._room
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         thread = threading.Thread(target=self._part, args=(number, content, room), name="aegis-part", daemon=True)
         self._threads.append(thread)
         self._buffer = None
         thread.start()
 
-    def _part(self, number: int, content: bytearray, room: int) -> None:
+    def _part(self, number: int, content: memoryview, room: int) -> None:
         upload = self._id or ""
 
         def ask() -> str:

@@ -103,7 +103,7 @@ def _root(document: bytes, tag: str, where: str, prefix: str) -> ElementTree.Ele
 
 def _decoded(root: ElementTree.Element, text: str, where: str) -> str:
     encoding = root.findtext("EncodingType")
-    if encoding is None:
+    if not encoding:
         return text
     try:
         if encoding == "url":

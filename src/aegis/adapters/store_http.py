@@ -63,7 +63,7 @@ class Origin:
         headers: Mapping[str, str],
         where: str,
         *,
-        content: bytes | bytearray | None = None,
+        content: bytes | memoryview | None = None,
         fresh: bool = False,
     ) -> Iterator[Reply]:
         """Send a request. Raises `verify.store_failed` or `verify.store_slow`, which name `where`.
@@ -91,7 +91,7 @@ class Origin:
         target: str,
         headers: Mapping[str, str],
         where: str,
-        content: bytes | bytearray | None,
+        content: bytes | memoryview | None,
         fresh: bool,
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         while True:
@@ -166,7 +166,7 @@ class _Body:
         return chunk
 
 
-def _send(connection: http.client.HTTPConnection, content: bytes | bytearray) -> None:
+def _send(connection: http.client.HTTPConnection, content: bytes | memoryview) -> None:
     """The body, in steps: the time for silence is that of one call, however many bytes it has to send."""
     with memoryview(content) as view:
         for place in range(0, len(view), CHUNK):

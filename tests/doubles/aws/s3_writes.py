@@ -171,10 +171,12 @@ def _named(body: bytes) -> list[tuple[int, str]]:
 
     try:
         root = ElementTree.fromstring(body)
+        for element in root.iter():  # clients name S3's namespace, or none
+            element.tag = element.tag.rpartition("}")[2]
         parts = [(int(part.findtext("PartNumber", "")), part.findtext("ETag", "")) for part in root.iterfind("Part")]
     except (ElementTree.ParseError, ValueError):
         parts, root = [], ElementTree.Element("none")
-    if root.tag.rpartition("}")[2] != "CompleteMultipartUpload" or not parts:
+    if root.tag != "CompleteMultipartUpload" or not parts:
         raise Refusal(400, "MalformedXML")
     return parts
 
