@@ -111,6 +111,7 @@ def test_the_two_forms_are_recognised(tmp_path: Path) -> None:
         b"\\restrict x\n\\unrestrict x`id`\n",
         b"",
         b"PGDM",
+        b"-- a dump \x01\n\\! id\n",
         CUSTOM[:-1],
         TAR,
         b"\x1f\x8b",
@@ -121,6 +122,12 @@ def test_nothing_else_is_taken(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(Refused) as caught:
         recognised(tmp_path / "dump")
     assert caught.value.code == "backup_check.archive_unknown"
+
+
+def test_a_folder_with_other_contents_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "toc.dat").write_bytes(b"\\! id\n")
+    with pytest.raises(Refused, match="is no archive"):
+        recognised(tmp_path)
 
 
 def test_a_folder_without_contents_or_nothing_is_refused(tmp_path: Path) -> None:
