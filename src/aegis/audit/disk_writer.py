@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -50,6 +51,8 @@ _WINDOW = 16_384
 _READINGS = 3
 _SHARED = 32
 """Writes after which a process that sees no others takes itself to be alone."""
+_LEAST_PAUSE, _MOST_PAUSE = 1e-4, 2e-3
+"""Seconds between two looks at what others do."""
 _ANEW = "Look at the disk, verify the log, and start the process anew."
 _SELF = Actor(id="aegis.audit", kind="process", display="aegis", issuer="local", subject="aegis.audit")
 
@@ -72,6 +75,12 @@ class _State:
     """Entries that are known to be on disk."""
     shared: int = 0
     """Above 0 while other processes write as well: it goes down with each write after which none of them was seen."""
+    last: int = 0
+    """Entries after this process's last write."""
+    writers: int = 0
+    """Entries between its last two writes: what to expect of all processes until the next one."""
+    seconds: float = 0.0
+    """How long the last wait for the disk took."""
 
 
 class DiskWriter:
@@ -107,7 +116,9 @@ class DiskWriter:
         """Give each its time, id and place, and write them. They are not durable before `sync`."""
         with self._failing():
             state = self._current()
-            return self._append(state, batch)
+            receipts = self._append(state, batch)
+            state.writers, state.last = state.growth.tree.size - state.last, state.growth.tree.size
+            return receipts
 
     def sync(self) -> None:
         """Wait until all that this process wrote or read is on disk. Called without the lock of all processes.
@@ -124,15 +135,17 @@ class DiskWriter:
             return
         state.shared -= 1
         target, descriptor = state.growth.tree.size, state.journal
+
+        def is_marked() -> bool:
+            return _marked(descriptor, self._key.mac) >= target
+
         with self._failing():
-            lock(descriptor, self._path)
+            pause = min(max(state.seconds / 8, _LEAST_PAUSE), _MOST_PAUSE)
+            if not lock(descriptor, self._path, pause=pause, longest=pause, needless=is_marked):
+                state.durable = max(state.durable, target)
+                return
             try:
-                if _marked(descriptor, self._key.mac) >= target:
-                    state.durable = max(state.durable, target)
-                    return
-                with self._exclusive():
-                    # Whole records only: the mark is about all that stands there now.
-                    now_there = self._current()
+                now_there = self._gather(state)
                 if now_there is state:
                     self._wait(state)
                     self._mark(state)
@@ -140,8 +153,24 @@ class DiskWriter:
                 if self._state is state:
                     unlock(descriptor)
 
+    def _gather(self, state: _State) -> _State:
+        """Wait, for half the time that the disk takes, until the others have written as well, as they did before.
+
+        Without that, those who were just served would write in the middle of the next wait, and wait for two.
+        """
+        before, until = _marked(state.journal, self._key.mac), time.monotonic() + min(state.seconds / 2, _MOST_PAUSE)
+        while True:
+            with self._exclusive():
+                # Whole records only: the mark is about all that stands there now.
+                now_there = self._current()
+            there = now_there.growth.tree.size - before
+            if now_there is not state or there >= state.writers or time.monotonic() >= until:
+                return now_there
+            time.sleep(_LEAST_PAUSE)
+
     def _wait(self, state: _State) -> None:
         size = state.growth.tree.size
+        began = time.monotonic()
         try:
             os.fdatasync(state.journal)
         except OSError as error:
@@ -149,6 +178,7 @@ class DiskWriter:
             self._lost = f"{self._path}: {error.strerror} when waiting for the disk"
             self.forget()
             raise unavailable(self._lost, remedy=_ANEW) from error
+        state.seconds = time.monotonic() - began
         state.durable = max(state.durable, size)
         if self._known[0] < size:
             self._known = (size, state.growth.tree.root())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import time
+from collections.abc import Callable
 
 from aegis.audit.faults import unavailable
 
@@ -13,10 +14,22 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 20e-6, 2e-3
 """Seconds between two attempts."""
 
 
-def lock(descriptor: int, what: str, kind: int = fcntl.LOCK_EX) -> None:
-    """Wait for the lock of this open file. Raises OSError, or `audit.unavailable` after half a minute."""
-    deadline, pause = 0.0, _FIRST_PAUSE
-    while True:
+def lock(
+    descriptor: int,
+    what: str,
+    kind: int = fcntl.LOCK_EX,
+    *,
+    pause: float = _FIRST_PAUSE,
+    longest: float = _LONGEST_PAUSE,
+    needless: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Wait for the lock of this open file. False: `needless` was true before it was there, and it was not taken.
+
+    `pause`: seconds until the second attempt, twice as many until the third, up to `longest`. Raises OSError, or
+    `audit.unavailable` after half a minute.
+    """
+    deadline = 0.0
+    while not needless():
         try:
             fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -27,9 +40,10 @@ def lock(descriptor: int, what: str, kind: int = fcntl.LOCK_EX) -> None:
                     remedy="Find the process that holds it (it may be stopped), and try again.",
                 ) from None
             time.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            pause = min(pause * 2, longest)
         else:
-            return
+            return True
+    return False
 
 
 def unlock(descriptor: int) -> None:

@@ -25,6 +25,8 @@ class Tree:
     """Tiles that have become full, as level, number and hashes; whoever stores them takes them out."""
     _nodes: list[bytes] = field(default_factory=list)
     """By height: the root of the complete subtree, of use where that bit of `size` is set."""
+    _root: bytes = b""
+    """Of `size` leaves, once somebody has asked."""
 
     def add(self, leaf: bytes) -> None:
         """Take one more leaf hash."""
@@ -40,14 +42,17 @@ class Tree:
         else:
             self._nodes[height] = node
         self.size = size + 1
+        self._root = b""
 
     def root(self) -> bytes:
         """Of all leaves so far."""
-        found = b""
-        for height, node in enumerate(self._nodes):
-            if self.size >> height & 1:
-                found = hash_children(node, found) if found else node
-        return found or EMPTY_ROOT
+        if not self._root:
+            found = b""
+            for height, node in enumerate(self._nodes):
+                if self.size >> height & 1:
+                    found = hash_children(node, found) if found else node
+            self._root = found or EMPTY_ROOT
+        return self._root
 
     def partial(self) -> list[tuple[int, int, bytes]]:
         """The partial tiles that a checkpoint of this size needs, as level, number and hashes."""

@@ -8,6 +8,7 @@ import os
 import signal
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +19,7 @@ from aegis.audit import disk_writer, locking
 from aegis.audit import folder as folders
 from aegis.audit.disk import DiskLog
 from aegis.audit.disk_source import DiskSource
-from aegis.audit.entry import decode
+from aegis.audit.entry import decode, prepare, this_producer
 from aegis.audit.faults import unavailable
 from aegis.audit.folder import FolderSource
 from aegis.audit.journal import pack_mark
@@ -202,6 +203,61 @@ def test_a_checkpoint_extends_the_older_ones(log: DiskLog, tmp_path: Path) -> No
         log.append(event(number))
         notes.append(log.checkpoint())
     assert verify_folder(tmp_path / "log", VERIFIER, notes).result == "intact"
+
+
+def two_writers(folder: Path) -> tuple[DiskLog, DiskLog]:
+    """Two handles that know of each other, as two processes have them."""
+    first, second = opened(folder), opened(folder)
+    for number in range(2):
+        first.append(event(number))
+        second.append(event(number))
+    return first, second
+
+
+def test_one_wait_for_the_disk_serves_the_others_who_write_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits for all gives those who wrote before the time to write again, and tells them by the mark."""
+    first, second = two_writers(tmp_path / "log")
+    monkeypatch.setattr(disk_writer, "_MOST_PAUSE", 60.0)
+    state = first._writer._state
+    assert state is not None
+    assert state.writers == 2
+    state.seconds = 60.0
+    written: list[int] = []
+
+    def sleep(_seconds: float) -> None:
+        if not written:
+            with second._exclusive():
+                written.extend(each.index for each in second._writer.write([prepare(event(9), this_producer())]))
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    assert first.append(event(8)).index == 4
+    assert written == [5]
+    waits: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", waits.append)
+    second._writer.sync()
+    assert not waits
+
+
+def test_others_who_no_longer_write_are_not_waited_for_without_end(tmp_path: Path) -> None:
+    first, second = two_writers(tmp_path / "log")
+    second.close()
+    for number in range(40):
+        first.append(event(number))
+    assert len(numbers(tmp_path / "log")) == 44
+
+
+def test_entries_that_another_process_saw_on_disk_need_no_lock(tmp_path: Path) -> None:
+    """The mark ends a wait also while somebody else holds the lock, stopped or not."""
+    first, second = two_writers(tmp_path / "log")
+    with second._exclusive():
+        second._writer.write([prepare(event(9), this_producer())])
+    first.append(event(8))
+    other = os.open(tmp_path / "log/journal", os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    second._writer.sync()
+    os.close(other)
 
 
 # --- the files are changed by others
