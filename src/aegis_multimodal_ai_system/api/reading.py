@@ -11,6 +11,7 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 
 from aegis.core.errors import Refused
+from aegis.core.typed import convert
 from aegis.signatures.strict_json import parse
 from aegis_multimodal_ai_system.api.refusals import malformed, refused
 
@@ -53,7 +54,7 @@ def query_of(raw: bytes, kind: type[S]) -> S:
             raise malformed(f"the parameter {name!a} is given twice", expected="each once")
         given[name] = _number(name, value)
     try:
-        return msgspec.convert(given, kind)
+        return convert(given, kind)
     except msgspec.ValidationError as error:
         raise malformed(f"the query: {str(error)!a}", expected="the parameters of /openapi.json") from error
 
@@ -101,7 +102,7 @@ async def _content(request: Request, seconds: float) -> bytes:
 
 def _converted(value: Mapping[str, Any], kind: type[S]) -> S:
     try:
-        return msgspec.convert(value, kind, strict=True)
+        return convert(value, kind)
     except msgspec.ValidationError as error:
         raise refused(
             "runtime.api_body_malformed", f"the body: {str(error)!a}", expected="the schema of /openapi.json"
