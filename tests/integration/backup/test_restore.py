@@ -62,6 +62,9 @@ CREATE FUNCTION owned() RETURNS void LANGUAGE plpgsql AS $$
 EVENT_TRIGGER = """
 CREATE FUNCTION event() RETURNS event_trigger LANGUAGE plpgsql AS $$
     BEGIN RAISE EXCEPTION 'an event trigger ran'; END $$;
+CREATE FUNCTION greeting() RETURNS event_trigger LANGUAGE plpgsql AS $$
+    BEGIN IF session_user = 'aegis_engine' THEN RAISE EXCEPTION 'a login trigger ran'; END IF; END $$;
+CREATE EVENT TRIGGER greeting ON login EXECUTE FUNCTION greeting();
 CREATE EVENT TRIGGER always ON ddl_command_start EXECUTE FUNCTION event();
 """
 
