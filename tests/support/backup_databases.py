@@ -80,6 +80,7 @@ SELECT lo_put(4713, 1000000, 'after a hole');
 
 def fill(server: Server, database: str, *statements: str) -> None:
     with psycopg.connect(server.url(database), autocommit=True) as connection:
+        connection.execute("SET lock_timeout = '60s'")
         for statement in statements:
             connection.execute(statement.encode())
 

@@ -136,4 +136,4 @@ def filled(kind: Kind) -> str:
     """SQL that makes its table, with each value once and, where it may be, NULL."""
     values = [literal(value) for value in kind.values] + ([] if kind.type in NOT_NULL else ["NULL"])
     rows = ", ".join(f"({value}::{kind.type})" for value in values)
-    return f"CREATE TABLE {kind.table} (v {kind.type}); INSERT INTO {kind.table} VALUES {rows};"
+    return f"CREATE TABLE {kind.table} (key serial, v {kind.type}); INSERT INTO {kind.table} (v) VALUES {rows};"

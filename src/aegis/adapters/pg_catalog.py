@@ -32,8 +32,6 @@ class TableFacts:
     """Of a table whose rows an extension wants dumped: the WHERE clause that picks them, or empty."""
     ancestors: tuple[int, ...]
     """OIDs from its parent up to the root, of a partition."""
-    size: int
-    """Bytes, roughly."""
 
     @property
     def dumped(self) -> bool:
@@ -158,7 +156,7 @@ def read_database(session: Session) -> Database:
 
 def _table(row: tuple[Any, ...], *, in_recovery: bool) -> TableFacts:
     oid, schema, name, kind, persistence, partition, *rest = row
-    readable, hidden, of_extension, condition, ancestors, size = rest
+    readable, hidden, of_extension, condition, ancestors = rest
     return TableFacts(
         oid=oid,
         schema=schema,
@@ -168,7 +166,6 @@ def _table(row: tuple[Any, ...], *, in_recovery: bool) -> TableFacts:
         hidden=hidden,
         condition=condition,
         ancestors=tuple(each for each in ancestors or () if each != oid),
-        size=size,
     )
 
 

@@ -27,7 +27,7 @@ _CANCEL = 5.0
 _FOREIGN_SNAPSHOT = ("0A", "22", "42", "55")
 """Classes of SQLSTATE with which a server refuses a snapshot that it doesn't know."""
 _LOCKED = ("55P03", "40P01")
-_GONE = ("42P01", "3F000", "42704")
+_GONE = ("42P01", "3F000")
 _DENIED = "42501"
 
 
@@ -59,6 +59,17 @@ class Session:
         """One whose answer is none."""
         with self._faults(what):
             self._connection.execute(statement.encode())
+
+    def lock(self, statement: str) -> bool:
+        """LOCK tables; False where one has been dropped meanwhile, which fails the transaction."""
+        import psycopg
+
+        with self._faults("its tables"):
+            try:
+                self._connection.execute(statement.encode())
+            except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+                return False
+        return True
 
     def rows(self, query: str, what: str = "its catalog") -> list[Any]:
         """All rows. `what` is read, for messages."""
@@ -167,11 +178,7 @@ def denied(problem: str) -> CouldNotDecide:
     )
 
 
-class TableGoneError(Exception):
-    """A table of the list has been dropped meanwhile."""
-
-
-def _fault(error: psycopg.Error, place: str, what: str, *, importing: bool) -> Exception:
+def _fault(error: psycopg.Error, place: str, what: str, *, importing: bool) -> CouldNotDecide:
     state = error.sqlstate or ""
     if importing and state.startswith(_FOREIGN_SNAPSHOT):
         return _pooled(place, "leads to a server that doesn't know the snapshot of the first connection")
@@ -180,7 +187,7 @@ def _fault(error: psycopg.Error, place: str, what: str, *, importing: bool) -> E
     if state in _LOCKED:
         return changed(f"{place}: {what} were locked by another session for {LOCK_WAIT} s")
     if state in _GONE:
-        return TableGoneError(what)
+        return changed(f"{place}: {what} were dropped meanwhile")
     return unavailable(f"{place}, when asked for {what}: {postgres.told(error)}", expected="a database that answers")
 
 

@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 
 from aegis.adapters.pg_catalog import Catalog, SequenceFacts, TableFacts, check_visible, read_catalog, read_tables
-from aegis.adapters.pg_session import Session, TableGoneError, changed, check_direct, session
+from aegis.adapters.pg_session import Session, changed, check_direct, session
 from aegis.backup import catalog as sql
 from aegis.backup.checksums import SETTINGS, quoted, rule_of, table_query
 from aegis.backup.compare import is_set_back
@@ -134,7 +134,9 @@ class Held:
         objects = sql.LARGE_OBJECTS_COUNT if self._checksums == "off" else sql.LARGE_OBJECTS
         asked = [_Question(_LARGE_OBJECTS, objects, _LARGE_OBJECTS, 1 << 62)]
         if self._checksums != "off":
-            asked += [self._question(table) for table in catalog.tables if table.dumped]
+            dumped = [table for table in catalog.tables if table.dumped]
+            sizes = dict(self._first.rows(sql.sizes([table.oid for table in dumped])))
+            asked += [self._question(table, sizes[table.oid] or 0) for table in dumped]
             asked += [
                 _Question(
                     (view.schema, view.name), sql.count(view.schema, view.name), quoted(view.schema, view.name), 0
@@ -144,7 +146,7 @@ class Held:
             ]
         return sorted(asked, key=lambda question: -question.size)
 
-    def _question(self, table: TableFacts) -> _Question:
+    def _question(self, table: TableFacts, size: int) -> _Question:
         sources = [source for source, _ in self._catalog.columns.get(table.oid, ())]
         extremes = [
             f"{'max' if each.increment > 0 else 'min'}({quoted(each.column or '')})::text"
@@ -159,7 +161,7 @@ class Held:
             extremes=extremes,
             condition=table.condition or "",
         )
-        return _Question(table.oid, query, f"table {quoted(table.schema, table.name)}", table.size)
+        return _Question(table.oid, query, f"table {quoted(table.schema, table.name)}", size)
 
     def _fed_by(self, table: TableFacts) -> list[SequenceFacts]:
         """The sequences of its own columns, and of the partitioned tables above it."""
@@ -184,10 +186,7 @@ class Held:
                     question = queue.get_nowait()
                 except Empty:
                     return
-                try:
-                    answers[question.key] = worker.row(question.query, question.what)
-                except TableGoneError as error:
-                    raise changed(f"{question.what} is gone") from error
+                answers[question.key] = worker.row(question.query, question.what)
 
         with ExitStack() as stack:
             workers = [
@@ -310,17 +309,13 @@ def _moment(first: Session) -> tuple[tuple[str, datetime, str], Catalog]:
         first.end()
         check_visible(listed)
         first.begin()
-        try:
-            # LOCK needs no snapshot, so that the transaction's is taken after it.
-            for start in range(0, len(listed), _BATCH):
-                first.run(sql.lock([(table.schema, table.name) for table in listed[start : start + _BATCH]]))
-        except TableGoneError:
-            first.end()
-            continue
-        moment = first.row(sql.SNAPSHOT)
-        catalog = read_catalog(first)
-        if {table.oid for table in catalog.tables if table.locked} <= {table.oid for table in listed}:
-            return moment, catalog
+        # LOCK needs no snapshot, so that the transaction's is taken after it.
+        names = [(table.schema, table.name) for table in listed]
+        if all(first.lock(sql.lock(names[start : start + _BATCH])) for start in range(0, len(names), _BATCH)):
+            moment = first.row(sql.SNAPSHOT)
+            catalog = read_catalog(first)
+            if {table.oid for table in catalog.tables if table.locked} <= {table.oid for table in listed}:
+                return moment, catalog
         first.end()
     raise changed(f"{first.place}: tables were made or dropped, {_TRIES} times while they were listed")
 

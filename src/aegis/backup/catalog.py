@@ -20,8 +20,7 @@ TABLES = f"""
 SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, c.relispartition,
     {_READABLE}, row_security_active(c.oid), {_OF_EXTENSION},
     (SELECT x.extcondition[array_position(x.extconfig, c.oid)] FROM pg_extension x WHERE c.oid = ANY (x.extconfig)),
-    CASE WHEN c.relispartition THEN ARRAY(SELECT relid::oid FROM pg_partition_ancestors(c.oid) AS relid) END,
-    coalesce(pg_table_size(c.oid), 0)
+    CASE WHEN c.relispartition THEN ARRAY(SELECT relid::oid FROM pg_partition_ancestors(c.oid) AS relid) END
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'f') AND {_HELD}
 """  # noqa: S608 - of constants
@@ -120,6 +119,11 @@ FROM (
 ) o, generate_series(0, o.size / {_CHUNK}) AS i
 """  # noqa: S608 - of constants
 """How many, and the sum of their hashes: of what a reader gets, since a restore fills holes in pg_largeobject."""
+
+
+def sizes(tables: Sequence[int]) -> str:
+    """How many bytes these tables have, by OID. It waits for locks, so lock them before."""
+    return f"SELECT oid, pg_table_size(oid) FROM unnest('{{{', '.join(map(str, tables))}}}'::oid[]) AS oid"  # noqa: S608
 
 
 def lock(names: Sequence[tuple[str, str]]) -> str:

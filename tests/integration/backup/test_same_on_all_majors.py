@@ -45,11 +45,11 @@ def rows_of(server: Server, database: str, checksums: Checksums) -> dict[str, li
         found = {}
         for kind in KINDS:
             (table,) = (each for each in catalog.tables if each.name == kind.table)
-            columns = [source for source, _ in catalog.columns[table.oid]]
-            places = [ctid for (ctid,) in reader.rows(f"SELECT ctid::text FROM public.{kind.table} ORDER BY ctid")]
+            columns = [source for source, _ in catalog.columns[table.oid] if source.name == "v"]
+            places = [key for (key,) in reader.rows(f"SELECT key FROM public.{kind.table} ORDER BY key")]
             found[kind.table] = [
                 tuple(reader.row(table_query("public", kind.table, columns, catalog.types, checksums, condition=where)))
-                for where in (f"WHERE ctid = '{place}'" for place in places)
+                for where in (f"WHERE key = {place}" for place in places)
             ]
         return found
 
