@@ -19,7 +19,7 @@ def entries_of(bundle: bytes) -> Iterator[bytes]:
     at, end = 0, len(bundle)
     while at < end:
         start = at + LENGTH_BYTES
-        at = start + int.from_bytes(bundle[at:start], "big")
-        if start > end or at > end:
+        at = start + (bundle[at] << 8 | bundle[at + 1]) if start <= end else start
+        if at > end:
             raise entry_malformed(f"at byte {start - LENGTH_BYTES} of its bundle is cut off")
         yield bundle[start:at]

@@ -14,7 +14,7 @@ import os
 import re
 import socket
 import time as clock
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -45,6 +45,11 @@ _KEY = re.compile(r"[a-z][a-z0-9_.-]{0,63}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII)
 _TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})\.([0-9]{9})Z", re.ASCII)
+_IDS = re.compile(rf"(?:{_ID.pattern}\n)*", re.ASCII)
+_TIMES = re.compile(r"(?:.{10}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{9}Z\n)*", re.ASCII)
+"""Of any day."""
+_ID_WIDTH: Final = len("01a00000-0000-7000-8000-000000000000\n")
+_TIME_WIDTH: Final = len("2000-01-01T00:00:00.000000000Z\n")
 _SECOND: Final = 1_000_000_000
 _EPOCH: Final = datetime(1970, 1, 1)
 _ONE_SECOND: Final = timedelta(seconds=1)
@@ -221,6 +226,38 @@ def read(data: bytes) -> Written:
         raise entry_malformed("has an id that is no UUIDv7")
     parse_time(found.time)
     return found
+
+
+def read_many(entries: Sequence[bytes]) -> list[Written] | None:
+    """As `read` of each, but quicker; None where one of them is refused, and `read` says which and why."""
+    lines = b"\n".join((*entries, b""))
+    try:
+        found = _DECODER.decode_lines(lines)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    # What is written of an event holds no line feed. There are as many of them as entries, so none stands within an
+    # entry: line by line, each entry is what is written of its event.
+    if len(found) != len(entries) or _ENCODER.encode_lines(found) != lines or max(map(len, entries)) > MAX_BYTES:
+        return None
+    times = [each.time for each in found]
+    if (
+        any(each.v != 1 for each in found)
+        or not _is_each(_IDS, _ID_WIDTH, [each.id for each in found])
+        or not _is_each(_TIMES, _TIME_WIDTH, times)
+    ):
+        return None
+    try:
+        for day in {time[:10] for time in times}:
+            parse_time(f"{day}T00:00:00.000000000Z")
+    except Refused:
+        return None
+    return found
+
+
+def _is_each(lines: re.Pattern[str], width: int, texts: Sequence[str]) -> bool:
+    """Whether each text alone is a line: together they are as long as so many lines, so none of them is several."""
+    text = "\n".join((*texts, ""))
+    return len(text) == width * len(texts) and lines.fullmatch(text) is not None
 
 
 def this_producer() -> Producer:

@@ -44,8 +44,10 @@ class FolderSource:
 
 
 def _read_all(descriptor: int, most: int) -> bytes:
+    # Room for much more than there is would cost more than the reading.
+    piece = min(os.fstat(descriptor).st_size + 1, 1 << 20)
     parts, left = [], most
-    while left and (part := os.read(descriptor, min(left, 1 << 20))):
+    while left and (part := os.read(descriptor, min(left, piece))):
         parts.append(part)
         left -= len(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)

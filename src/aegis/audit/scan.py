@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from aegis.audit.bundle import entries_of
-from aegis.audit.entry import parse_time, read
+from aegis.audit.bundle import LENGTH_BYTES, entries_of
+from aegis.audit.entry import Written, parse_time, read, read_many
 from aegis.audit.log import Source
 from aegis.audit.paths import WIDTH, bundle_path, tile_path
 from aegis.audit.tree import tile_root
@@ -114,37 +114,57 @@ def leaves_of(bundle: bytes) -> bytes:
 
 
 def _leaves(part: Part, bundle: bytes, index: int) -> bytes:
-    leaves = []
     try:
-        for entry in entries_of(bundle):
-            leaves.append(hash_leaf(entry))
-            _event(part, entry, index)
-            index += 1
+        entries = list(entries_of(bundle))
+        events = entries
     except Refused:
-        return leaves_of(bundle)
-    return b"".join(leaves)
+        entries = [each[LENGTH_BYTES:] for each in framed_entries(bundle)]
+        events = entries[:-1]
+    if events:
+        _events(part, events, index)
+    return b"".join(map(hash_leaf, entries))
 
 
-def _event(part: Part, entry: bytes, index: int) -> None:
-    try:
-        found = read(entry)
-    except Refused as error:
-        part.unread_count += 1
-        if len(part.unread) < _MOST_NOTES:
-            part.unread.append((index, error.problem))
+def _events(part: Part, entries: Sequence[bytes], index: int) -> None:
+    found = read_many(entries)
+    if found is None:
+        for at, entry in enumerate(entries, index):
+            try:
+                event = read(entry)
+            except Refused as error:
+                part.unread_count += 1
+                if len(part.unread) < _MOST_NOTES:
+                    part.unread.append((at, error.problem))
+            else:
+                _times(part, [event.time], at)
+                _restores(part, [event], at)
         return
+    _times(part, [each.time for each in found], index)
+    _restores(part, found, index)
+
+
+def _times(part: Part, times: Sequence[str], index: int) -> None:
     # Times of one form are ordered as their texts are.
-    if found.time >= part.latest:
-        part.latest = found.time
-    elif part.back is None and is_back(found.time, part.latest):
-        part.back = index
-    if found.time < part.earliest or not part.earliest:
-        part.earliest = found.time
-    if found.action == "database.restored":
-        size, root = found.details.get("lost_size"), found.details.get("lost_root")
-        since = found.details.get("restored_size")
-        if isinstance(size, int) and isinstance(root, str):
-            part.restores.append(Restore(index, size, root, since if isinstance(since, int) else index))
+    earliest = min(times)
+    if earliest < part.earliest or not part.earliest:
+        part.earliest = earliest
+    if times[0] >= part.latest and times == sorted(times):
+        part.latest = times[-1]
+        return
+    for at, time in enumerate(times, index):
+        if time >= part.latest:
+            part.latest = time
+        elif part.back is None and is_back(time, part.latest):
+            part.back = at
+
+
+def _restores(part: Part, events: Sequence[Written], index: int) -> None:
+    for at, event in enumerate(events, index):
+        if event.action == "database.restored":
+            size, root = event.details.get("lost_size"), event.details.get("lost_root")
+            since = event.details.get("restored_size")
+            if isinstance(size, int) and isinstance(root, str):
+                part.restores.append(Restore(at, size, root, since if isinstance(since, int) else at))
 
 
 def is_back(time: str, latest: str) -> bool:

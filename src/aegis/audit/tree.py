@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from aegis.audit.faults import unavailable
 from aegis.audit.log import Source
 from aegis.audit.paths import WIDTH, bundle_path, tile_path
-from aegis.core.merkle import EMPTY_ROOT, HASH_BYTES, hash_children
+from aegis.core.merkle import EMPTY_ROOT, HASH_BYTES, hash_children, hash_pair
 
 _TILE_HEIGHT = 8
 _TILE_BYTES = WIDTH * HASH_BYTES
@@ -75,10 +75,10 @@ class Tree:
 
 def tile_root(hashes: bytes) -> bytes:
     """The root of a tile's hashes, a power of two in number."""
-    row = [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]
-    while len(row) > 1:
-        row = [hash_children(row[at], row[at + 1]) for at in range(0, len(row), 2)]
-    return row[0]
+    row = hashes
+    while len(row) > HASH_BYTES:
+        row = b"".join([hash_pair(row[at : at + 2 * HASH_BYTES]) for at in range(0, len(row), 2 * HASH_BYTES)])
+    return row
 
 
 def load_tree(source: Source, size: int) -> Tree:

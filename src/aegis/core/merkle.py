@@ -20,6 +20,11 @@ def hash_children(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
+def hash_pair(children: bytes) -> bytes:
+    """As `hash_children`, of both one after the other."""
+    return hashlib.sha256(b"\x01" + children).digest()
+
+
 def root_of_proof(body: bytes, *, index: int, size: int, hashes: Sequence[bytes]) -> bytes | None:
     """The root hash of a tree of `size` leaves with `body` as leaf `index`; None when the proof fits no such tree."""
     return root_of_leaf(hash_leaf(body), index=index, size=size, hashes=hashes)

@@ -251,3 +251,68 @@ def test_ids_are_of_their_time(time: int) -> None:
 def test_ids_must_be_ids() -> None:
     with pytest.raises(Refused, match="id"):
         encode(event(), id='x","y":"', time=START, producer=Producer("", "", 1))
+
+
+def _read_alone(given: list[bytes]) -> list[entries.Written] | None:
+    try:
+        return [entries.read(each) for each in given]
+    except Refused:
+        return None
+
+
+SEVERAL = [entry(number) for number in range(3)]
+CUT = SEVERAL[0].index(b'"actor"')
+"""Where a line feed would be harmless to a reader of JSON."""
+ONE = SEVERAL[0]
+SPOILT = [
+    b"",
+    b"\n",
+    b"{}",
+    ONE + b"\n",
+    b" " + ONE,
+    ONE + b"\n" + SEVERAL[1],
+    ONE[:CUT],
+    ONE[CUT:],
+    ONE.replace(b'":"', b'": "', 1),
+    ONE.replace(b'"v":1', b'"v":2'),
+    ONE.replace(b'"v":1', b'"v":1.0'),
+    ONE.replace(b"-7", b"-4", 1),
+    ONE.replace(b"T22:", b"T24:"),
+    ONE.replace(b"2023-11-14", b"2023-02-30"),
+    ONE.replace(b"2023-11-14", b"0000-11-14"),
+    ONE.replace(b"000Z", b"00Z"),
+    ONE.replace(b"2023", "\uff12\uff10\uff12\uff13".encode()),
+    ONE.replace(b'"id":"01a0', b'"id":"01A0'),
+    ONE.replace(b'"id":"01', b'"id":"\\n01'),
+    ONE.replace(b"org/app", b"org\\/app"),
+    ONE.replace(b'"number":0', b'"pad":"' + b"x" * MAX_BYTES + b'"'),
+    ONE.replace(b'"outcome":"success"', b'"outcome":"fine"'),
+]
+
+
+@given(st.lists(st.sampled_from([*SEVERAL, *SPOILT]), min_size=1, max_size=6))
+@settings(deadline=None, max_examples=300)
+def test_many_are_read_as_each_alone(given: list[bytes]) -> None:
+    assert entries.read_many(given) == _read_alone(given)
+
+
+@pytest.mark.parametrize("number", range(len(SPOILT)))
+def test_one_bad_entry_among_good_ones(number: int) -> None:
+    assert entries.read_many(SEVERAL) == _read_alone(SEVERAL) != None  # noqa: E711 - both are lists
+    for at in range(4):
+        assert entries.read_many([*SEVERAL[:at], SPOILT[number], *SEVERAL[at:]]) is None
+
+
+def test_two_entries_cannot_share_their_ids_or_their_bytes() -> None:
+    """What is cut elsewhere than where entries end is the same text as a whole."""
+    first, second = SEVERAL[:2]
+    ids = [entries.read(each).id for each in (first, second)]
+    both = first.replace(ids[0].encode(), f"{ids[0]}\\n{ids[1]}".encode())
+    none = second.replace(ids[1].encode(), b"")
+    for cut in (
+        [first[:CUT], first[CUT:] + b"\n" + second],
+        [first + b"\n" + second, b""],
+        [both, none],
+        [both, second],
+    ):
+        assert entries.read_many(cut) is None
