@@ -17,6 +17,15 @@ def program(package: str, name: str) -> Path:
     return kept(f"debian/{package}-{_offered(package)}", lambda scratch: _unpacked(package, scratch)) / "usr/bin" / name
 
 
+def postgres_with_icu(major: int) -> Path:
+    """The folder of Debian's binaries of this major, which know the collations of ICU; the wheel's don't."""
+    own = Path(f"/usr/lib/postgresql/{major}/bin")
+    if (own / "postgres").exists():
+        return own
+    package = f"postgresql-{major}"
+    return kept(f"debian/{package}-{_offered(package)}", lambda scratch: _unpacked(package, scratch)) / str(own)[1:]
+
+
 def started(package: str, name: str) -> list[str]:
     """The beginning of a command that starts the program where its package's data are found as if it were installed.
 

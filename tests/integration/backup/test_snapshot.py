@@ -320,6 +320,21 @@ class TestRoles:
         assert replace_roles(read_inventory(url), before) == before
         assert replace_roles(read_inventory(url, checksums="strict"), before).tables != before.tables
 
+    def test_limits_of_the_role_do_not_end_a_backup(self, postgres: Server, database: str, url: str) -> None:
+        fill(postgres, database, "GRANT pg_read_all_data TO reader")
+        for limit in (
+            "statement_timeout = '1h'",
+            "idle_in_transaction_session_timeout = '1h'",
+            "transaction_timeout = '1h'",
+        ):
+            fill(postgres, database, f"ALTER ROLE reader SET {limit}")
+        with pg_session.session(url, 10) as reader:
+            assert reader.row("SHOW statement_timeout") == ("1h",)
+            reader.begin()
+            for limit in ("statement_timeout", "idle_in_transaction_session_timeout", "transaction_timeout"):
+                assert reader.row(f"SHOW {limit}") == ("0",)
+            assert reader.row("SHOW transaction_read_only") == ("on",)
+
 
 def replace_roles(inventory: Inventory, of: Inventory) -> Inventory:
     return msgspec.structs.replace(inventory, roles=of.roles)
