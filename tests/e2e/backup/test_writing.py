@@ -115,7 +115,7 @@ class TestWire:
         assert content(gateway, key) == LARGE[:size]
         assert gateway.pending(key) == []
         versions = gateway.s3.list_object_versions(Bucket="models", Prefix=key)["Versions"]
-        assert len(versions) == 1
+        assert [one["Key"] for one in versions].count(key) == 1
 
     @pytest.mark.parametrize("size", [9, 23 * MIB])
     def test_silence(self, gateway: Gateway, size: int) -> None:

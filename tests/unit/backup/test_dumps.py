@@ -58,9 +58,7 @@ def test_a_producer_that_dies_leaves_no_object(tmp_path: Path, script: str) -> N
     "script", ["exec sleep 100", "echo content; exec sleep 100", "echo content; exec >&-; exec sleep 100"]
 )
 def test_one_that_hangs_leaves_no_object(tmp_path: Path, script: str) -> None:
-    began = time.monotonic()
     assert streamed(tmp_path, script, silence=0.5) == "backup_check.dump_stalled"
-    assert time.monotonic() - began < 60
 
 
 def test_waiting_for_the_reader_is_no_silence(tmp_path: Path) -> None:

@@ -89,16 +89,19 @@ def test_a_manifest_is_not_written_over(store: WritableFolder, tmp_path: Path) -
 
 def test_an_error_of_one_ends_another_that_waits(store: WritableFolder, tmp_path: Path) -> None:
     """The other producer gives nothing but time."""
-    begun = threading.Event()
+    begun, ended = threading.Event(), threading.Event()
 
     @contextmanager
     def endless() -> Iterator[Iterator[bytes]]:
         def given() -> Iterator[bytes]:
-            while True:
+            while not ended.is_set():
                 begun.set()
                 yield b""
 
-        yield given()
+        try:
+            yield given()
+        finally:
+            ended.set()
 
     def fail_then() -> None:
         begun.wait(20)
@@ -107,6 +110,8 @@ def test_an_error_of_one_ends_another_that_waits(store: WritableFolder, tmp_path
     items = [Item("endless", endless), item("b", b"y", then=fail_then)]
     with pytest.raises(CouldNotDecide, match="no"):
         write_backup(store, "db/1/", items, lambda _: b"", workers=2)
+    # by then: nobody waits for threads that hang
+    assert ended.is_set()
     assert left(tmp_path) == []
 
 
