@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from math import prod
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
+
+import msgspec
 
 from aegis_multimodal_ai_system.formats.reader import Malformed, read_all, size_of
 
@@ -63,7 +65,10 @@ def read_header(file: BinaryIO) -> tuple[Tensor, ...]:
         text = read_all(file, length).decode("utf-8")
     except UnicodeDecodeError as error:
         raise Malformed(f"its header is not UTF-8 at byte {8 + error.start}") from error
-    tensors = sorted(_Header(text, 8 + length).tensors(), key=lambda tensor: (tensor.start, tensor.end))
+    found = _usual(text, 8 + length)
+    if found is None:
+        found = _Header(text, 8 + length).tensors()
+    tensors = sorted(found, key=lambda tensor: (tensor.start, tensor.end))
     place = 8 + length
     for tensor in tensors:
         if tensor.start != place:
@@ -72,6 +77,57 @@ def read_header(file: BinaryIO) -> tuple[Tensor, ...]:
     if place != size:
         raise Malformed(f"its tensors end at byte {place}, and the file at {size}")
     return tuple(tensors)
+
+
+_MAX_USUAL = 16 << 20
+"""Characters; a longer header goes the slow way, which needs half the memory."""
+_Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
+class _Written(msgspec.Struct, forbid_unknown_fields=True, frozen=True, gc=False):
+    """A tensor's members, in the order of the library."""
+
+    dtype: str
+    shape: Annotated[tuple[_Number, ...], msgspec.Meta(max_length=MAX_DIMENSIONS)]
+    data_offsets: tuple[_Number, _Number]
+
+
+_DECODER = msgspec.json.Decoder(dict[str, _Written])
+_ENCODER = msgspec.json.Encoder()
+
+
+def _usual(text: str, data: int) -> list[Tensor] | None:
+    """As `_Header`, five times as quick, of a header as the library spells it; None of any other, right or wrong.
+
+    What was read is written again. Where that gives the same bytes, no name can have stood there twice.
+    """
+    if len(text) > _MAX_USUAL:
+        return None
+    start = 1
+    try:
+        if text.startswith(f'{{"{_METADATA}":'):
+            start = _Header(text, data).after_metadata()
+        usual = "{" + text[start:].rstrip(" ")
+        found = _DECODER.decode(usual)
+        if not found or _METADATA in found or _ENCODER.encode(found) != usual.encode():
+            return None
+        return [_tensor(name, each.dtype, each.shape, each.data_offsets, data) for name, each in found.items()]
+    except (Malformed, msgspec.DecodeError, UnicodeError):
+        return None  # `_Header` says what is wrong
+
+
+def _tensor(
+    name: str, dtype: str | None, shape: tuple[int, ...] | None, offsets: tuple[int, ...] | None, data: int
+) -> Tensor:
+    if dtype not in BITS or shape is None or offsets is None or len(offsets) != 2:
+        raise Malformed(f"the tensor {name[:100]!r} has no known dtype, no shape or no two data_offsets")
+    bits = prod(shape) * BITS[dtype]
+    if bits % 8 or bits // 8 != offsets[1] - offsets[0]:
+        raise Malformed(
+            f"the tensor {name[:100]!r} of {dtype}{list(shape[:8])} has {offsets[1] - offsets[0]} bytes "
+            f"instead of {bits / 8 if bits < 2**53 else 'far more'}"
+        )
+    return Tensor(name, dtype, shape, data + offsets[0], data + offsets[1])
 
 
 class _Header:
@@ -109,15 +165,17 @@ class _Header:
                 offsets = self._numbers(2)
             else:
                 raise self._wrong("dtype, shape or data_offsets")
-        if dtype not in BITS or shape is None or offsets is None or len(offsets) != 2:
-            raise Malformed(f"the tensor {name[:100]!r} has no known dtype, no shape or no two data_offsets")
-        bits = prod(shape) * BITS[dtype]
-        if bits % 8 or bits // 8 != offsets[1] - offsets[0]:
-            raise Malformed(
-                f"the tensor {name[:100]!r} of {dtype}{list(shape[:8])} has {offsets[1] - offsets[0]} bytes "
-                f"instead of {bits / 8 if bits < 2**53 else 'far more'}"
-            )
-        return Tensor(name, dtype, shape, self._data + offsets[0], self._data + offsets[1])
+        return _tensor(name, dtype, shape, offsets, self._data)
+
+    def after_metadata(self) -> int:
+        """Where the names of tensors begin, where `__metadata__` is the first name. Raises Malformed."""
+        self._expect("{")
+        self._string()
+        self._expect(":")
+        for _ in self._members(set()):
+            self._string()
+        self._expect(",")
+        return self._at
 
     def _members(self, names: set[str]) -> Iterator[str]:
         """The names of an object's members; the caller reads each value before it asks for the next."""

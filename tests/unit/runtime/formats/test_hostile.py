@@ -22,8 +22,8 @@ from safetensors.numpy import save
 
 from aegis.core.errors import Refused
 from aegis.core.policy import Load
-from aegis_multimodal_ai_system.formats import check_formats, gguf_file, side_files, wire
-from aegis_multimodal_ai_system.formats.reader import size_of
+from aegis_multimodal_ai_system.formats import check_formats, gguf_file, safetensors_header, side_files, wire
+from aegis_multimodal_ai_system.formats.reader import Malformed, size_of
 from aegis_multimodal_ai_system.formats.safetensors_header import MAX_HEADER
 from tests.support.pickled import EVIL, HAND_MADE, TORCH, tarred
 from tests.support.weights import (
@@ -616,3 +616,61 @@ def test_zlib_is_unpacked_by_a_few_bytes_only() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 4 << 20
+
+
+HEADERS = (
+    b'{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"F32","shape":[],"data_offsets":[2,6]}}',
+    b'{"__metadata__":{"k":"v"},"a":{"dtype":"U8","shape":[2,0,%d],"data_offsets":[0,0]}}  ' % (10**19 - 1),
+    b'{"__metadata__":{"k":"v"},"a":{"dtype":"U8","shape":[2,0,%d],"data_offsets":[0,0]}}  ' % 10**19,
+    b'{"__metadata__":{},"__metadata__":{},"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}',
+    b'{"__metadata__":{}}',
+    b'{"__metadata__":{},}',
+    b'{"__metadata__":{},"__metadata__":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}',
+    b'{"a":{"dtype":"U8","shape":[-2,-1],"data_offsets":[0,2]}}',
+    b'{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}',
+    b'{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"__metadata__":{"k":"v"}}',
+    b'{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"\\u0061":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}',
+    b'{"a":{"dtype":"U8","dtype":"U8","shape":[2],"data_offsets":[0,2]}}',
+    b'{"a":{"dtype":"U8","shape":[2.0],"data_offsets":[0,2]}}',
+    b'{"a":{"dtype":"U8","shape":[1e0],"data_offsets":[0,1]}}',
+    b'{"a":{"dtype":"U8","shape":[%b1],"data_offsets":[0,1]}}' % (b"1," * 64),
+    b'{"a":{"dtype":"U9","shape":[2],"data_offsets":[0,2]}}',
+    '{"\u00e9\\n":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}'.encode(),
+)
+"""As the library spells them, and nearly so."""
+
+
+def spelled(header: bytes, *, usual: bool) -> object:
+    """What is read of it, or why nothing is: with the quick way for what is spelled as usual, and without it."""
+    size = 6 if b'"b"' in header else 1 if b"1" in header.partition(b"shape")[2][:8] else 2
+    file = io.BytesIO(len(header).to_bytes(8, "little") + header + bytes(0 if b"[2,0," in header else size))
+    with pytest.MonkeyPatch.context() as patch:
+        if not usual:
+            patch.setattr(safetensors_header, "_usual", lambda _text, _data: None)
+        try:
+            return safetensors_header.read_header(file)
+        except Malformed as error:
+            return str(error)
+
+
+@pytest.mark.parametrize("number", range(len(HEADERS)))
+def test_the_quick_way_through_a_header_is_as_strict(number: int) -> None:
+    assert spelled(HEADERS[number], usual=True) == spelled(HEADERS[number], usual=False)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.sampled_from(HEADERS),
+    st.integers(0, 200),
+    st.integers(0, 9),
+    st.sampled_from([b"", b" ", *HEADERS, b"0,", b'"']),
+)
+def test_the_quick_way_through_a_changed_header_is_as_strict(header: bytes, at: int, cut: int, put: bytes) -> None:
+    changed = header[:at] + put[: at + 1] + header[at + cut :]
+    assert spelled(changed, usual=True) == spelled(changed, usual=False)
+
+
+def test_a_header_as_the_library_spells_it_takes_the_quick_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(safetensors_header._Header, "tensors", lambda _self: pytest.fail("the slow way"))
+    saved = save({"a": np.ones(3), "b": np.ones((2, 2))}, {"format": "np"})
+    assert [tensor.name for tensor in safetensors_header.read_header(io.BytesIO(saved))] == ["a", "b"]
