@@ -35,8 +35,9 @@ from tests.support.verifying import FILES, opener, signed_model
 
 
 def safetensors(values: bytes) -> bytes:
-    """One tensor of bytes, by the format's own description (github.com/huggingface/safetensors#format)."""
-    header = json.dumps({"w": {"dtype": "U8", "shape": [len(values)], "data_offsets": [0, len(values)]}}).encode()
+    """One tensor of bytes, spelled as the library does (github.com/huggingface/safetensors#format)."""
+    tensor = {"dtype": "U8", "shape": [len(values)], "data_offsets": [0, len(values)]}
+    header = json.dumps({"w": tensor}, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)
     return len(header).to_bytes(8, "little") + header + values
 
