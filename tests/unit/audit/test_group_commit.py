@@ -135,6 +135,7 @@ def test_a_leader_that_is_interrupted_before_it_writes() -> None:
     disk = Disk()
     group = GroupCommit(disk.commit)
     disk.go.set()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(group, "_lead", lambda _ticket: signal.raise_signal(signal.SIGINT))
         with pytest.raises(KeyboardInterrupt):
