@@ -177,7 +177,7 @@ def processes(folder: Path, seconds: float) -> float:
 
 def pymerkle(folder: Path, seconds: float) -> float:
     """Its tree in SQLite, which commits each entry."""
-    from pymerkle import SqliteTree  # type: ignore[import-untyped] # it has no types
+    from pymerkle import SqliteTree
 
     data = entry(0)
     tree = SqliteTree(str(folder / "tree.db"), algorithm="sha256")

@@ -26,9 +26,9 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 warnings.simplefilter("ignore")  # authlib says that it moves to joserfc, joserfc that EdDSA has a new name
 
 import jwt  # noqa: E402 - the path comes first
-from authlib.jose import JsonWebKey, JsonWebToken  # type: ignore[import-untyped]  # noqa: E402
+from authlib.jose import JsonWebKey, JsonWebToken  # noqa: E402
 from authlib.jose import KeySet as AuthlibKeySet  # noqa: E402
-from authlib.jose.errors import JoseError as AuthlibError  # type: ignore[import-untyped]  # noqa: E402
+from authlib.jose.errors import JoseError as AuthlibError  # noqa: E402
 from joserfc import jwt as joserfc_jwt  # noqa: E402
 from joserfc.errors import JoseError as JoserfcError  # noqa: E402
 from joserfc.jwk import KeySet as JoserfcKeySet  # noqa: E402

@@ -108,7 +108,7 @@ def test_proofs_of_any_tree(size: int, data: st.DataObject) -> None:
 @given(st.integers(1, 64), st.data())
 @settings(max_examples=30)
 def test_pymerkle_reads_the_same_tree(size: int, data: st.DataObject) -> None:
-    from pymerkle import InmemoryTree  # type: ignore[import-untyped] # it has no types
+    from pymerkle import InmemoryTree
 
     other = InmemoryTree(algorithm="sha256")
     for number in range(size):
