@@ -158,7 +158,9 @@ class TestMany:
 
     def test_the_first_error_ends_all(self) -> None:
         objects = {f"f{n}": bytes(100_000) for n in range(50)}
-        store = MemoryStore(objects, chunk=10, ends=[faults.denied("memory://store/f0", "403")])
+        # ten seconds an object: the others are still at their first when the error ends all
+        slow = lambda key, place: real_time.sleep(0.001)  # noqa: E731
+        store = MemoryStore(objects, chunk=10, ends=[faults.denied("memory://store/f0", "403")], during=slow)
         with pytest.raises(CouldNotDecide) as caught:
             read_all(store, store.list(""), no_sinks)
         assert caught.value.code == "verify.store_denied"
