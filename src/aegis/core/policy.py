@@ -22,7 +22,7 @@ NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 Fingerprint = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 CommitSha = Annotated[str, Meta(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$(?!\n)")]
 ScanClass = Literal["runtime", "type-only", "test", "dynamic", "embedded", "cli", "manifest", "image", "ci", "wrapper"]
-GateName = Literal["scan", "verify"]
+GateName = Literal["scan", "verify", "backup-check"]
 Mode = Annotated[str, Meta(pattern=r"^(enforce|observe until [0-9]{4}-[0-9]{2}-[0-9]{2})$(?!\n)")]
 
 
@@ -215,6 +215,75 @@ class VerifyPolicy(_Section, frozen=True):
     load: Load = Load()
 
 
+Duration = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,3}[mhd]$(?!\n)")]
+"""A number of minutes, hours or days, e.g. `26h`."""
+Tier = Literal["sample", "data", "proof", "full"]
+"""How much of a backup a restore proves, from least to most: the rows of some tables; of all; with constraints and
+unique indexes; or everything."""
+
+
+class Smoke(_Section, frozen=True):
+    """A question to the restored database that must be answered by `true`."""
+
+    name: Text
+    sql: Annotated[str, Meta(min_length=1, max_length=10_000)]
+    """One statement that gives one boolean, e.g. `SELECT count(*) > 0 FROM users`. It runs read-only."""
+
+
+class BackedUp(_Section, frozen=True):
+    """One database, and what is asked of its backups."""
+
+    name: Annotated[str, Meta(pattern=rf"^{NAME_PATTERN}$(?!\n)")]
+    """Of its folder in the store; need not be the database's own name."""
+    max_age: Duration = field(default="26h", name="max-age")
+    """Of the newest backup's snapshot: the recovery point objective (RPO). Nothing younger can be had back."""
+    max_proof_age: Duration = field(default="8d", name="max-proof-age")
+    """Of the last restore that was proven equal."""
+    tier: Tier = "proof"
+    """The least that counts as proven."""
+    max_restore: Duration | None = field(default=None, name="max-restore")
+    """Recovery time objective (RTO): a restore that takes longer fails."""
+    max_shrink: Annotated[int, Meta(ge=0, le=100)] = field(default=50, name="max-shrink")
+    """Percent by which a backup may be smaller than the median of those before it. 100: whatever."""
+    smoke: tuple[Smoke, ...] = ()
+    system_identifier: Annotated[str, Meta(pattern=r"^[0-9]{1,20}$(?!\n)")] | None = field(
+        default=None, name="system-identifier"
+    )
+    """Of the cluster that must have been dumped (`pg_control_system()`), so that no other passes for it."""
+
+
+class Keep(_Section, frozen=True):
+    """Which verified backups `aegis backup prune` keeps: the newest of each of so many days, weeks and months (UTC)."""
+
+    last: Annotated[int, Meta(ge=1, le=10_000)] = 7
+    """The newest verified ones, whatever their age."""
+    daily: Annotated[int, Meta(ge=0, le=10_000)] = 14
+    weekly: Annotated[int, Meta(ge=0, le=10_000)] = 8
+    monthly: Annotated[int, Meta(ge=0, le=10_000)] = 12
+
+
+class BackupCheckPolicy(_Section, frozen=True):
+    """`backup-check`: databases have fresh backups, and the restore of one was proven lately."""
+
+    store: Annotated[str, Meta(min_length=2, max_length=2048, pattern=r"/$(?!\n)")]
+    """The prefix that holds the backups: `s3://bucket/prefix/`, `oci://namespace/bucket/prefix/`, or a folder."""
+    databases: tuple[BackedUp, ...] = ()
+    """At least one: a policy without any is refused."""
+    records: Annotated[str, Meta(min_length=2, max_length=2048, pattern=r"/$(?!\n)")] | None = None
+    """The prefix that holds what restores have proven, written by who restores; none named: `_records/` in `store`."""
+    signers: tuple[Signer, ...] = ()
+    """Who may sign manifests; none named: they need no signature."""
+    trusted_root: Path | None = field(default=None, name="trusted-root")
+    """As in `verify`."""
+    recipients: tuple[Text, ...] = ()
+    """age recipients (`age1…`) that backups are encrypted to; at least two, so that one lost key loses no backup."""
+    keep: Keep = Keep()
+    aws: Aws | None = None
+    oci: Oci | None = None
+    issue: bool = True
+    """Open a GitHub issue when a scheduled run fails, and close it by the next that passes."""
+
+
 class Extends(_Section, frozen=True):
     """An organisation's policy, which this file may only tighten."""
 
@@ -234,4 +303,6 @@ class Policy(_Section, frozen=True):
     scan: ScanPolicy | None = None
     """Left out, the root action does not run this gate."""
     verify: VerifyPolicy | None = None
+    """Left out, the root action does not run this gate."""
+    backup_check: BackupCheckPolicy | None = field(default=None, name="backup-check")
     """Left out, the root action does not run this gate."""
