@@ -22,6 +22,12 @@ SCHEMA: Final = "aegis-backup/v1"
 NAME = "manifest.json"
 SIGNATURE = "manifest.sigstore.json"
 """Both lie beside the objects that the manifest lists, and are in no list."""
+DUMP: Final = "dump"
+"""pg_dump's archive: the objects below `dump/`, or in the form `custom` one object of this name."""
+GLOBALS: Final = "globals.sql"
+"""Roles and tablespaces as SQL, for people; nothing here runs it."""
+ENCRYPTED: Final = ".age"
+"""At the end of the name of every object that is encrypted."""
 MAX_BYTES = 128 << 20
 """Of a manifest: 10,000 tables of 50 columns are about 35 MB."""
 
@@ -52,6 +58,15 @@ class Dump(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     client_version: Text
 
 
+class Encryption(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who can read the objects, each of which is a file of age (https://age-encryption.org/v1). The manifest is not."""
+
+    recipients: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"\Aage1[02-9ac-hj-np-z]{58}\Z")], ...], Meta(min_length=1, max_length=64)
+    ]
+    """Their public keys (X25519), sorted. Any one of their identities is enough."""
+
+
 class StoredObject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One object of the backup. Archives of zstd and lz4 hold no checksums of their own: this is the only one."""
 
@@ -59,6 +74,7 @@ class StoredObject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Its key below the manifest's folder."""
     size: Count
     sha256: Sha256
+    """Both of what is stored: of an encrypted object, of the file of age."""
 
 
 class Manifest(Inventory, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,14 +88,30 @@ class Manifest(Inventory, frozen=True, kw_only=True, forbid_unknown_fields=True)
     objects: Annotated[tuple[StoredObject, ...], Meta(min_length=1, max_length=1_000_000)]
     tool: Name
     """What wrote it, e.g. `aegis 1.0.0`."""
+    encryption: Encryption | None = None
+    """None: the objects are as pg_dump wrote them."""
 
 
 def manifest_of(
-    inventory: Inventory, *, snapshot: Snapshot, dump: Dump, objects: tuple[StoredObject, ...], tool: str
+    inventory: Inventory,
+    *,
+    snapshot: Snapshot,
+    dump: Dump,
+    objects: tuple[StoredObject, ...],
+    tool: str,
+    encryption: Encryption | None = None,
 ) -> Manifest:
     """The manifest of a backup whose objects are all stored."""
     held = {name: getattr(inventory, name) for name in Inventory.__struct_fields__}
-    return Manifest(**held, id=backup_id(snapshot), snapshot=snapshot, dump=dump, objects=objects, tool=tool)
+    return Manifest(
+        **held,
+        id=backup_id(snapshot),
+        snapshot=snapshot,
+        dump=dump,
+        objects=objects,
+        tool=tool,
+        encryption=encryption,
+    )
 
 
 def backup_id(snapshot: Snapshot) -> str:
@@ -144,7 +176,13 @@ def _check(manifest: Manifest) -> None:
             raise _invalid(f"the manifest lists the object {name!a}, whose name leads elsewhere")
         if name in (NAME, SIGNATURE):
             raise _invalid(f"the manifest lists {name!r} as an object of the backup")
+        if name.endswith(ENCRYPTED) is (manifest.encryption is None):
+            raise _invalid(
+                f"the manifest lists {name!r}, and names {'no ' if manifest.encryption is None else ''}recipients"
+            )
     _check_order("objects", [(name,) for name in names])
+    if manifest.encryption is not None:
+        _check_order("recipients", [(each,) for each in manifest.encryption.recipients])
     for what in ("tables", "sequences", "matviews"):
         _check_order(what, [(each.schema, each.name) for each in getattr(manifest, what)])
     for what in ("extensions", "roles"):

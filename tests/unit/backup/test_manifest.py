@@ -17,6 +17,7 @@ from tests.support.backup_inventories import SNAPSHOT, manifest
 ELSEWHERE = ("/etc/passwd", "../x", "a/../b", "a//b", "a/", ".", "a\\b", "a\0b", "a\nb", "ä", "a/b/c/d/e", "", "a?b")
 RESERVED = ("manifest.json", "manifest.sigstore.json")
 VALID = dump_manifest(manifest())
+RECIPIENTS = ("age1" + "a" * 58, "age1" + "c" * 58)
 
 
 def changed(change: Callable[[dict[str, Any]], object]) -> bytes:
@@ -37,6 +38,38 @@ def test_its_text_is_sorted_and_compact() -> None:
 
 def test_its_id_sorts_by_time_and_place() -> None:
     assert manifest().id == backup_id(SNAPSHOT) == "20261126T003413Z-0000001A016B3748"
+
+
+def encrypted(*recipients: str) -> bytes:
+    value = json.loads(VALID)
+    value["encryption"] = {"recipients": recipients}
+    for each in value["objects"]:
+        each["name"] += ".age"
+    return json.dumps(value).encode()
+
+
+def test_who_can_read_the_objects_stands_in_it() -> None:
+    read = parse_manifest(encrypted(*RECIPIENTS))
+    assert read.encryption is not None
+    assert read.encryption.recipients == RECIPIENTS
+    assert parse_manifest(dump_manifest(read)) == read
+
+
+@pytest.mark.parametrize(
+    "recipients",
+    [
+        pytest.param((), id="nobody"),
+        pytest.param(RECIPIENTS[::-1], id="not sorted"),
+        pytest.param((RECIPIENTS[0],) * 2, id="one twice"),
+        pytest.param(("age1" + "b" * 58,), id="no bech32"),
+        pytest.param(("AGE-SECRET-KEY-1" + "Q" * 58,), id="an identity"),
+        pytest.param((RECIPIENTS[0] + "\n",), id="a line end"),
+    ],
+)
+def test_recipients_that_are_none_are_refused(recipients: tuple[str, ...]) -> None:
+    with pytest.raises(Refused) as caught:
+        parse_manifest(encrypted(*recipients))
+    assert caught.value.code == "backup_check.manifest_invalid"
 
 
 def test_times_are_of_utc() -> None:
@@ -72,6 +105,8 @@ def _set(*path: str | int, value: object) -> Callable[[dict[str, Any]], object]:
         pytest.param(_set("objects", 0, "size", value=-1), id="negative size"),
         pytest.param(_set("objects", 0, "size", value=1 << 53), id="size beyond what JSON holds"),
         pytest.param(_set("objects", 0, "size", value=1.5), id="size that is no integer"),
+        pytest.param(_set("encryption", value={"recipients": [RECIPIENTS[0]]}), id="plain objects of a recipient"),
+        pytest.param(_set("objects", 0, "name", value="dump/1234.dat.zst.age"), id="encrypted for nobody"),
         pytest.param(_set("objects", 0, "sha256", value="A" * 64), id="digest in capitals"),
         pytest.param(_set("objects", 0, "sha256", value="a" * 64 + "\n"), id="digest with a line end"),
         *(
