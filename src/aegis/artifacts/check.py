@@ -115,20 +115,17 @@ def _check_location(source: str, policy: VerifyPolicy, file: str, where: str, *,
 
 
 def _check_signer(signer: Signer, file: str, where: str) -> None:
-    kinds = [signer.key, signer.identity, signer.identity_pattern, signer.certificate]
-    if sum(kind is not None for kind in kinds) != 1:
-        raise _incomplete(
-            file,
-            f"an entry of {where} names not exactly one kind",
-            "one of key, identity, identity-pattern, certificate",
-        )
-    for problem, expected in _misfits(signer):
+    for problem, expected in misfits(signer):
         raise _incomplete(file, f"an entry of {where} {problem}", expected)
     if signer.identity_pattern is not None:
         check_identity_pattern(signer.identity_pattern, name=where)
 
 
-def _misfits(signer: Signer) -> Iterator[tuple[str, str]]:
+def misfits(signer: Signer) -> Iterator[tuple[str, str]]:
+    """What an entry of `signers` has that does not fit together, and what would; nothing where it names one signer."""
+    kinds = [signer.key, signer.identity, signer.identity_pattern, signer.certificate]
+    if sum(kind is not None for kind in kinds) != 1:
+        yield "names not exactly one kind", "one of key, identity, identity-pattern, certificate"
     keyless = signer.identity is not None or signer.identity_pattern is not None
     if keyless and not signer.issuer:
         yield "has an identity and no issuer", "the issuer too: any issuer may say that it knows that name"

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import get_args
 
-from aegis.core.policy import Artifact, Earlier, GateName, Load, Policy, ScanPolicy, Signer, VerifyPolicy
+from aegis.core.policy import (
+    Artifact,
+    BackedUp,
+    BackupCheckPolicy,
+    Earlier,
+    GateName,
+    Load,
+    Policy,
+    ScanPolicy,
+    Signer,
+    Tier,
+    VerifyPolicy,
+    minutes,
+)
 from aegis.core.ports.repository import Change
 
 
@@ -25,6 +38,11 @@ def loosenings(before: Policy, after: Policy) -> list[str]:
             found.append("verify: the section is gone")
         else:
             found += _verify(before.verify, after.verify)
+    if before.backup_check is not None:
+        if after.backup_check is None:
+            found.append("backup-check: the section is gone")
+        else:
+            found += _backup_check(before.backup_check, after.backup_check)
     return found
 
 
@@ -70,12 +88,7 @@ def _verify(before: VerifyPolicy, after: VerifyPolicy) -> Iterator[str]:
             yield f"verify.artifacts: {artifact.name} is gone"
         else:
             yield from _artifact(artifact, now[artifact.name], before.signers, after.signers)
-    if after.trusted_root != before.trusted_root:
-        yield f"verify.trusted-root: {after.trusted_root or 'the packaged one'} instead of {before.trusted_root}"
-    for name in ("aws", "oci"):
-        # another endpoint or role is another store under the same names
-        if getattr(before, name) is not None and getattr(after, name) != getattr(before, name):
-            yield f"verify.{name}: another one"
+    yield from _trust_and_stores("verify", before, after)
     if after.lock != before.lock:
         yield f"verify.lock: {after.lock} instead of {before.lock}"
     if after.earlier is not None:
@@ -84,6 +97,63 @@ def _verify(before: VerifyPolicy, after: VerifyPolicy) -> Iterator[str]:
         else:
             yield from _verdicts("verify.earlier", before.earlier, after.earlier)
     yield from _load(before.load, after.load)
+
+
+def _backup_check(before: BackupCheckPolicy, after: BackupCheckPolicy) -> Iterator[str]:
+    for name in ("store", "records"):
+        if getattr(after, name) != getattr(before, name):
+            yield f"backup-check.{name}: another one"
+    now = {database.name: database for database in after.databases}
+    for database in before.databases:
+        if database.name not in now:
+            yield f"backup-check.databases: {database.name} is gone"
+        else:
+            yield from _database(database, now[database.name])
+    if before.signers and not after.signers:
+        yield "backup-check.signers: manifests need no signature any more"
+    elif before.signers:
+        yield from _added("backup-check.signers", before.signers, after.signers)
+    yield from _trust_and_stores("backup-check", before, after)
+    if before.recipients:
+        # who is new reads everything, and who is gone can restore nothing of what comes
+        yield from _added("backup-check.recipients", before.recipients, after.recipients)
+        yield from _gone("backup-check.recipients", before.recipients, after.recipients)
+    for name in ("last", "daily", "weekly", "monthly"):
+        kept, kept_before = getattr(after.keep, name), getattr(before.keep, name)
+        if kept < kept_before:
+            yield f"backup-check.keep.{name}: {kept} instead of {kept_before}"
+    if before.issue and not after.issue:
+        yield "backup-check.issue: false instead of true"
+
+
+def _database(before: BackedUp, after: BackedUp) -> Iterator[str]:
+    key = f"backup-check.databases.{before.name}"
+    for name in ("max_age", "max_proof_age", "max_restore"):
+        limit, limit_before = getattr(after, name), getattr(before, name)
+        if limit_before is not None and (limit is None or minutes(limit) > minutes(limit_before)):
+            yield f"{key}.{name.replace('_', '-')}: {limit or 'none'} instead of {limit_before}"
+    tiers = get_args(Tier)
+    if tiers.index(after.tier) < tiers.index(before.tier):
+        yield f"{key}.tier: {after.tier} instead of {before.tier}"
+    if after.max_shrink > before.max_shrink:
+        yield f"{key}.max-shrink: {after.max_shrink} instead of {before.max_shrink}"
+    asked = {question.name: question for question in after.smoke}
+    for question in before.smoke:
+        if asked.get(question.name) != question:
+            yield f"{key}.smoke.{question.name}: {'another one' if question.name in asked else 'gone'}"
+    if before.system_identifier is not None and after.system_identifier != before.system_identifier:
+        yield f"{key}.system-identifier: {after.system_identifier or 'none'} instead of {before.system_identifier}"
+
+
+def _trust_and_stores(
+    key: str, before: VerifyPolicy | BackupCheckPolicy, after: VerifyPolicy | BackupCheckPolicy
+) -> Iterator[str]:
+    if after.trusted_root != before.trusted_root:
+        yield f"{key}.trusted-root: {after.trusted_root or 'the packaged one'} instead of {before.trusted_root}"
+    for name in ("aws", "oci"):
+        # another endpoint or role is another store under the same names
+        if getattr(before, name) is not None and getattr(after, name) != getattr(before, name):
+            yield f"{key}.{name}: another one"
 
 
 def _artifact(
@@ -128,6 +198,12 @@ def _load(before: Load, after: Load) -> Iterator[str]:
     for digest in before.revoked:
         if digest not in after.revoked:
             yield f"verify.load.revoked: {digest} is gone"
+
+
+def _gone(key: str, before: Collection[object], after: Collection[object]) -> Iterator[str]:
+    for entry in before:
+        if entry not in after:
+            yield f"{key}: {_brief(entry)} is gone"
 
 
 def _added(key: str, before: Collection[object], after: Collection[object]) -> Iterator[str]:

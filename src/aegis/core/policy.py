@@ -217,6 +217,13 @@ class VerifyPolicy(_Section, frozen=True):
 
 Duration = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,3}[mhd]$(?!\n)")]
 """A number of minutes, hours or days, e.g. `26h`."""
+
+
+def minutes(duration: Duration) -> int:
+    """How long it is."""
+    return int(duration[:-1]) * {"m": 1, "h": 60, "d": 1440}[duration[-1]]
+
+
 Tier = Literal["sample", "data", "proof", "full"]
 """How much of a backup a restore proves, from least to most: the rows of some tables; of all; with constraints and
 unique indexes; or everything."""

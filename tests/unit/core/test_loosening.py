@@ -12,14 +12,18 @@ from aegis.core.policy import (
     Allow,
     Artifact,
     Aws,
+    BackedUp,
+    BackupCheckPolicy,
     Earlier,
     Extends,
+    Keep,
     Load,
     Oci,
     Policy,
     Release,
     ScanPolicy,
     Signer,
+    Smoke,
     Suppression,
     VerifyPolicy,
     Waiver,
@@ -219,3 +223,100 @@ def test_verify_may_be_added_to_a_policy() -> None:
 def test_verdicts_of_earlier_runs_are_not_believed_by_the_way() -> None:
     (told,) = loosenings(verify(earlier=None), verify())
     assert told.startswith("verify.earlier: verdicts of earlier runs are believed")
+
+
+QUESTION, OTHER_QUESTION = Smoke(name="users", sql="SELECT true"), Smoke(name="orders", sql="SELECT true")
+SHOP = BackedUp(name="shop", max_restore="1h", smoke=(QUESTION,), system_identifier="7")
+MAIL = BackedUp(name="mail")
+RECIPIENTS = ("age1q", "age1p")
+BACKED_UP = BackupCheckPolicy(
+    store="s3://bkt/db/",
+    databases=(SHOP, MAIL),
+    records="s3://bkt/records/",
+    signers=(KEY,),
+    trusted_root="root.json",
+    recipients=RECIPIENTS,
+    aws=Aws(region="eu-west-1"),
+    oci=Oci(domain="https://idcs.example", region="eu-x-1"),
+)
+
+
+def backed_up(**changes: object) -> Policy:
+    return Policy(version=1, backup_check=structs.replace(BACKED_UP, **changes))
+
+
+def shop(**changes: object) -> Policy:
+    return backed_up(databases=(structs.replace(SHOP, **changes), MAIL))
+
+
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        (Policy(version=1), "backup-check: the section is gone"),
+        (backed_up(store="s3://bkt/x/"), "backup-check.store: another one"),
+        (backed_up(records="s3://bkt/x/"), "backup-check.records: another one"),
+        (backed_up(records=None), "backup-check.records: another one"),
+        (backed_up(databases=(MAIL,)), "backup-check.databases: shop is gone"),
+        (shop(name="shop2"), "backup-check.databases: shop is gone"),
+        (shop(max_age="27h"), "backup-check.databases.shop.max-age: 27h instead of 26h"),
+        (shop(max_age="2d"), "backup-check.databases.shop.max-age: 2d instead of 26h"),
+        (shop(max_proof_age="9d"), "backup-check.databases.shop.max-proof-age: 9d instead of 8d"),
+        (shop(max_restore="61m"), "backup-check.databases.shop.max-restore: 61m instead of 1h"),
+        (shop(max_restore=None), "backup-check.databases.shop.max-restore: none instead of 1h"),
+        (shop(tier="data"), "backup-check.databases.shop.tier: data instead of proof"),
+        (shop(tier="sample"), "backup-check.databases.shop.tier: sample instead of proof"),
+        (shop(max_shrink=51), "backup-check.databases.shop.max-shrink: 51 instead of 50"),
+        (shop(smoke=()), "backup-check.databases.shop.smoke.users: gone"),
+        (shop(smoke=(OTHER_QUESTION,)), "backup-check.databases.shop.smoke.users: gone"),
+        (
+            shop(smoke=(structs.replace(QUESTION, sql="SELECT 1 = 1"),)),
+            "backup-check.databases.shop.smoke.users: another one",
+        ),
+        (shop(system_identifier=None), "backup-check.databases.shop.system-identifier: none instead of 7"),
+        (shop(system_identifier="8"), "backup-check.databases.shop.system-identifier: 8 instead of 7"),
+        (backed_up(signers=()), "backup-check.signers: manifests need no signature"),
+        (backed_up(signers=(KEY, WHO)), "backup-check.signers: https://x is new"),
+        (backed_up(trusted_root=None), "backup-check.trusted-root: the packaged one instead of root.json"),
+        (backed_up(recipients=(*RECIPIENTS, "age1z")), "backup-check.recipients: age1z is new"),
+        (backed_up(recipients=RECIPIENTS[:1]), "backup-check.recipients: age1p is gone"),
+        (backed_up(recipients=()), "backup-check.recipients: age1"),
+        (backed_up(keep=Keep(last=6)), "backup-check.keep.last: 6 instead of 7"),
+        (backed_up(keep=Keep(daily=13)), "backup-check.keep.daily: 13 instead of 14"),
+        (backed_up(keep=Keep(weekly=7)), "backup-check.keep.weekly: 7 instead of 8"),
+        (backed_up(keep=Keep(monthly=0)), "backup-check.keep.monthly: 0 instead of 12"),
+        (backed_up(aws=Aws(region="eu-west-1", s3_endpoint="https://evil.example")), "backup-check.aws: another one"),
+        (backed_up(oci=None), "backup-check.oci: another one"),
+        (backed_up(issue=False), "backup-check.issue: false instead of true"),
+    ],
+)
+def test_each_way_to_weaken_backup_check_is_told(after: Policy, words: str) -> None:
+    told = loosenings(backed_up(), after)
+    assert told
+    assert [each for each in told if words in each] == told
+    assert of_gate(told, "backup-check") == told
+    assert of_gate(told, "verify") == []
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        backed_up(),
+        backed_up(databases=(MAIL, SHOP, BackedUp(name="more"))),
+        shop(max_age="1560m", max_proof_age="7d", max_restore="59m", tier="full", max_shrink=49),
+        shop(smoke=(OTHER_QUESTION, QUESTION)),
+        backed_up(recipients=RECIPIENTS[::-1]),
+        backed_up(keep=Keep(last=8, daily=15, weekly=9, monthly=13)),
+    ],
+)
+def test_what_only_tightens_backup_check(after: Policy) -> None:
+    assert loosenings(backed_up(), after) == []
+
+
+def test_what_was_not_asked_for_may_be_added_to_backup_check() -> None:
+    bare = Policy(version=1, backup_check=BackupCheckPolicy(store="s3://bkt/db/", databases=(MAIL,), issue=False))
+    asked = structs.replace(MAIL, max_restore="9d", smoke=(QUESTION,), system_identifier="7")
+    more = BackupCheckPolicy(
+        store="s3://bkt/db/", databases=(asked,), signers=(KEY,), recipients=RECIPIENTS, aws=Aws(), oci=None
+    )
+    assert loosenings(bare, Policy(version=1, backup_check=more)) == []
+    assert loosenings(Policy(version=1), bare) == []
