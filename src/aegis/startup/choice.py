@@ -9,8 +9,8 @@ from pathlib import Path
 
 from aegis.startup.tier0 import read_input
 
-GATES = ("scan", "verify", "all")
-LOCKS = ("scan", "verify", "keyless", "oci")
+GATES = ("scan", "verify", "backup-check", "all")
+LOCKS = ("scan", "verify", "keyless", "oci", "backup-check", "backup-check-oci")
 """Those that hold a command line of Aegis."""
 _GIT_SECONDS = 10
 
@@ -18,16 +18,20 @@ _GIT_SECONDS = 10
 def lock_of(gate: str, environ: Mapping[str, str]) -> str:
     """The lock's name.
 
-    The root action looks for `verify:` anywhere in the policy file, as it is checked out and as it was before the
-    change: that one is in force. This is a guess about packages, not about rules: too many do no harm, and without
-    those that it needs the gate is red.
+    The root action looks for `verify:` and `backup-check:` anywhere in the policy file, as it is checked out and as it
+    was before the change: that one is in force. This is a guess about packages, not about rules: too many do no harm,
+    and without those that it needs the gate is red.
     """
-    if gate == "scan" or (gate == "all" and not _names_verify(environ)):
-        return "scan"
-    return "oci" if read_input("cloud", environ) == "oci" else "keyless"
+    named = _named(environ) if gate == "all" else {gate}
+    oci = read_input("cloud", environ) == "oci"
+    if "backup-check" in named:  # its locks hold what the verify gate needs, too
+        return "backup-check-oci" if oci else "backup-check"
+    if "verify" in named:
+        return "oci" if oci else "keyless"
+    return "scan"
 
 
-def _names_verify(environ: Mapping[str, str]) -> bool:
+def _named(environ: Mapping[str, str]) -> set[str]:
     workspace = Path(environ.get("GITHUB_WORKSPACE") or ".")
     name = read_input("policy", environ) or "aegis.yml"
     try:
@@ -36,7 +40,8 @@ def _names_verify(environ: Mapping[str, str]) -> bool:
         policies = []
     # the first parent of a pull request's merge commit is its base
     policies += [_committed(workspace, f"{rev}:{name}") for rev in ("HEAD^1", read_input("base", environ)) if rev]
-    return any(re.search(rb"\bverify[\"']?\s*:", policy) for policy in policies)
+    found = {word for policy in policies for word in re.findall(rb"\b(verify|backup-check)[\"']?\s*:", policy)}
+    return {word.decode() for word in found}
 
 
 def _committed(workspace: Path, name: str) -> bytes:

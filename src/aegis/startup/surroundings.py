@@ -22,8 +22,11 @@ INSTALL_KEEPS = frozenset(
 )
 """What an installer needs to reach an index and a disk. No token is among them."""
 
-_FOREIGN_PREFIXES = ("UV_", "PIP_", "PYTHON", "SEMGREP_")
-"""Settings that the consumer made for its own tools."""
+SECRETS = frozenset({"AEGIS_DATABASE_URL", "AEGIS_AGE_IDENTITY"})
+"""What a job hands to a gate by `env:`; inputs are for what may be seen."""
+_FOREIGN_PREFIXES = ("UV_", "PIP_", "PYTHON", "SEMGREP_", "PG")
+"""Settings that the consumer made for its own tools. libpq's (PGHOSTADDR, PGOPTIONS, …) would lead the password of a
+database's address to another server: https://www.postgresql.org/docs/current/libpq-envars.html"""
 
 
 def for_installers(environ: Mapping[str, str]) -> dict[str, str]:
@@ -38,14 +41,14 @@ def for_installers(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def for_gates(environ: Mapping[str, str]) -> dict[str, str]:
-    """The surroundings of a gate: the job's, without what would bend Python, uv, pip, semgrep or the gate itself."""
+    """The surroundings of a gate: the job's, without what would bend Python, uv, pip, semgrep, libpq or the gate itself."""
     return {name: value for name, value in environ.items() if not _bends(name.upper())}
 
 
 def _bends(name: str) -> bool:
     if name.startswith("AEGIS_"):
         # the inputs of action.yml were checked; a developer's switches have no place in a job
-        return not name.startswith("AEGIS_INPUT_")
+        return not name.startswith("AEGIS_INPUT_") and name not in SECRETS
     return name == "VIRTUAL_ENV" or name.startswith(_FOREIGN_PREFIXES)
 
 

@@ -23,13 +23,24 @@ INPUTS = {
         *("path", "base", "policy", "output", "upload", "index-url", "github-token", "shard", "shards", "cloud"),
         *("aws-role-to-assume", "aws-region", "cosign-pub-key", "oci-client-id", "oci-client-secret"),
     ),
+    "backup-check": (
+        *("path", "base", "policy", "output", "upload", "index-url", "github-token"),
+        *("mode", "database", "max-age", "tier", "cloud"),
+        *("aws-role-to-assume", "aws-region", "cosign-pub-key", "oci-client-id", "oci-client-secret"),
+    ),
     "all": (
         *("base", "policy", "output", "upload", "index-url", "github-token", "cloud"),
         *("aws-role-to-assume", "aws-region", "cosign-pub-key", "oci-client-id", "oci-client-secret"),
     ),
 }
 """The inputs of each action, as in its action.yml (a test keeps them equal)."""
-CHOICES = {"strict": ("true", "false"), "upload": ("auto", "never"), "cloud": ("aws", "oci")}
+CHOICES = {
+    "strict": ("true", "false"),
+    "upload": ("auto", "never"),
+    "cloud": ("aws", "oci"),
+    "mode": ("check", "verify", "run"),
+    "tier": ("", "sample", "data", "proof", "full"),
+}
 _SECRET = ("github-token", "oci-client-id", "oci-client-secret")
 _SEVERAL_LINES = ("cosign-pub-key",)
 """A PEM block has line ends."""
@@ -89,7 +100,7 @@ def _check_input(name: str, value: str) -> None:
         if value not in CHOICES[name]:
             raise _wrong(
                 f"The input `{name}` is {shown}.",
-                expected=" or ".join(f"`{choice}`" for choice in CHOICES[name]),
+                expected=" or ".join(f"`{choice}`" for choice in CHOICES[name] if choice),
                 remedy=f"Correct `with: {name}:` in the workflow, or leave it out.",
             )
         return

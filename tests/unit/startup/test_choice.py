@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,14 @@ def test_each_gate_has_an_action_and_each_lock_is_there() -> None:
 
 @pytest.mark.parametrize(
     ("gate", "cloud", "lock"),
-    [("scan", "aws", "scan"), ("scan", "oci", "scan"), ("verify", "aws", "keyless"), ("verify", "oci", "oci")],
+    [
+        ("scan", "aws", "scan"),
+        ("scan", "oci", "scan"),
+        ("verify", "aws", "keyless"),
+        ("verify", "oci", "oci"),
+        ("backup-check", "aws", "backup-check"),
+        ("backup-check", "oci", "backup-check-oci"),
+    ],
 )
 def test_a_gate_gets_no_more_than_it_needs(environ: dict[str, str], gate: str, cloud: str, lock: str) -> None:
     assert lock_of(gate, environ | {"AEGIS_INPUT_CLOUD": cloud}) == lock
@@ -40,6 +48,10 @@ def test_a_gate_gets_no_more_than_it_needs(environ: dict[str, str], gate: str, c
         ("version: 1\r\n'verify' : {}\r\n", "keyless"),
         ('{"version": 1, "verify": {}}', "keyless"),
         ("scan: {}  # we verify later\n", "scan"),
+        ("version: 1\nscan: {}\nbackup-check:\n  store: backups/\n", "backup-check"),
+        ("'backup-check' : {}\nverify: {}\n", "backup-check"),
+        ("backup-check: {}\nscan: {}\n", "backup-check"),
+        ("scan: {}  # a backup-check comes later\n", "scan"),
         ("\x00\xff", "scan"),
     ],
 )
@@ -62,3 +74,20 @@ def test_the_root_action_looks_at_the_policy_of_before_the_change(environ: dict[
     repo.commit({"a.py": ""})
     assert lock_of("all", environ) == "scan"
     assert lock_of("all", environ | {"AEGIS_INPUT_BASE": base}) == "keyless"
+
+
+def test_the_lock_covers_every_gate_that_either_policy_names(environ: dict[str, str], tmp_path: Path) -> None:
+    repo = GitRepo.init(tmp_path)
+    repo.commit({"aegis.yml": "verify: {}\nbackup-check: {}\n"})
+    repo.commit({"aegis.yml": "verify: {}\n"})
+    assert lock_of("all", environ) == "backup-check"
+    assert lock_of("all", environ | {"AEGIS_INPUT_CLOUD": "oci"}) == "backup-check-oci"
+
+
+@pytest.mark.parametrize(("wider", "narrower"), [("backup-check", "keyless"), ("backup-check-oci", "oci")])
+def test_the_locks_of_backups_hold_what_the_verify_gate_needs(wider: str, narrower: str) -> None:
+    def packages(lock: str) -> set[str]:
+        text = (ROOT / "locks" / f"{lock}.txt").read_text("utf-8")
+        return set(re.findall(r"(?m)^([\w.-]+==[\w.]+)", text))
+
+    assert packages(wider) > packages(narrower)

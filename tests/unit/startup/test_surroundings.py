@@ -15,6 +15,10 @@ POISON = {
     "VIRTUAL_ENV": "/evil/venv",
     "SEMGREP_RULES": "/evil/rules",
     "AEGIS_SEMGREP_CORE": "/evil/semgrep",
+    "AEGIS_DATA": "/evil/data",
+    "PGHOSTADDR": "192.0.2.66",
+    "PGOPTIONS": "-c search_path=evil",
+    "PGSERVICEFILE": "/evil/service",
 }
 NEEDED = {
     "PATH": "/usr/bin",
@@ -24,7 +28,13 @@ NEEDED = {
     "no_proxy": "localhost",
     "SSL_CERT_FILE": "/etc/ca.pem",
 }
-OF_THE_JOB = {"GITHUB_TOKEN": "secret", "AEGIS_INPUT_GITHUB_TOKEN": "secret", "AEGIS_INPUT_PATH": "."}
+OF_THE_JOB = {
+    "GITHUB_TOKEN": "secret",
+    "AEGIS_INPUT_GITHUB_TOKEN": "secret",
+    "AEGIS_INPUT_PATH": ".",
+    "AEGIS_DATABASE_URL": "secret",
+    "AEGIS_AGE_IDENTITY": "secret",
+}
 
 
 def test_installers_see_what_they_need_and_no_more() -> None:

@@ -25,6 +25,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
         "AEGIS_INPUT_STRICT": "true",
         "AEGIS_INPUT_UPLOAD": "auto",
         "AEGIS_INPUT_CLOUD": "aws",
+        "AEGIS_INPUT_MODE": "check",
     }
 
 
@@ -94,7 +95,28 @@ def test_a_secret_is_refused_without_being_shown(environ: dict[str, str], name: 
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize("gate", ["verify", "all"])
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("MODE", "", "`mode` is ''"),
+        ("MODE", "restore", "`check` or `verify` or `run`"),
+        ("TIER", "everything", "`sample` or `data` or `proof` or `full`"),
+        ("DATABASE", "shop\n", "`database` holds a control character"),
+        ("MAX_AGE", "1d\x00", "`max-age` holds a control character"),
+    ],
+)
+def test_wrong_wishes_for_backups_are_refused(environ: dict[str, str], name: str, value: str, says: str) -> None:
+    with pytest.raises(StartupProblem) as caught:
+        tier0.check("backup-check", environ | {f"AEGIS_INPUT_{name}": value})
+    assert says in f"{caught.value.problem} {caught.value.expected}"
+
+
+@pytest.mark.parametrize("tier", ["", "sample", "full"])
+def test_a_tier_may_be_left_to_the_policy(environ: dict[str, str], tier: str) -> None:
+    assert tier0.check("backup-check", environ | {"AEGIS_INPUT_TIER": tier})
+
+
+@pytest.mark.parametrize("gate", ["verify", "backup-check", "all"])
 def test_a_cloud_that_there_is_not_is_refused(environ: dict[str, str], gate: str) -> None:
     with pytest.raises(StartupProblem, match="`aws` or `oci`"):
         tier0.check(gate, environ | {"AEGIS_INPUT_CLOUD": "gcp"})
