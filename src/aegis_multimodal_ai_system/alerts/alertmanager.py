@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
+from aegis.adapters.posting import TIMEOUT, asked, problem_of
 from aegis_multimodal_ai_system.alerts.alert import Alert, line
 from aegis_multimodal_ai_system.alerts.alerts import QUIET
-from aegis_multimodal_ai_system.alerts.posting import TIMEOUT, asked, problem_of
 
 LASTS = timedelta(seconds=3 * QUIET)
 """Longer than the time in which the same is not told again, so that it does not flap while loads are refused."""

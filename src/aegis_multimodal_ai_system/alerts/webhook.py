@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from aegis.adapters.posting import TIMEOUT, asked, problem_of
 from aegis_multimodal_ai_system.alerts.alert import Alert, line
-from aegis_multimodal_ai_system.alerts.posting import TIMEOUT, asked, problem_of
 
 
 @dataclass(frozen=True, slots=True)

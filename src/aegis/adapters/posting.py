@@ -30,7 +30,7 @@ def asked(
 ) -> tuple[str, Answer | None]:
     """The problem, which holds no part of the address, or the answer, whatever its status."""
     body = None if document is None else json.dumps(document).encode()
-    request = urllib.request.Request(  # noqa: S310 - the scheme was checked when the sink was made
+    request = urllib.request.Request(  # noqa: S310 - the scheme was checked by who names the address
         address,
         data=body,
         method=method,
