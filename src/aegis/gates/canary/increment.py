@@ -1,4 +1,4 @@
-"""What one pod counted between two scrapes: all that the judge knows of the world."""
+"""What counters of one pod grew by between two scrapes: all that a judgement of a rollout is made from."""
 
 from __future__ import annotations
 
@@ -6,28 +6,24 @@ from dataclasses import dataclass
 from typing import Literal
 
 Side = Literal["canary", "stable"]
-"""The version that is rolled out, and the one that it is to replace."""
 
 
 @dataclass(frozen=True, slots=True)
 class Increment:
-    """What one target of one pod counted for one metric between two of its scrapes that follow each other.
+    """The growth of one metric of one pod up to one scrape.
 
-    Every number is finite and not negative. `bad` may exceed `exposure`: a process may count a request at its start
-    and its error at its end.
+    There is one at most for a metric, a pod and a time, whatever number of series it was summed from. One of zeros is
+    a sign of life: the pod was scraped, and nothing happened.
     """
 
     metric: str
-    """The name that the policy gives it."""
     side: Side
     pod: str
     time: float
-    """Unix seconds, of the later scrape."""
+    """Of the scrape that ends it, in seconds since the epoch."""
     exposure: float
-    """Requests; seconds where events are counted per time, as restarts are."""
-    bad: float
-    """Events; of a histogram, requests above the least edge of `above`."""
-    above: tuple[tuple[float, float], ...] = ()
-    """Of a histogram: each bucket edge at or above the SLO, ascending, with the number of requests above it."""
-    born: float | None = None
-    """Unix seconds at which this process was new; None where it was there before the watch, or may have been."""
+    """Chances for a bad event: requests, or a pod's seconds where restarts are counted. Finite, not negative."""
+    bad: tuple[float, ...]
+    """Bad events of the same scrape: one number; of a histogram one an edge, the requests above it."""
+    edges: tuple[float, ...] = ()
+    """Of a histogram: the edges that `bad` is counted above, rising. Empty for others."""
