@@ -45,6 +45,20 @@ class LocalStore:
         infos = (_info(prefix + entry.name, entry.stat) for entry in found)
         return tuple(sorted(infos, key=lambda info: info.key))
 
+    def folders(self, prefix: str) -> Sequence[str]:
+        """The folders right below one; none where it is missing, but for the store's own."""
+        if prefix and not prefix.endswith("/"):
+            raise local_tree.unsafe_name(prefix, self.location)
+        with open_folder(self._root) as root:
+            try:
+                with open_below(root, prefix, self.location) as folder:
+                    names = local_tree.folders(folder, f"{self.location}/{prefix}".removesuffix("/"))
+            except CouldNotDecide as error:
+                if error.code != "verify.store_missing":
+                    raise
+                return ()
+        return tuple(f"{prefix}{name}/" for name in names)
+
     def head(self, key: str) -> ObjectInfo | None:
         """One file; None where there is none."""
         try:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from urllib.parse import quote, urlsplit
 
 from aegis.adapters.http_call import is_safe
-from aegis.adapters.oci_documents import MAX_DOCUMENT, error_code, parse_objects, parse_versions
+from aegis.adapters.oci_documents import MAX_DOCUMENT, error_code, parse_folders, parse_objects, parse_versions
 from aegis.adapters.store_http import TIMEOUT, Origin, Reply, whole
 from aegis.adapters.store_replies import check_body, info_of
 from aegis.core.errors import CouldNotDecide, UsageError
@@ -76,6 +76,25 @@ class OciStore:
             ObjectInfo(info.key, info.size, versions.get((info.key, info.etag or "")), info.etag)
             for info in sorted(objects, key=lambda info: info.key)
         )
+
+    def folders(self, prefix: str) -> Sequence[str]:
+        """The folders right below a prefix, by name."""
+        where = self._where(prefix)
+        query = (("prefix", prefix), ("delimiter", "/"), ("fields", "name"), ("limit", PAGE))
+        found: dict[str, None] = {}
+        starts: set[str] = set()
+        start: str | None = ""
+        while start is not None:
+            document, _ = self._document("/o", (*query, ("start", start)) if start else query, where)
+            folders, start = parse_folders(document, where, prefix)
+            # the next page starts with a name, which may be one inside of the last folder of this page
+            found.update(dict.fromkeys(folders))
+            if start in starts:
+                raise faults.bad_listing(where, "the listing repeats itself")
+            if len(found) > MAX_OBJECTS or len(starts) > MAX_OBJECTS // int(PAGE):
+                raise faults.too_many(where, MAX_OBJECTS)
+            starts.add(start or "")
+        return tuple(sorted(found))
 
     def head(self, key: str) -> ObjectInfo | None:
         """The current version of one object; None where there is none."""

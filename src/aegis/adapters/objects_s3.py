@@ -13,7 +13,15 @@ from contextlib import AbstractContextManager
 
 from aegis.adapters.aws_signature import signed_headers, target
 from aegis.adapters.s3_address import REGION, bucket_address
-from aegis.adapters.s3_documents import MAX_DOCUMENT, Page, error_code, parse_objects, parse_versions, repeated
+from aegis.adapters.s3_documents import (
+    MAX_DOCUMENT,
+    Page,
+    error_code,
+    parse_folders,
+    parse_objects,
+    parse_versions,
+    repeated,
+)
 from aegis.adapters.store_http import TIMEOUT, Origin, Reply, whole
 from aegis.adapters.store_replies import check_body, info_of, quoted
 from aegis.core.errors import CouldNotDecide
@@ -87,6 +95,27 @@ class S3Store:
                 return tuple(objects[key] for key in sorted(objects))
             page = self._page(prefix, PAGE, page.versions, page.next)
 
+    def folders(self, prefix: str) -> Sequence[str]:
+        """The folders right below a prefix that hold an object which is not deleted, by name."""
+        where = self._where(prefix)
+        query: _Query = (("list-type", "2"), ("prefix", prefix), ("delimiter", "/"), ("encoding-type", "url"))
+        found: dict[str, None] = {}
+        tokens: set[str] = set()
+        follow: _Query = ()
+        while True:
+            document = self._listing((*query, ("max-keys", str(PAGE)), *follow), where)
+            folders, token = parse_folders(document, where, prefix)
+            again = next((folder for folder in folders if folder in found), None)
+            if again is not None or token in tokens:
+                raise faults.bad_listing(where, f"the listing repeats itself at {(again or '')[:200]!r}")
+            found.update(dict.fromkeys(folders))
+            if len(found) > MAX_OBJECTS or len(tokens) > MAX_OBJECTS // PAGE:
+                raise faults.too_many(where, MAX_OBJECTS)
+            if token is None:
+                return tuple(sorted(found))
+            tokens.add(token)
+            follow = (("continuation-token", token),)
+
     def head(self, key: str) -> ObjectInfo | None:
         """The current version of one object; None where there is none."""
         try:
@@ -133,18 +162,22 @@ class S3Store:
         where = self._where(prefix)
         kind = ("versions", "") if versions else ("list-type", "2")
         query = (kind, ("prefix", prefix), ("encoding-type", "url"), ("max-keys", str(size)), *follow)
+        document = self._listing(query, where, versions=versions and not follow)
+        return parse_versions(document, where, prefix) if versions else parse_objects(document, where, prefix)
+
+    def _listing(self, query: _Query, where: str, *, versions: bool = False) -> bytes:
+        """One page. `versions`: raise `_NoVersionsError` where the store does not list them."""
 
         def ask() -> bytes:
             with self._ask("GET", "", query, {}, where) as reply:
                 document = whole(reply, MAX_DOCUMENT, where)
-                if reply.status != 200 and versions and not follow and error_code(document) in _NO_VERSIONS:
+                if reply.status != 200 and versions and error_code(document) in _NO_VERSIONS:
                     raise _NoVersionsError
                 if reply.status != 200:
                     raise self._refusal(reply, error_code(document), where)
                 return document
 
-        document = retried(ask, self._patience, self._clock)
-        return parse_versions(document, where, prefix) if versions else parse_objects(document, where, prefix)
+        return retried(ask, self._patience, self._clock)
 
     def _ask(
         self,

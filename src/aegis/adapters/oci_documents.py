@@ -37,6 +37,22 @@ def parse_objects(document: bytes, where: str, prefix: str) -> Page:
     return Page(objects, following)
 
 
+def parse_folders(document: bytes, where: str, prefix: str) -> tuple[tuple[str, ...], str | None]:
+    """The folders on a page of ListObjects with the delimiter `/`, and with which name the next one starts."""
+    fields = _object(document, where)
+    folders = fields.get("prefixes", [])
+    following = fields.get("nextStartWith")
+    if not isinstance(folders, list) or not isinstance(fields.get("objects"), list):
+        raise faults.bad_listing(where, "the listing has no folders")
+    if following is not None and (not isinstance(following, str) or not following):
+        raise faults.bad_listing(where, "the listing does not say how it goes on")
+    for folder in folders:
+        name = folder.removeprefix(prefix) if isinstance(folder, str) and folder.startswith(prefix) else ""
+        if not name or name.find("/") != len(name) - 1 or name == "/":
+            raise faults.bad_listing(where, f"the listing has the folder {str(folder)[:200]!r}, which is elsewhere")
+    return tuple(folders), following
+
+
 def parse_versions(document: bytes, where: str, prefix: str) -> tuple[tuple[str, str, str], ...]:
     """Key, ETag and version of a page of ListObjectVersions; without what has no version or was deleted."""
     found = []

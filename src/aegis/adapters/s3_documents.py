@@ -66,6 +66,22 @@ def parse_objects(document: bytes, where: str, prefix: str) -> Page:
     return Page(objects, tuple((key, "") for _, key in entries), follow, versions=False)
 
 
+def parse_folders(document: bytes, where: str, prefix: str) -> tuple[tuple[str, ...], str | None]:
+    """The folders on a page of ListObjectsV2 with the delimiter `/`, and how it goes on: None on the last page."""
+    root = _root(document, "ListBucketResult", where, prefix)
+    if root.findtext("Delimiter") != "/":
+        raise faults.bad_listing(where, "the listing is not one of folders")
+    found = []
+    for entry in root.iterfind("CommonPrefixes"):
+        folder = _decoded(root, _text(entry, "Prefix", where), where)
+        name = folder.removeprefix(prefix)
+        if not folder.startswith(prefix) or name.find("/") != len(name) - 1 or name == "/":
+            raise faults.bad_listing(where, f"the listing has the folder {folder[:200]!r}, which is elsewhere")
+        found.append(folder)
+    truncated = _flag(root, "IsTruncated", where)
+    return tuple(found), _text(root, "NextContinuationToken", where) if truncated else None
+
+
 def error_code(document: bytes) -> str:
     """S3's own word for an error, e.g. `NoSuchKey`; empty where there is none."""
     try:

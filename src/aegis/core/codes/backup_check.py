@@ -254,4 +254,127 @@ TABLE: tuple[Code, ...] = (
         "In an emergency people wait for all phases but the comparison; the policy says for how long.",
         "Speed the restore up (more jobs, fewer large indexes), or agree on another `max-restore`.",
     ),
+    # --- encryption, secrets ------------------------------------------------------------------------------------------
+    Code(
+        "backup_check.recipient_invalid",
+        "A recipient is no public key of age",
+        "What is encrypted to a key that nobody has cannot be restored.",
+        "Correct `backup-check.recipients`: each is what `age-keygen` prints as its public key.",
+    ),
+    Code(
+        "backup_check.identity_invalid",
+        "What should open backups is no secret key of age",
+        "Encrypted backups can't be read without one.",
+        "Give what `age-keygen` wrote, by --identity-file or as the secret AEGIS_AGE_IDENTITY.",
+    ),
+    Code(
+        "backup_check.identity_missing",
+        "The backup is encrypted, and no key here opens it",
+        "Whether it restores is not known; if nobody has such a key, it is lost.",
+        "Give the secret key of one of the manifest's recipients, e.g. the escrowed one.",
+    ),
+    Code(
+        "backup_check.secret_exposed",
+        "A file with a secret can be read by others",
+        "Every user of the machine could read the database, or open its backups.",
+        "chmod 600 the file, and change the secret if others may have read it.",
+    ),
+    # --- what lies in the store ---------------------------------------------------------------------------------------
+    Code(
+        "backup_check.no_backup",
+        "There is no backup",
+        "No folder of the database has a manifest, so nothing could be restored; that no backup fails is no comfort.",
+        "Run `aegis backup run`, and look why its schedule does not.",
+    ),
+    Code(
+        "backup_check.backup_stale",
+        "The newest backup is too old",
+        "What was written after its snapshot would be lost; a schedule that has ended reports nothing.",
+        "Look why the scheduled backup does not run (GitHub ends schedules after 60 days without activity), and run it.",
+    ),
+    Code(
+        "backup_check.snapshot_in_future",
+        "The newest backup is from the future",
+        "The clocks of the database's server and of this machine differ, so no age is known: a stale backup may look"
+        " fresh.",
+        "Set both clocks by NTP.",
+    ),
+    Code(
+        "backup_check.object_missing",
+        "A backup has lost an object",
+        "The manifest lists what the store does not have: a lifecycle rule, or somebody, has deleted it.",
+        "Take another backup at once, and look for what deletes there.",
+    ),
+    Code(
+        "backup_check.object_size",
+        "An object of a backup has another size",
+        "It is not what was written: cut short, or put in its place.",
+        "Take another backup at once, and treat this one as damaged or tampered with.",
+    ),
+    Code(
+        "backup_check.object_unlisted",
+        "A backup has an object too many",
+        "Its manifest was written last and lists everything, so somebody else has written there.",
+        "Look for who may write below the backups' prefix.",
+    ),
+    Code(
+        "backup_check.cluster_other",
+        "The backup is of another database",
+        "Its cluster is not the one that the policy names, e.g. staging's instead of production's.",
+        "Correct the address that the backup is taken from, or `system-identifier` in the policy.",
+    ),
+    Code(
+        "backup_check.backup_shrunk",
+        "The newest backup is much smaller than usual",
+        "Tables that were emptied, or a role that sees less, make good backups of too little.",
+        "Look for what is gone from the database; raise `max-shrink` where it went on purpose.",
+    ),
+    Code(
+        "backup_check.backup_vanished",
+        "A backup that was restored from is gone",
+        "Pruning keeps the newest one that passed, so somebody or something else has deleted it.",
+        "Look for lifecycle rules and for who may delete; put back the versions that the store has kept.",
+    ),
+    Code(
+        "backup_check.never_proven",
+        "No restore has been proven",
+        "A backup that was never restored is a hope: what it holds is only known by restoring it.",
+        "Run `aegis backup verify latest`, and the action with `mode: verify` on a schedule.",
+    ),
+    Code(
+        "backup_check.proof_stale",
+        "The last proven restore is too long ago",
+        "What has changed since then (schema, extensions, versions, size) may not restore.",
+        "Look why the scheduled restore does not run or pass; then run `aegis backup verify latest`.",
+    ),
+    Code(
+        "backup_check.proof_in_future",
+        "The last proven restore is from the future",
+        "The clock of the machine that restored, or of this one, is wrong, or the record was not written by a restore.",
+        "Set the clocks by NTP, and look for who may write records.",
+    ),
+    Code(
+        "backup_check.proof_failed",
+        "The newest backup did not restore",
+        "The last restore of it has failed, whatever earlier ones have shown.",
+        "Do what the record's reason asks for, and take another backup.",
+    ),
+    Code(
+        "backup_check.restore_slow",
+        "The restore takes too long",
+        "It took longer than the recovery time objective (`max-restore`) allows.",
+        "Give the restore more cores or a nearer store, or raise `max-restore` if that is acceptable.",
+    ),
+    Code(
+        "backup_check.record_invalid",
+        "A restore's record is damaged",
+        "What decides whether a backup was proven cannot be read in one way, or speaks of another restore.",
+        "Verify the backup again, and look for who may write records.",
+    ),
+    Code(
+        "backup_check.manifest_replaced",
+        "Another manifest lies where one was proven",
+        "None is ever written over, so somebody else has put it there; the proof is of the old one.",
+        "Treat the backup and the store as tampered with.",
+    ),
 )

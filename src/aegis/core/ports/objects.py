@@ -48,3 +48,13 @@ class ObjectStore(Protocol):
         range that was asked for (another offset, another version, transparent decompression, another host) is an error.
         """
         ...
+
+
+class FolderStore(ObjectStore, Protocol):
+    """A store that can say which folders there are without listing what is in them."""
+
+    def folders(self, prefix: str) -> Sequence[str]:
+        """The folders right below a prefix (empty, or with `/` at its end), by name: each key up to the next `/`, `/`
+        included. All of them or an error; none where nothing is there. A thousand of them are one request.
+        """
+        ...

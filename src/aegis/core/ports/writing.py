@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from aegis.core.ports.objects import ObjectInfo, ObjectStore
+from aegis.core.ports.objects import FolderStore, ObjectInfo
 
 
 class Upload(Protocol):
@@ -16,7 +16,7 @@ class Upload(Protocol):
         ...
 
 
-class WritableStore(ObjectStore, Protocol):
+class WritableStore(FolderStore, Protocol):
     """A store that objects can be added to. Safe to call from threads, each with an upload of its own."""
 
     def create(self, key: str) -> AbstractContextManager[Upload]:
