@@ -21,6 +21,7 @@ VALUES = {
     "environment": "staging",
     "scan": "org/aegis/actions/scan@v1",
     "verify": "org/aegis/actions/verify@v1",
+    "backup_check": "org/aegis/actions/backup-check@v1",
     "root": "org/aegis@v1",
 }
 

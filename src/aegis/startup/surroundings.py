@@ -41,7 +41,7 @@ def for_installers(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def for_gates(environ: Mapping[str, str]) -> dict[str, str]:
-    """The surroundings of a gate: the job's, without what would bend Python, uv, pip, semgrep, libpq or the gate itself."""
+    """The surroundings of a gate: the job's, without what would bend its tools or itself."""
     return {name: value for name, value in environ.items() if not _bends(name.upper())}
 
 
