@@ -22,7 +22,7 @@ NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 Fingerprint = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 CommitSha = Annotated[str, Meta(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$(?!\n)")]
 ScanClass = Literal["runtime", "type-only", "test", "dynamic", "embedded", "cli", "manifest", "image", "ci", "wrapper"]
-GateName = Literal["scan", "verify", "backup-check"]
+GateName = Literal["scan", "verify", "canary", "backup-check"]
 Mode = Annotated[str, Meta(pattern=r"^(enforce|observe until [0-9]{4}-[0-9]{2}-[0-9]{2})$(?!\n)")]
 
 
@@ -291,6 +291,129 @@ class BackupCheckPolicy(_Section, frozen=True):
     """Open a GitHub issue when a scheduled run fails, and close it by the next that passes."""
 
 
+Span = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,4})[smh]$(?!\n)")]
+"""A number of seconds, minutes or hours, e.g. `90s`."""
+LabelName = Annotated[str, Meta(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$(?!\n)", max_length=200)]
+KubernetesName = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$(?!\n)")]
+Selector = Annotated[str, Meta(min_length=1, max_length=1000)]
+"""A counter of PromQL with label matchers, e.g. `http_requests_total{code=~"5.."}`; no function, no range."""
+Preset = Literal[
+    "http",
+    "http-latency",
+    "otel-http",
+    "otel-http-latency",
+    "grpc",
+    "grpc-latency",
+    "aegis",
+    "aegis-latency",
+    "restarts",
+]
+"""Common metrics by one word (`aegis.gates.canary.samples.presets`)."""
+Undecided = Literal["hold", "abort"]
+
+
+def seconds(span: str) -> int:
+    """The seconds of a `Span`."""
+    return int(span[:-1]) * {"s": 1, "m": 60, "h": 60 * 60}[span[-1]]
+
+
+class Prometheus(_Section, frozen=True):
+    """Which Prometheus is asked, and how it knows who asks."""
+
+    url: Https
+    """Without `/api/v1`; a path before it is kept."""
+    bearer_env: Annotated[str, Meta(pattern=r"^PROMETHEUS_[A-Z0-9_]{1,60}$(?!\n)")] | None = field(
+        default=None, name="bearer-env"
+    )
+    """The environment variable that holds a bearer token. Of this form alone, so that no policy sends other secrets."""
+    bearer_file: Path | None = field(default=None, name="bearer-file")
+    """The file that holds it, read anew for each request, since Kubernetes renews tokens."""
+    sigv4_region: Annotated[str, Meta(pattern=r"^[a-z]{2,}(-[a-z0-9]+)+$(?!\n)")] | None = field(
+        default=None, name="sigv4-region"
+    )
+    """Sign requests for Amazon Managed Service for Prometheus in this region."""
+    tenant: Annotated[str, Meta(pattern=r"^[A-Za-z0-9!._*'()|-]{1,150}$(?!\n)")] | None = None
+    """The header `X-Scope-OrgID` of Mimir, Cortex and Loki."""
+    scrape_interval: Span = field(default="30s", name="scrape-interval")
+    """The longest of the targets' own."""
+
+
+class Rollout(_Section, frozen=True):
+    """The Rollout that is watched, and by which labels its pods' series are known."""
+
+    namespace: KubernetesName
+    name: KubernetesName
+    namespace_label: LabelName = field(default="namespace", name="namespace-label")
+    pod_label: LabelName = field(default="pod", name="pod-label")
+    hash_label: LabelName | None = field(default=None, name="hash-label")
+    """The label that holds the pod template's hash; none named: pods are told apart by their names."""
+
+
+class CanaryMetric(_Section, frozen=True):
+    """What is compared: bad events among all, requests slower than the SLO, or events per time."""
+
+    name: Annotated[str, Meta(pattern=rf"^{NAME_PATTERN}$(?!\n)")] | None = None
+    """None: the preset's."""
+    preset: Preset | None = None
+    """Instead of the selectors below."""
+    match: Annotated[str, Meta(min_length=1, max_length=500)] | None = None
+    """Label matchers that the preset's selectors get beside their own, e.g. `job="api"`."""
+    total: Selector | None = None
+    """All events, e.g. requests. None: `bad` is counted per time."""
+    bad: Selector | None = None
+    histogram: Selector | None = None
+    """Instead of both: the `_bucket` counters of a classic histogram."""
+    slo: Annotated[float, Meta(gt=0)] | None = None
+    """In the histogram's unit: what is above the first bucket edge from here on is too slow."""
+    pod_label: LabelName | None = field(default=None, name="pod-label")
+    """None: `rollout.pod-label`. What kube-state-metrics says of a pod may stand under `exported_pod`."""
+    direction: Literal["increase", "decrease"] = "increase"
+    """Which way is worse: more bad events, or (of e.g. finished orders) fewer."""
+    weight: Annotated[float, Meta(gt=0, le=1000)] = 1.0
+    """In the average that aborts, beside the other metrics."""
+    critical: bool = True
+    """Whether a promotion needs this metric's own evidence."""
+    tolerated: Annotated[float, Meta(ge=1, le=10)] = 1.0
+    """The ratio of canary to stable that nobody minds."""
+    floor: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """The share of bad events (or events a second) below which nobody minds, whatever the ratio."""
+    ceiling: Annotated[float, Meta(gt=0)] | None = None
+    """The share (or events a second) above which the canary is aborted, whatever stable does."""
+
+
+Estimated = Literal["estimated"]
+
+
+class CanaryPolicy(_Section, frozen=True):
+    """`canary`: a version that is rolled out is not worse than the stable one, by evidence."""
+
+    prometheus: Prometheus
+    rollout: Rollout
+    metrics: tuple[CanaryMetric, ...] = ()
+    """At least one: a policy without any is refused."""
+    alpha: Annotated[float, Meta(gt=0, le=0.2)] = 0.01
+    """How often a good canary may be aborted, however often it is looked at."""
+    beta: Annotated[float, Meta(gt=0, le=0.2)] = 0.05
+    """How often a canary that is `margin` times as bad may be promoted."""
+    margin: Annotated[float, Meta(gt=1, le=20)] = 2.0
+    """The ratio that a promotion must exclude."""
+    interval: Span = "10s"
+    """From look to look."""
+    warm_up: Span = field(default="0s", name="warm-up")
+    """Of each new pod, on both sides: what is left out of the comparison."""
+    deadline: Span = "1h"
+    at_deadline: Undecided = field(default="hold", name="at-deadline")
+    """What is done without evidence either way."""
+    no_data: Undecided = field(default="hold", name="no-data")
+    """What is done when a side gives no samples."""
+    min_bad_events: Annotated[int, Meta(ge=1, le=1000)] = field(default=3, name="min-bad-events")
+    """Of the canary, before it is aborted."""
+    spread: Annotated[float, Meta(ge=0, le=2)] | Estimated = "estimated"
+    """By how much pods differ by chance: standard deviation of the logarithm of their rates."""
+    cluster: Annotated[float, Meta(ge=1, le=100)] | Estimated = "estimated"
+    """How many bad events come together, e.g. by retries: their variance over their mean."""
+
+
 class Extends(_Section, frozen=True):
     """An organisation's policy, which this file may only tighten."""
 
@@ -310,6 +433,8 @@ class Policy(_Section, frozen=True):
     scan: ScanPolicy | None = None
     """Left out, the root action does not run this gate."""
     verify: VerifyPolicy | None = None
+    """Left out, the root action does not run this gate."""
+    canary: CanaryPolicy | None = None
     """Left out, the root action does not run this gate."""
     backup_check: BackupCheckPolicy | None = field(default=None, name="backup-check")
     """Left out, the root action does not run this gate."""

@@ -19,7 +19,7 @@ _KIND = Kind(
 _EXPLAINED: Mapping[Path, tuple[str, str, str]] = {
     ("mode",): ("the mode is neither", "`enforce`, or `observe until YYYY-MM-DD`", "name the day it ends"),
 }
-_GATE_SECTIONS = frozenset({"scan", "verify", "backup-check"})
+_GATE_SECTIONS = frozenset({"scan", "verify", "canary", "backup-check"})
 
 
 @dataclass(frozen=True, slots=True)
