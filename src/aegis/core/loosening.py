@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import get_args
 
@@ -9,6 +10,8 @@ from aegis.core.policy import (
     Artifact,
     BackedUp,
     BackupCheckPolicy,
+    CanaryMetric,
+    CanaryPolicy,
     Earlier,
     GateName,
     Load,
@@ -18,6 +21,7 @@ from aegis.core.policy import (
     Tier,
     VerifyPolicy,
     minutes,
+    seconds,
 )
 from aegis.core.ports.repository import Change
 
@@ -38,6 +42,11 @@ def loosenings(before: Policy, after: Policy) -> list[str]:
             found.append("verify: the section is gone")
         else:
             found += _verify(before.verify, after.verify)
+    if before.canary is not None:
+        if after.canary is None:
+            found.append("canary: the section is gone")
+        else:
+            found += _canary(before.canary, after.canary)
     if before.backup_check is not None:
         if after.backup_check is None:
             found.append("backup-check: the section is gone")
@@ -204,6 +213,71 @@ def _gone(key: str, before: Collection[object], after: Collection[object]) -> It
     for entry in before:
         if entry not in after:
             yield f"{key}: {_brief(entry)} is gone"
+
+
+def _canary(before: CanaryPolicy, after: CanaryPolicy) -> Iterator[str]:
+    for name in ("prometheus", "rollout"):
+        # another server or Rollout is another question under the same name
+        if getattr(after, name) != getattr(before, name):
+            yield f"canary.{name}: another one"
+    now = {metric.name or metric.preset: metric for metric in after.metrics}
+    for metric in before.metrics:
+        called = metric.name or metric.preset
+        if called not in now:
+            yield f"canary.metrics: {called} is gone"
+        else:
+            yield from _canary_metric(f"canary.metrics.{called}", metric, now[called])
+    for key, was, now_is in (
+        ("beta", before.beta, after.beta),
+        ("margin", before.margin, after.margin),
+        ("min-bad-events", before.min_bad_events, after.min_bad_events),
+        ("spread", _spread(before.spread), _spread(after.spread)),
+        ("cluster", _spread(before.cluster), _spread(after.cluster)),
+    ):
+        if now_is > was:
+            yield f"canary.{key}: {_told(now_is)} instead of {_told(was)}"
+    # the smaller, the more evidence an abort needs
+    if after.alpha < before.alpha:
+        yield f"canary.alpha: {after.alpha} instead of {before.alpha}"
+    for key, was_span, span in (
+        ("warm-up", before.warm_up, after.warm_up),
+        ("interval", before.interval, after.interval),
+        ("deadline", before.deadline, after.deadline),
+    ):
+        if seconds(span) > seconds(was_span):
+            yield f"canary.{key}: {span} instead of {was_span}"
+    for key, was_then, then in (
+        ("at-deadline", before.at_deadline, after.at_deadline),
+        ("no-data", before.no_data, after.no_data),
+    ):
+        if was_then == "abort" and then != "abort":
+            yield f"canary.{key}: {then} instead of abort"
+
+
+def _canary_metric(key: str, before: CanaryMetric, after: CanaryMetric) -> Iterator[str]:
+    for name in ("preset", "match", "total", "bad", "histogram", "pod_label", "direction"):
+        if getattr(after, name) != getattr(before, name):
+            yield f"{key}.{name.replace('_', '-')}: another one"
+    for name in ("slo", "ceiling"):
+        was, now = getattr(before, name), getattr(after, name)
+        if was is not None and (now is None or now > was):
+            yield f"{key}.{name}: {'gone' if now is None else now} instead of {was}"
+    for name in ("tolerated", "floor"):
+        if getattr(after, name) > getattr(before, name):
+            yield f"{key}.{name}: {getattr(after, name)} instead of {getattr(before, name)}"
+    if after.weight < before.weight:
+        yield f"{key}.weight: {after.weight} instead of {before.weight}"
+    if before.critical and not after.critical:
+        yield f"{key}.critical: false instead of true"
+
+
+def _spread(value: float | str) -> float:
+    """What is estimated has no bound."""
+    return math.inf if isinstance(value, str) else value
+
+
+def _told(value: float) -> str:
+    return "estimated" if value == math.inf else f"{value:g}"
 
 
 def _added(key: str, before: Collection[object], after: Collection[object]) -> Iterator[str]:

@@ -14,13 +14,17 @@ from aegis.core.policy import (
     Aws,
     BackedUp,
     BackupCheckPolicy,
+    CanaryMetric,
+    CanaryPolicy,
     Earlier,
     Extends,
     Keep,
     Load,
     Oci,
     Policy,
+    Prometheus,
     Release,
+    Rollout,
     ScanPolicy,
     Signer,
     Smoke,
@@ -320,3 +324,84 @@ def test_what_was_not_asked_for_may_be_added_to_backup_check() -> None:
     )
     assert loosenings(bare, Policy(version=1, backup_check=more)) == []
     assert loosenings(Policy(version=1), bare) == []
+
+
+METRIC = CanaryMetric(name="m", total="a_total", bad="b_total", histogram="c_bucket", slo=0.5, ceiling=0.1)
+WATCHED = Policy(
+    version=1,
+    canary=CanaryPolicy(
+        prometheus=Prometheus(url="https://p.example.com"),
+        rollout=Rollout(namespace="n", name="r"),
+        metrics=(METRIC,),
+        at_deadline="abort",
+        no_data="abort",
+        spread=0.1,
+        cluster=2.0,
+    ),
+)
+
+
+def watched(**changes: object) -> Policy:
+    assert WATCHED.canary is not None
+    return structs.replace(WATCHED, canary=structs.replace(WATCHED.canary, **changes))
+
+
+def metric(**changes: object) -> Policy:
+    return watched(metrics=(structs.replace(METRIC, **changes),))
+
+
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        (structs.replace(WATCHED, canary=None), "canary: the section is gone"),
+        (watched(metrics=()), "canary.metrics: m is gone"),
+        (metric(slo=0.6), "canary.metrics.m.slo: 0.6 instead of 0.5"),
+        (metric(slo=None), "canary.metrics.m.slo: gone instead of 0.5"),
+        (metric(ceiling=0.2), "canary.metrics.m.ceiling: 0.2 instead of 0.1"),
+        (metric(ceiling=None), "canary.metrics.m.ceiling: gone instead of 0.1"),
+        (metric(tolerated=1.2), "canary.metrics.m.tolerated: 1.2 instead of 1.0"),
+        (metric(floor=0.01), "canary.metrics.m.floor: 0.01 instead of 0.0"),
+        (metric(weight=0.5), "canary.metrics.m.weight: 0.5 instead of 1.0"),
+        (metric(critical=False), "canary.metrics.m.critical: false instead of true"),
+        (watched(alpha=0.001), "canary.alpha: 0.001 instead of 0.01"),
+        (watched(beta=0.1), "canary.beta: 0.1 instead of 0.05"),
+        (watched(margin=3.0), "canary.margin: 3 instead of 2"),
+        (watched(min_bad_events=4), "canary.min-bad-events: 4 instead of 3"),
+        (watched(spread=0.2), "canary.spread: 0.2 instead of 0.1"),
+        (watched(spread="estimated"), "canary.spread: estimated instead of 0.1"),
+        (watched(cluster="estimated"), "canary.cluster: estimated instead of 2"),
+        (watched(warm_up="1m"), "canary.warm-up: 1m instead of 0s"),
+        (watched(interval="1m"), "canary.interval: 1m instead of 10s"),
+        (watched(deadline="61m"), "canary.deadline: 61m instead of 1h"),
+        (watched(at_deadline="hold"), "canary.at-deadline: hold instead of abort"),
+        (watched(no_data="hold"), "canary.no-data: hold instead of abort"),
+    ],
+)
+def test_each_way_to_weaken_a_canary_is_told_and_its_reverse_is_none(after: Policy, words: str) -> None:
+    assert loosenings(WATCHED, after) == [words]
+    assert loosenings(after, WATCHED) == []
+
+
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        (watched(prometheus=Prometheus(url="https://q.example.com")), "canary.prometheus: another one"),
+        (watched(rollout=Rollout(namespace="n", name="s")), "canary.rollout: another one"),
+        (metric(preset="http"), "canary.metrics.m.preset: another one"),
+        (metric(match='job="x"'), "canary.metrics.m.match: another one"),
+        (metric(total="x_total"), "canary.metrics.m.total: another one"),
+        (metric(bad="x_total"), "canary.metrics.m.bad: another one"),
+        (metric(histogram="x_bucket"), "canary.metrics.m.histogram: another one"),
+        (metric(pod_label="exported_pod"), "canary.metrics.m.pod-label: another one"),
+        (metric(direction="decrease"), "canary.metrics.m.direction: another one"),
+    ],
+)
+def test_another_question_about_a_canary_is_told_both_ways(after: Policy, words: str) -> None:
+    assert loosenings(WATCHED, after) == [words]
+    assert loosenings(after, WATCHED) == [words]
+
+
+def test_a_metric_without_a_name_goes_by_its_preset() -> None:
+    preset = CanaryMetric(preset="http")
+    before, after = (watched(metrics=(each,)) for each in (preset, structs.replace(preset, name="http", floor=0.1)))
+    assert loosenings(before, after) == ["canary.metrics.http.floor: 0.1 instead of 0.0"]
