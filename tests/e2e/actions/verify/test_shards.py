@@ -10,7 +10,8 @@ import json
 import pytest
 
 from tests.e2e.actions.conftest import told
-from tests.e2e.actions.verify.conftest import FRAUD, INPUTS, KEEP, VERIFY, WARM, Staging
+from tests.e2e.actions.verify.conftest import FRAUD, INPUTS, VERIFY, Staging
+from tests.e2e.actions.watched import KEEP, WARM
 from tests.support import staged
 from tests.support.act import CHECKOUT, Run
 

@@ -14,6 +14,7 @@ from tests.doubles.aws.s3 import S3
 from tests.doubles.aws.s3_faults import FOREVER, Fault
 from tests.e2e.actions.conftest import assert_error, told
 from tests.e2e.actions.verify.conftest import ROOT_ACTION, VERIFY, Staging
+from tests.e2e.actions.watched import gate_of
 from tests.support import events
 from tests.support.act import Run, read_log
 
@@ -115,20 +116,6 @@ def stopped_while_reading(staging: Staging, stop: Callable[[int, int], None]) ->
     run = read_log(output[0], act.returncode)
     staging.check_secrets(run)
     return run
-
-
-def gate_of(staging: Staging) -> tuple[int, ...]:
-    """The ids of this job's launcher and gate, which run one another."""
-    found = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
-        except OSError:
-            continue
-        for place, script in enumerate(("/startup/main.py", "/startup/launch.py")):
-            if any(word.startswith(str(staging.act.work)) and word.endswith(script) for word in words):
-                found[place] = int(folder.name)
-    return tuple(found[place] for place in sorted(found))
 
 
 def assert_no_secret_is_handed_on(staging: Staging, processes: tuple[int, ...]) -> None:
