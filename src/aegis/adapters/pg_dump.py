@@ -12,7 +12,7 @@ import os
 import select
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,6 +30,8 @@ SILENCE: Final = 600.0
 LOCK_SECONDS: Final = 60.0
 """That pg_dump waits for a lock. Behind somebody who waits for the session that holds the snapshot, none would come."""
 CHUNK: Final = 1024 * 1024
+SCHEMA_ONLY: Final = ("--schema-only", "--format=plain", "--no-tablespaces")
+"""How pg_dump is asked for definitions that two servers can share: a restore leaves tablespaces out."""
 _PIPE: Final = 1024 * 1024
 """Bytes that the pipe holds, so that pg_dump need not wait for each of our steps (F_SETPIPE_SZ, fcntl(2))."""
 _TICK: Final = 0.2
@@ -54,10 +56,13 @@ class Dumper:
         """The quickest that this major can write: zstd from 16 on."""
         return "zstd:1" if self.tools.major >= 16 else "gzip:1"
 
-    def write_folder(self, folder: Path, *, snapshot: str, jobs: int) -> None:
+    def write_folder(
+        self, folder: Path, *, snapshot: str, jobs: int, tick: Callable[[int], None] = lambda _: None
+    ) -> None:
         """Dump into a folder that does not exist yet, by `jobs` sessions beside the first.
 
-        `CouldNotDecide` `backup_check.dump_failed` or `backup_check.dump_stalled`.
+        `tick` is called now and then with the bytes so far; what it raises ends the dump. `CouldNotDecide`
+        `backup_check.dump_failed` or `backup_check.dump_stalled`.
         """
         # What the disk keeps does not matter: it is uploaded from memory, and restored from there.
         arguments = [*self._dump("directory", snapshot), f"--jobs={jobs}", "--no-sync", f"--file={folder}"]
@@ -68,6 +73,7 @@ class Dumper:
                     size, since = now, time.monotonic()
                 elif time.monotonic() - since > self.silence:
                     raise child.stalled(self.silence, "writes")
+                tick(size)
                 try:
                     child.process.wait(_TICK)
                 except subprocess.TimeoutExpired:
@@ -99,7 +105,7 @@ class Dumper:
 
     def schema_sha256(self, snapshot: str | None = None) -> str:
         """`schema_digest` of the database."""
-        arguments = ["--schema-only", "--format=plain", *self._waits()]
+        arguments = [*SCHEMA_ONLY, *self._waits()]
         if snapshot is not None:
             arguments.append(f"--snapshot={snapshot}")
         return schema_digest(self._whole("pg_dump", arguments))

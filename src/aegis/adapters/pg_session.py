@@ -39,6 +39,11 @@ class Session:
         self._connection = connection
         self.place = place
 
+    @property
+    def major(self) -> int:
+        """Of the server, e.g. 17."""
+        return self._connection.info.server_version // 10_000
+
     def begin(self, snapshot: str | None = None) -> None:
         """Start the transaction; of the given snapshot, or of the one that its first query will take."""
         version = self._connection.info.server_version
@@ -127,6 +132,12 @@ def session(url: str, patience: float) -> Iterator[Session]:
         yield Session(connection, place)
     finally:
         connection.close()
+
+
+def major_of(url: str) -> int:
+    """The server's major. Raises as `session` does."""
+    with session(url, postgres.PATIENCE) as asked:
+        return asked.major
 
 
 def check_direct(first: Session, second: Session) -> None:

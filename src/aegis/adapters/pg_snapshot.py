@@ -18,12 +18,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from queue import Empty, SimpleQueue
+from threading import Lock
 from typing import Any
 
 import msgspec
 
 from aegis.adapters.pg_catalog import Catalog, SequenceFacts, TableFacts, check_visible, read_catalog, read_tables
-from aegis.adapters.pg_session import Session, changed, check_direct, session
+from aegis.adapters.pg_session import Session, changed, check_direct, session, unavailable
 from aegis.backup import catalog as sql
 from aegis.backup.checksums import SETTINGS, quoted, rule_of, table_query
 from aegis.backup.compare import is_set_back
@@ -86,6 +87,9 @@ class Held:
         self._checksums = checksums
         self._jobs = jobs
         self._before = _positions(first, catalog.sequences)
+        self._lock = Lock()
+        self._reading: Items[Session] = ()
+        self._cancelled = False
         self._feeds: defaultdict[int, list[SequenceFacts]] = defaultdict(list)
         for sequence in catalog.sequences:
             if sequence.table is not None and self._is_integer(sequence):
@@ -113,6 +117,14 @@ class Held:
         may take. Raises CouldNotDecide `backup_check.database_unavailable`, `.privilege_missing`, `.tables_changed`.
         """
         return self._inventory(self._ask(self._questions(), patience))
+
+    def cancel(self) -> None:
+        """End `read`, which runs in another thread; whatever it raises then says nothing."""
+        with self._lock:
+            self._cancelled = True
+            reading = self._reading
+        for each in reading:
+            each.cancel()
 
     def finish(self, inventory: Inventory) -> Inventory:
         """The same, with where its sequences stand now that pg_dump has read them.
@@ -181,7 +193,7 @@ class Held:
         answers: dict[object, tuple[Any, ...]] = {}
 
         def work(worker: Session) -> None:
-            while True:
+            while not self._cancelled:
                 try:
                     question = queue.get_nowait()
                 except Empty:
@@ -194,6 +206,9 @@ class Held:
             ]
             for worker in workers:
                 worker.begin(self.snapshot)
+            with self._lock:
+                self._reading = workers
+            stack.callback(self._forget)
             pool = stack.enter_context(ThreadPoolExecutor(len(workers)))
             running = [pool.submit(work, worker) for worker in workers]
             try:
@@ -206,7 +221,13 @@ class Held:
             failed = [error for each in running if (error := each.exception()) is not None]
             if failed:
                 raise failed[0]
+            if self._cancelled:
+                raise unavailable("the reading was cancelled", expected="a backup that goes on")
         return answers
+
+    def _forget(self) -> None:
+        with self._lock:
+            self._reading = ()
 
     def _inventory(self, answers: _Answers) -> Inventory:
         catalog = self._catalog

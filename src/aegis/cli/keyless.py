@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from aegis.adapters import sigstore_signing
-from aegis.adapters.github_oidc import minter_of
+from aegis.adapters.github_oidc import Minter, minter_of
 from aegis.cli.files import read_file
 from aegis.cli.masking import masker
 from aegis.cli.surroundings import read_event
+
+
+def signer(trust_config: Path | None) -> Callable[[bytes], bytes]:
+    """Signs the bytes of small files, each with a new token; that there can be one is known at once."""
+    services, minter = _read(trust_config), _minter()
+
+    def sign(content: bytes) -> bytes:
+        token = minter.mint(sigstore_signing.AUDIENCE)
+        return sigstore_signing.sign_digest(hashlib.sha256(content).digest(), token=token, trust_config=services)
+
+    return sign
 
 
 def sign_digest(digest: bytes, trust_config: Path | None) -> bytes:
@@ -23,9 +36,13 @@ def sign_statement(payload: bytes, trust_config: Path | None) -> bytes:
 
 
 def _token() -> str:
-    """For this one signature; outside a workflow there is none, and the error says so."""
-    minter = minter_of(os.environ, read_event(os.environ).payload, mask=masker(os.environ))
-    return minter.mint(sigstore_signing.AUDIENCE)
+    """For this one signature."""
+    return _minter().mint(sigstore_signing.AUDIENCE)
+
+
+def _minter() -> Minter:
+    """Outside a workflow there is none, and the error says so."""
+    return minter_of(os.environ, read_event(os.environ).payload, mask=masker(os.environ))
 
 
 def _read(trust_config: Path | None) -> bytes | None:

@@ -19,10 +19,12 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "scan": "aegis.cli.scan",
         "verify": "aegis.cli.verify",
+        "backup-check": "aegis.cli.backup_check",
         "sign": "aegis.cli.sign",
         "credentials": "aegis.cli.credentials",
         "audit": "aegis.cli.audit",
         "model": "aegis.cli.model",
+        "backup": "aegis.cli.backup",
         "all": "aegis.cli.all_gates",
     }
 )

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from aegis.cli.actors import user_actor
 from aegis.core.errors import UsageError
 from aegis.report.escape import terminal
 
 if TYPE_CHECKING:
-    from aegis.core.actor import Actor
     from aegis_multimodal_ai_system.database import ModelState
     from aegis_multimodal_ai_system.decisions import Decision
     from aegis_multimodal_ai_system.runtime import Runtime
@@ -74,7 +73,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     from aegis_multimodal_ai_system.orchestrator_verify_loader import ModelRefused, fetch_and_prepare_model_for_load
 
     try:
-        with fetch_and_prepare_model_for_load(arguments.name, actor=_actor(), runtime=_runtime()) as model:
+        with fetch_and_prepare_model_for_load(arguments.name, actor=user_actor(), runtime=_runtime()) as model:
             found = {
                 "model": model.name,
                 "verified": True,
@@ -110,7 +109,7 @@ def _decide(arguments: argparse.Namespace) -> int:
         )
     from aegis_multimodal_ai_system.decisions import decide
 
-    state = decide(_runtime(), arguments.decision, arguments.name, reason, actor=_actor())
+    state = decide(_runtime(), arguments.decision, arguments.name, reason, actor=user_actor())
     if arguments.json:
         print(json.dumps(_document(state.name, state), indent=2))
     else:
@@ -122,27 +121,6 @@ def _runtime() -> Runtime:
     from aegis_multimodal_ai_system.runtime import Runtime
 
     return Runtime.from_environment()
-
-
-def _actor() -> Actor:
-    """The user of this machine who runs the command."""
-    import pwd
-
-    from aegis.core.actor import Actor
-
-    uid, host = os.getuid(), os.uname().nodename
-    try:
-        name = pwd.getpwuid(uid).pw_name
-    except KeyError:  # containers run as users that have no name
-        name = str(uid)
-    return Actor(
-        id=f"process:uid-{uid}@{host}",
-        kind="process",
-        display=name,
-        issuer="local",
-        subject=name,
-        attributes={"pid": str(os.getpid()), "host": host, "uid": str(uid)},
-    )
 
 
 def _document(name: str, state: ModelState | None) -> Mapping[str, Any]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,27 @@ def add_signer(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trust-config", metavar="FILE", type=Path, help="of another Sigstore than the public one, with --keyless"
     )
+
+
+def signer(key: Path | None, trust_config: Path | None) -> Callable[[bytes], bytes]:
+    """Signs the bytes of small files: with a key, or where there is none as this workflow.
+
+    Raises UsageError or CouldNotDecide at once where there is neither.
+    """
+    if key is None:
+        from aegis.cli import keyless
+
+        return keyless.signer(trust_config)
+    from aegis.signatures import sign_key
+
+    loaded = private_key(key)
+    algorithms = {"sha256", sign_key.needed_digest(loaded) or "sha256"}
+
+    def sign(content: bytes) -> bytes:
+        digests = {name: hashlib.new(name, content).digest() for name in algorithms}
+        return sign_key.sign_file(loaded, digests, content)
+
+    return sign
 
 
 def run_file(arguments: argparse.Namespace) -> int:

@@ -79,6 +79,11 @@ def _read_head(repository: Repository, path: str) -> bytes | None:
     return None
 
 
+def load_policy(data: bytes, file: str, fetch: FetchPolicy) -> InForce:
+    """A policy file by itself, with what it extends, for commands that no change asks for. Raises UsageError."""
+    return _load(data, file, file, fetch)
+
+
 def _load(data: bytes, file: str, origin: str, fetch: FetchPolicy) -> InForce:
     from aegis.core.policy_file import parse_policy
 

@@ -1,4 +1,4 @@
-"""The inline session policy of a run: just what its own configuration reads, whatever else the role may do.
+"""The inline session policy of a run: just what its own configuration asks for, whatever else the role may do.
 
 A session may do what both the role's policies and this one allow
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session).
@@ -34,7 +34,24 @@ class ReadNeed:
     object with 403 to whoever may list only some prefixes."""
 
 
-def session_policy(needs: Sequence[ReadNeed], *, partition: str = "aws", kms_keys: Sequence[str] = ()) -> str:
+@dataclass(frozen=True, slots=True)
+class WriteNeed:
+    """What is written to one bucket; reading it is a need of its own."""
+
+    bucket: str
+    prefix: str
+    """Every object whose key starts so; an empty prefix is the whole bucket."""
+    delete: bool
+    """Whether objects are removed too."""
+
+
+def session_policy(
+    needs: Sequence[ReadNeed],
+    *,
+    partition: str = "aws",
+    kms_keys: Sequence[str] = (),
+    writes: Sequence[WriteNeed] = (),
+) -> str:
     """The policy as compact JSON. `UsageError` where the needs cannot be said in it.
 
     `partition` is the role's; `kms_keys` are ARNs of keys (no aliases, which no policy can name).
@@ -44,8 +61,18 @@ def session_policy(needs: Sequence[ReadNeed], *, partition: str = "aws", kms_key
         raise _invalid("nothing is read from S3", "at least one bucket with a prefix or a key")
     statements = [_objects(merged, partition), *(_listing(need, partition) for need in merged)]
     statements.append(_allow("s3:GetBucketLocation", [f"arn:{partition}:s3:::{need.bucket}" for need in merged]))
+    statements += [_writing(each, partition) for each in writes]
+    if writes:
+        buckets = sorted({_bucket(each.bucket) for each in writes})
+        # an upload whose id was lost is found by listing them
+        statements.append(
+            _allow("s3:ListBucketMultipartUploads", [f"arn:{partition}:s3:::{bucket}" for bucket in buckets])
+        )
     if kms_keys:
-        statements.append(_allow("kms:Decrypt", sorted({_kms(key) for key in kms_keys})))
+        # parts of an upload are decrypted when it is completed
+        # (https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions)
+        actions = ["kms:Decrypt", "kms:GenerateDataKey"] if writes else "kms:Decrypt"
+        statements.append(_allow(actions, sorted({_kms(key) for key in kms_keys})))
     text = json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))
     if len(text) > MAX_CHARACTERS:
         raise UsageError(
@@ -74,13 +101,25 @@ def _listing(need: ReadNeed, partition: str) -> dict[str, Any]:
     return statement
 
 
+def _writing(need: WriteNeed, partition: str) -> dict[str, Any]:
+    actions = ["s3:PutObject", "s3:AbortMultipartUpload"]
+    if need.delete:
+        actions += ["s3:DeleteObject", "s3:DeleteObjectVersion"]
+    return _allow(actions, [f"arn:{partition}:s3:::{_bucket(need.bucket)}/{literal(need.prefix)}*"])
+
+
+def _bucket(name: str) -> str:
+    if not _BUCKET.fullmatch(name):
+        raise _invalid(f"the bucket is {name[:100]!r}", "a bucket's name")
+    return name
+
+
 def _merged(needs: Iterable[ReadNeed]) -> list[ReadNeed]:
     """One need a bucket, without what another prefix already covers."""
     prefixes: dict[str, set[str]] = {}
     keys: dict[str, set[str]] = {}
     for need in needs:
-        if not _BUCKET.fullmatch(need.bucket):
-            raise _invalid(f"the bucket is {need.bucket[:100]!r}", "a bucket's name")
+        _bucket(need.bucket)
         if not all(need.keys) or any(len(name) > 1024 for name in (*need.keys, *need.prefixes)):
             raise _invalid(f"a key in bucket {need.bucket!r} is empty or too long", "keys of 1 to 1024 characters")
         prefixes.setdefault(need.bucket, set()).update(need.prefixes)
@@ -124,5 +163,5 @@ def _invalid(problem: str, expected: str) -> UsageError:
         "verify.session_policy_invalid",
         f"no session policy can be made: {problem}",
         expected=expected,
-        remedy="Correct `verify.artifacts` or `verify.aws.kms-keys` in the policy file.",
+        remedy="Correct the sources, or `aws.kms-keys`, in the policy file.",
     )

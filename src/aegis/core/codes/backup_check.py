@@ -290,7 +290,7 @@ TABLE: tuple[Code, ...] = (
         "backup_check.backup_stale",
         "The newest backup is too old",
         "What was written after its snapshot would be lost; a schedule that has ended reports nothing.",
-        "Look why the scheduled backup does not run (GitHub ends schedules after 60 days without activity), and run it.",
+        "Look why the scheduled backup does not run (GitHub ends schedules after 60 days without activity); run it.",
     ),
     Code(
         "backup_check.snapshot_in_future",
@@ -376,5 +376,23 @@ TABLE: tuple[Code, ...] = (
         "Another manifest lies where one was proven",
         "None is ever written over, so somebody else has put it there; the proof is of the old one.",
         "Treat the backup and the store as tampered with.",
+    ),
+    Code(
+        "backup_check.clocks_differ",
+        "The clocks differ too much to prune by them",
+        "A backup from the future means that ages are not known, and nothing is removed by a guess.",
+        "Set the clocks by NTP.",
+    ),
+    Code(
+        "backup_check.prune_refused",
+        "The store does not let a backup be removed",
+        "The role may not delete, or the objects are locked (Object Lock) until their retention ends.",
+        "Give the role s3:DeleteObject and s3:DeleteObjectVersion, or prune again when the lock has ended.",
+    ),
+    Code(
+        "backup_check.push_failed",
+        "The Pushgateway did not take the metrics",
+        "What is not told cannot alarm; an alert on absent or old metrics fires instead.",
+        "Correct the address, or look at the Pushgateway's log.",
     ),
 )
