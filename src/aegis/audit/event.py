@@ -22,6 +22,7 @@ Action = Literal[
     "database.restored",
     "backup.created",
     "backup.drilled",
+    "backup.pruned",
 ]
 """Closed: an action that is not here is a mistake of its caller."""
 Outcome = Literal["success", "failure", "refused", "unknown"]

@@ -15,15 +15,16 @@ from aegis.audit.event import Action
 
 _OCSF_VERSION = "1.3.0"
 _ECS_VERSION = "8.11.0"
-_CREATE, _READ, _UPDATE, _OTHER = 1, 2, 3, 99
+_CREATE, _READ, _UPDATE, _DELETE, _OTHER = 1, 2, 3, 4, 99
 _OCSF_ACTIVITIES: Mapping[Action, int] = MappingProxyType(
     {
         "log.started": _CREATE, "log.torn": _OTHER, "model.load.requested": _READ, "model.load.verified": _READ,
         "model.load.refused": _READ, "model.quarantined": _UPDATE, "model.released": _UPDATE, "model.revoked": _UPDATE,
         "api.denied": _OTHER, "database.restored": _UPDATE, "backup.created": _CREATE, "backup.drilled": _READ,
+        "backup.pruned": _DELETE,
     }
 )  # fmt: skip
-_ACTIVITY_NAMES = {_CREATE: "Create", _READ: "Read", _UPDATE: "Update", _OTHER: "Other"}
+_ACTIVITY_NAMES = {_CREATE: "Create", _READ: "Read", _UPDATE: "Update", _DELETE: "Delete", _OTHER: "Other"}
 _OCSF_STATUS = {
     "success": (1, "Success"),
     "failure": (2, "Failure"),
@@ -31,7 +32,7 @@ _OCSF_STATUS = {
     "unknown": (0, "Unknown"),
 }
 _ECS_TYPES: Mapping[int, str] = MappingProxyType(
-    {_CREATE: "creation", _READ: "access", _UPDATE: "change", _OTHER: "info"}
+    {_CREATE: "creation", _READ: "access", _UPDATE: "change", _DELETE: "deletion", _OTHER: "info"}
 )
 _API_ACTIVITY, _APPLICATION = 6003, 6
 _INFORMATIONAL, _MEDIUM = 1, 3
