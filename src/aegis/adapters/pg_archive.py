@@ -28,6 +28,7 @@ _ENTRY: Final = re.compile(r"-- TOC entry ([0-9]+) \(class ")
 _DEPENDENCIES: Final = re.compile(r"-- Dependencies:((?: [0-9]+)+)\Z")
 _TYPE: Final = re.compile(r"-- (?:Data for )?Name: .*; Type: ([A-Z ]+); Schema: ")
 _LISTED: Final = re.compile(r"([0-9]+); [0-9]+ [0-9]+ (INDEX |COMMENT |STATISTICS DATA )?")
+_ROWS: Final = re.compile(r"([0-9]+); [0-9]+ [0-9]+ (TABLE DATA |BLOBS )(.*)")
 _GO_WITH_AN_INDEX: Final = frozenset({"INDEX ATTACH", "COMMENT", "STATISTICS DATA"})
 
 
@@ -85,6 +86,20 @@ def without_plain_indexes(listing: str, post_data: str) -> str:
     )
 
 
+def only_rows_of(listing: str, tables: Iterable[tuple[str, str]], *, large_objects: bool) -> str:
+    """The list for `pg_restore --use-list` that leaves out the rows of all tables but these (schema and name).
+
+    A list shows names as they are, so those of other tables that read the same there come along.
+    """
+    chosen = frozenset(f"{_in_a_list(schema)} {_in_a_list(name)}" for schema, name in tables)
+    return "".join(
+        f"{line}\n"
+        for line in listing.splitlines()
+        if (entry := _ROWS.match(line)) is None
+        or (large_objects if entry[2].startswith("BLOBS ") else _begins_with(entry[3], chosen))
+    )
+
+
 def _plain_indexes(post_data: str) -> Iterator[str]:
     """The entries, and those that make sense only with one of them."""
     number, needs, kind = "", frozenset[str](), ""
@@ -103,6 +118,17 @@ def _plain_indexes(post_data: str) -> Iterator[str]:
                 plain.add(number)
                 yield number
             number = ""
+
+
+def _in_a_list(name: str) -> str:
+    """As `pg_restore --list` writes it (`sanitize_line` in PostgreSQL's source)."""
+    return name.replace("\n", " ").replace("\r", " ")
+
+
+def _begins_with(text: str, chosen: frozenset[str]) -> bool:
+    """Whether some words at its start are one of `chosen`; the owner stands after them."""
+    ends = (found.start() for found in re.finditer(" ", text))
+    return any(text[:end] in chosen for end in ends)
 
 
 def _check_object(path: Path, expected: StoredObject) -> None:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from aegis.adapters import pg_archive
 from aegis.adapters.pg_archive import Archive
 from aegis.adapters.pg_catalog import read_database
+from aegis.adapters.pg_dump import SCHEMA_ONLY
 from aegis.adapters.pg_engine import SUPERUSER, Engine, copy_for
 from aegis.adapters.pg_process import started
 from aegis.adapters.pg_sandbox import MEMORY, Running
@@ -32,6 +33,7 @@ from aegis.adapters.pg_tools import Tools
 from aegis.adapters.postgres import connect, told
 from aegis.backup import restore_errors
 from aegis.backup.inventory import Inventory
+from aegis.backup.schema_digest import schema_digest
 from aegis.core.errors import CouldNotDecide, Refused
 
 if TYPE_CHECKING:
@@ -125,8 +127,11 @@ def restore(
     tier: Tier = "proof",
     jobs: int = 2,
     limits: Limits = Limits(),
+    chosen: str | None = None,
 ) -> Restored:
     """Restore an archive into the prepared engine, by as many sessions as `jobs`.
+
+    `chosen`: lines of `listing`, where not all of the tier's are to be restored.
 
     Raises Refused `backup_check.restore_failed`; CouldNotDecide `backup_check.engine_lacks`, `….engine_failed`,
     `….engine_exhausted`.
@@ -138,19 +143,54 @@ def restore(
         arguments += ["--section=pre-data", "--section=data"]
     shown = [path]
     if tier == "proof":
-        listing = _read(engine, ["--list"], path)
         post_data = _read(engine, ["--verbose", "--section=post-data", "--file=-"], path)
-        chosen = engine.inbox / "list"
-        chosen.write_text(pg_archive.without_plain_indexes(listing, post_data), "utf-8", "surrogateescape")
-        chosen.chmod(0o644)
-        arguments.append(f"--use-list={chosen}")
-        shown.append(chosen)
+        whole = chosen if chosen is not None else _read(engine, ["--list"], path)
+        chosen = pg_archive.without_plain_indexes(whole, post_data)
+    if chosen is not None:
+        entries = engine.inbox / "list"
+        entries.write_text(chosen, "utf-8", "surrogateescape")
+        entries.chmod(0o644)
+        arguments.append(f"--use-list={entries}")
+        shown.append(entries)
     said = _run(engine, [*arguments, str(path)], shown, limits)
     if path != archive.path:
         shutil.rmtree(path.parent)
     return Restored(
         engine.url(DATABASE), tier, time.monotonic() - began, restore_errors.notices(said), engine.sandbox.isolated
     )
+
+
+def listing(engine: Engine, archive: Archive) -> str:
+    """What an archive holds, a line each, as `pg_restore --list` says it. Raises as `restore` does."""
+    path = copy_for(engine.sandbox, archive.path, engine.inbox)
+    said = _read(engine, ["--list"], path)
+    if path != archive.path:
+        shutil.rmtree(path.parent)
+    return said
+
+
+def schema_sha256(engine: Engine) -> str:
+    """`schema_digest` of what was restored; pg_dump, too, reads it in the sandbox. CouldNotDecide `….engine_failed`."""
+    with tempfile.TemporaryFile() as out:
+        running = engine.client(
+            ["pg_dump", "--no-password", *SCHEMA_ONLY, f"--dbname={DATABASE}"],
+            read_only=[], stdout=out.fileno(), stderr=subprocess.DEVNULL, memory=MEMORY,
+        )  # fmt: skip
+        try:
+            status = running.wait(_LIST_SECONDS)
+        except subprocess.TimeoutExpired:
+            status = -1
+        finally:
+            running.close()
+        if status or out.seek(0, os.SEEK_END) > _LISTING:
+            raise CouldNotDecide(
+                "backup_check.engine_failed",
+                f"pg_dump cannot tell the definitions of what was restored (exit status {status})",
+                expected="the definitions of a database",
+                remedy="Drill again; if it stays so, restore the backup by hand and dump it.",
+            )
+        out.seek(0)
+        return schema_digest(out.read())
 
 
 def refuse_uninvited(engine: Engine, expected: Inventory) -> None:

@@ -83,7 +83,7 @@ def find_tools(
     if pin is not None and not is_old(_pinned(pin)):
         return _wheel(pin, root, cache, environ)
     if old is not None or pin is not None:
-        raise _too_old(old or _pinned(pin or ""))
+        raise too_old(old or _pinned(pin or ""))
     raise CouldNotDecide(
         "backup_check.tools_missing",
         f"there are no programs of PostgreSQL {major}: neither {' and '.join(programs)} on this machine, nor a wheel",
@@ -110,7 +110,8 @@ def is_old(tools: Tools) -> bool:
     return tools.minor < FLOORS.get(tools.major, 10_000)
 
 
-def _too_old(tools: Tools) -> CouldNotDecide:
+def too_old(tools: Tools) -> CouldNotDecide:
+    """The error for programs that `is_old` tells."""
     floor = FLOORS.get(tools.major)
     return CouldNotDecide(
         "backup_check.tools_old",

@@ -39,6 +39,12 @@ class DrillResult:
     remedy: str = ""
     tier: Tier
     equality: Equality
+    backup: str = ""
+    """Its id; empty where the manifest could not be read, as the next two."""
+    manifest_sha256: str = ""
+    """Of the very manifest that was drilled."""
+    snapshot_time: str = ""
+    """As the manifest says it, by the clock of the server that was dumped."""
     differences: tuple[Difference, ...] = ()
     smoke: tuple[Answered, ...] = ()
     seconds: Mapping[Phase, float] = field(default_factory=lambda: MappingProxyType({}))

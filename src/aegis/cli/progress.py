@@ -5,14 +5,35 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import ProgressColumn
 
 LONG = 200
 """Files from which on a bar is worth its import."""
+LONG_BYTES = 32 << 20
+"""Bytes from which on it is: a second of a slow line."""
 
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[int, int], None] | None]:
     """A function that is told `done, total`; None where nobody watches."""
+    with _bar(title, LONG, list) as told:
+        yield told
+
+
+@contextmanager
+def bytes_bar(title: str) -> Iterator[Callable[[int, int], None] | None]:
+    """The same for bytes, with their rate and the time that is left. A total of 0: nobody knows it."""
+    with _bar(title, LONG_BYTES, _of_bytes) as told:
+        yield told
+
+
+@contextmanager
+def _bar(
+    title: str, long: int, columns: Callable[[], list[ProgressColumn]]
+) -> Iterator[Callable[[int, int], None] | None]:
     if not sys.stderr.isatty():
         yield None
         return
@@ -22,10 +43,18 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None] | None]:
     except ImportError:
         yield None
         return
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns(), console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=None, visible=False)
 
         def told(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, visible=total >= LONG)
+            bar.update(task, completed=done, total=total or None, visible=max(done, total) >= long)
 
         yield told
+
+
+def _of_bytes() -> list[ProgressColumn]:
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    return [
+        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
+    ]  # fmt: skip

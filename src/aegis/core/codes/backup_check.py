@@ -395,4 +395,22 @@ TABLE: tuple[Code, ...] = (
         "What is not told cannot alarm; an alert on absent or old metrics fires instead.",
         "Correct the address, or look at the Pushgateway's log.",
     ),
+    Code(
+        "backup_check.proven",
+        "The restore is equal to what was dumped",
+        "The backup was restored, its content compared with the source's snapshot, and each question answered.",
+        "Nothing is to be done.",
+    ),
+    Code(
+        "backup_check.equality_not_run",
+        "The backup restores, and nothing says what it should hold",
+        "Without checksums of the source, a dump that lost rows before it was stored restores as well as a whole one.",
+        "Take backups with `aegis backup run`, with checksums.",
+    ),
+    Code(
+        "backup_check.smoke_failed",
+        "A question to the restored database was not answered by `true`",
+        "What is equal to the source may still lack what the application needs.",
+        "Look into the source for what is missing, and at the question itself.",
+    ),
 )

@@ -1,0 +1,345 @@
+"""One restore of one backup into a PostgreSQL that lives for it, and what it has shown.
+
+What the dump's SQL runs beside has no network and none of our environment; and our own memory, where secrets may be,
+is closed to other processes of the same user. What was downloaded and restored goes when the engine does, whatever
+ends it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import datetime
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from msgspec import structs
+
+from aegis.backup import fetching
+from aegis.backup.compare import Difference, compare
+from aegis.backup.drill import Answered, DrillOutcome, DrillResult, Equality, Phase
+from aegis.backup.fetching import Decrypt, Found
+from aegis.backup.manifest import DUMP, ENCRYPTED, Manifest
+from aegis.backup.sample import DAYS, Sample, restricted, sample_of, to_restore
+from aegis.cli.progress import bytes_bar
+from aegis.cli.surroundings import ROOT
+from aegis.core.errors import AegisError, CouldNotDecide, Refused, UsageError, crashed
+from aegis.core.policy import Smoke, Tier
+from aegis.core.ports.objects import ObjectStore
+from aegis.report.escape import terminal
+from aegis.signatures.types import Trust
+
+if TYPE_CHECKING:
+    from aegis.adapters.age import Identities
+    from aegis.adapters.pg_engine import Engine
+
+JOBS: Final = min(os.cpu_count() or 2, 8)
+"""Sessions that restore and compare, beside a server of as many processes."""
+_PROGRAMS: Final = ("postgres", "initdb", "pg_dump", "pg_restore")
+_TOLD: Final = 5
+"""Differences in one message."""
+_NOT_DUMPABLE: Final = 4
+"""PR_SET_DUMPABLE of prctl(2)."""
+
+
+def drill(
+    store: ObjectStore,
+    folder: str,
+    *,
+    tier: Tier = "proof",
+    smoke: Sequence[Smoke] = (),
+    jobs: int = JOBS,
+    engine: Path | None = None,
+    identities: Identities | None = None,
+    trust: Trust | None = None,
+    today: datetime.date | None = None,
+) -> DrillResult:
+    """Restore the backup in `folder` (a key that ends in `/`) and compare it with what was dumped.
+
+    `engine`: a folder with PostgreSQL's programs, of the backup's major; None: what is at hand. `trust`: who must have
+    signed the manifest. `today` chooses the part that the tier `sample` proves.
+
+    Whatever happens is in the answer: a backup that is not what it should be is FAIL, and what says nothing about the
+    backup (a store, a machine, a defect) is COULD NOT VERIFY. Raises UsageError only.
+    """
+    state = _State(tier)
+    try:
+        with state.phase("find"):
+            state.found = found = fetching.find(store, folder, trust)
+            decrypt = _decrypt(found.manifest, identities)
+        _restored(
+            state, store, found, decrypt, smoke, jobs, engine, today or datetime.datetime.now(datetime.UTC).date()
+        )
+    except UsageError:
+        raise
+    except AegisError as error:
+        return state.result("FAIL" if isinstance(error, Refused) else "COULD NOT VERIFY", error)
+    except Exception as error:  # an answer of a hostile server, a defect of ours: no pass in any case
+        return state.result("COULD NOT VERIFY", crashed(error))
+    return state.result("PASS", None)
+
+
+@dataclass(slots=True)
+class _State:
+    """What is known so far."""
+
+    tier: Tier
+    found: Found | None = None
+    equality: Equality = "not run"
+    differences: tuple[Difference, ...] = ()
+    smoke: tuple[Answered, ...] = ()
+    seconds: dict[Phase, float] = field(default_factory=dict)
+    isolated: bool = False
+    engine: str = ""
+    not_run: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def phase(self, name: Phase) -> Iterator[None]:
+        """Count the block's time to a phase."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - began
+
+    def result(self, outcome: DrillOutcome, error: AegisError | None) -> DrillResult:
+        """The answer; without an error, it is a pass."""
+        found = self.found
+        about = DrillResult(
+            outcome=outcome,
+            reason=error.code if error is not None else "backup_check.proven",
+            problem=error.problem if error is not None else "",
+            remedy=error.remedy if error is not None else "",
+            tier=self.tier,
+            equality=self.equality,
+            differences=self.differences,
+            smoke=self.smoke,
+            seconds=dict(self.seconds),
+            isolated=self.isolated,
+            engine=self.engine,
+            not_run=tuple(self.not_run),
+            notices=tuple(self.notices),
+        )
+        if found is None:
+            return about
+        manifest = found.manifest
+        return replace(
+            about,
+            backup=manifest.id,
+            manifest_sha256=found.sha256,
+            snapshot_time=manifest.snapshot.time,
+            size=found.size,
+        )
+
+
+def _restored(
+    state: _State,
+    store: ObjectStore,
+    found: Found,
+    decrypt: Decrypt | None,
+    smoke: Sequence[Smoke],
+    jobs: int,
+    programs: Path | None,
+    today: datetime.date,
+) -> None:
+    """Raises where it is no pass."""
+    from aegis.adapters.pg_engine import running_engine
+    from aegis.adapters.pg_restore import prepare, refuse_uninvited
+
+    manifest = found.manifest
+    sample = sample_of(manifest, today) if state.tier == "sample" else None
+    state.not_run += _left_out(state.tier, sample, manifest)
+    began = time.monotonic()
+    folder = _programs(manifest.database.major, programs)
+    _close_memory()
+    with running_engine(folder) as engine:
+        state.engine, state.isolated = f"{engine.major}.{engine.minor}", engine.sandbox.isolated
+        if not state.isolated:
+            state.notices.append(
+                "This machine lets nobody make namespaces: the dump's SQL ran with its user's files and network."
+            )
+        prepare(engine, manifest)
+        state.seconds["engine"] = time.monotonic() - began
+        _load(state, engine, store, found, decrypt, jobs, sample)
+        refuse_uninvited(engine, manifest)
+        _compare(state, engine, manifest, jobs, sample)
+        _ask(state, engine, smoke)
+        if manifest.checksums == "off":
+            raise CouldNotDecide(
+                "backup_check.equality_not_run",
+                "the backup restores, and was taken without checksums: nothing says what its rows were",
+                expected="a backup with checksums",
+                remedy="Take backups without `--checksums off`.",
+            )
+
+
+def _load(
+    state: _State,
+    engine: Engine,
+    store: ObjectStore,
+    found: Found,
+    decrypt: Decrypt | None,
+    jobs: int,
+    sample: Sample | None,
+) -> None:
+    """Into the engine's own folder, which goes with it."""
+    from aegis.adapters.pg_archive import only_rows_of, recognised
+    from aegis.adapters.pg_restore import listing, restore
+
+    target = Path(tempfile.mkdtemp(dir=engine.inbox))
+    names = [each.name for each in found.manifest.objects]
+    chosen = None
+    first = {name for name in names if sample is None or not _holds_rows(name)}
+    with bytes_bar("downloading") as told:
+        fetch = partial(fetching.fetch, store, found, target, decrypt=decrypt, progress=told)
+        with state.phase("download"):
+            fetch(only=first)
+        archive = recognised(target / DUMP)
+        if sample is not None:
+            tables = to_restore(found.manifest, sample)
+            with state.phase("restore"):
+                chosen = only_rows_of(listing(engine, archive), tables, large_objects=sample.large_objects)
+            with state.phase("download"):
+                fetch(only={name for name in names if name not in first and _is_chosen(name, chosen, sample)})
+    with state.phase("restore"):
+        tier = "data" if state.tier == "sample" else state.tier
+        restored = restore(engine, archive, tier=tier, jobs=jobs, chosen=chosen)
+    if restored.notices:
+        state.notices.append(f"pg_restore gave {restored.notices} warnings")
+
+
+def _holds_rows(name: str) -> bool:
+    """Whether an object is a file of rows in a dumped folder."""
+    return name.startswith(f"{DUMP}/") and name.removesuffix(ENCRYPTED) != f"{DUMP}/toc.dat"
+
+
+def _is_chosen(name: str, chosen: str, sample: Sample) -> bool:
+    """Files of rows are named after their entry's number, those of large objects `blob…`."""
+    file = name.removeprefix(f"{DUMP}/")
+    if file.startswith("blob"):
+        return sample.large_objects
+    number = file.partition(".")[0]
+    return chosen.startswith(f"{number};") or f"\n{number};" in chosen
+
+
+def _compare(state: _State, engine: Engine, manifest: Manifest, jobs: int, sample: Sample | None) -> None:
+    from aegis.adapters.pg_restore import DATABASE, schema_sha256
+    from aegis.adapters.pg_snapshot import read_inventory
+
+    with state.phase("compare"):
+        found = read_inventory(engine.url(DATABASE), jobs=jobs, checksums=manifest.checksums)
+        if _has_schema(state.tier, manifest):
+            if manifest.dump.client_version == state.engine:
+                found = structs.replace(found, schema_sha256=schema_sha256(engine))
+            else:
+                state.not_run.append(
+                    f"the schema's digest: dumped by {manifest.dump.client_version}, restored by {state.engine}"
+                )
+        expected = manifest if sample is None else restricted(manifest, sample)
+        state.differences = compare(expected, found, refreshed=state.tier in {"proof", "full"})
+    if state.differences:
+        state.equality = "differs"
+        raise _differs(state.differences)
+    if manifest.checksums != "off":
+        state.equality = "equal"
+
+
+def _ask(state: _State, engine: Engine, smoke: Sequence[Smoke]) -> None:
+    from aegis.adapters.pg_restore import DATABASE
+    from aegis.adapters.pg_smoke import ask
+
+    if state.tier == "sample":
+        return
+    with state.phase("smoke"):
+        state.smoke = ask(engine.url(DATABASE), smoke)
+    check_answers(state.smoke)
+
+
+def check_answers(answers: Sequence[Answered]) -> None:
+    """Refused `backup_check.smoke_failed` where one is not `true`."""
+    failed = [each for each in answers if not each.ok]
+    if failed:
+        raise Refused(
+            "backup_check.smoke_failed",
+            "; ".join(f"{each.name!a}: {each.said}" for each in failed[:_TOLD]),
+            expected="`true` to each question of the policy",
+            remedy="Look into the source for what is missing, and at the question itself.",
+        )
+
+
+def _left_out(tier: Tier, sample: Sample | None, manifest: Manifest) -> list[str]:
+    told = []
+    if sample is not None:
+        shown = ", ".join(f"{schema}.{name}" for schema, name in sample.tables[:_TOLD])
+        more = f" and {len(sample.tables) - _TOLD} more" if len(sample.tables) > _TOLD else ""
+        told.append(f"all rows but {sample.told} ({terminal(shown)}{more}); each table has its turn within {DAYS} days")
+        told.append("smoke questions, since most tables are empty")
+    if tier in {"sample", "data"}:
+        told.append("constraints, triggers and indexes; materialized views")
+    if tier == "proof":
+        told.append("plain indexes, which check nothing")
+    if manifest.checksums == "off":
+        told.append("the rows' content: the backup was taken without checksums")
+    if not _has_schema(tier, manifest):
+        told.append("the digest of all definitions")
+    return told
+
+
+def _has_schema(tier: Tier, manifest: Manifest) -> bool:
+    """Whether the digest of definitions can be compared: where all of them are restored."""
+    return tier == "full" and manifest.schema_sha256 is not None
+
+
+def _differs(differences: Sequence[Difference]) -> Refused:
+    told = [f"{each.what}: {each.expected} expected, {each.found} found" for each in differences[:_TOLD]]
+    more = f"; and {len(differences) - _TOLD} more" if len(differences) > _TOLD else ""
+    return Refused(
+        differences[0].rule,
+        f"what is restored is not what was dumped: {'; '.join(told)}{more}",
+        expected="the same content in both",
+        remedy="Take another backup at once; restore from an earlier one that was verified.",
+    )
+
+
+def _programs(major: int, named: Path | None) -> Path:
+    """The folder of the server's and its tools' programs."""
+    from aegis.adapters.pg_tools import find_tools, is_old, too_old, tools_at
+    from aegis.startup.surroundings import cache_folder
+
+    if named is not None:
+        tools = tools_at(named)
+        if is_old(tools):
+            raise too_old(tools)
+        return named
+    return find_tools(major, root=ROOT, cache=cache_folder(os.environ), programs=_PROGRAMS).folder
+
+
+def _decrypt(manifest: Manifest, identities: Identities | None) -> Decrypt | None:
+    if manifest.encryption is None:
+        return None
+    from aegis.adapters.age import decrypt_file
+
+    if identities is None:
+        raise CouldNotDecide(
+            "backup_check.identity_missing",
+            f"the backup is encrypted to {', '.join(manifest.encryption.recipients)}, and no identity is given",
+            expected="an identity of one of them",
+            remedy="Name its file by --identity-file, or set AEGIS_AGE_IDENTITY.",
+        )
+
+    def decrypt(source: Path, target: Path) -> None:
+        decrypt_file(source, target, identities, what=source.name)
+
+    return decrypt
+
+
+def _close_memory() -> None:
+    """Our environment and memory in /proc belong to root from now on: programs of the same user cannot read them."""
+    ctypes.CDLL(None).prctl(_NOT_DUMPABLE, 0, 0, 0, 0)
