@@ -85,7 +85,7 @@ class GitHub:
 
     def answer(self, line: str, headers: Mapping[str, str], body: bytes) -> tuple[int, Any]:
         """Status and document for a request line such as `GET /path`."""
-        if re.match(r"(GET|POST) /repos/[^/]+/[^/]+/issues\b", line):
+        if re.match(r"(GET|POST|PATCH) /repos/[^/]+/[^/]+/issues\b", line):
             return self.issues.answer(line, headers, body, self.repositories)
         found = [(name, match) for name, path in _PATHS.items() if (match := path.fullmatch(line))]
         if headers.get("Authorization") != f"Bearer {TOKEN}":
@@ -189,6 +189,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self._serve(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
+
+    do_PATCH = do_POST  # noqa: N815 - the name is the base class's
 
     def do_GET(self) -> None:
         self._serve(b"")

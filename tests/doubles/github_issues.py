@@ -22,10 +22,12 @@ TOKEN = "ghs_" + "7Aq" * 12
 LIST = "GET /repos/{owner}/{repo}/issues"
 CREATE = "POST /repos/{owner}/{repo}/issues"
 COMMENT = "POST /repos/{owner}/{repo}/issues/{issue_number}/comments"
+UPDATE = "PATCH /repos/{owner}/{repo}/issues/{issue_number}"
 _PATHS = {
     LIST: re.compile(r"GET /repos/[\w.-]+/[\w.-]+/issues(\?(?P<query>.*))?"),
     CREATE: re.compile(r"POST /repos/[\w.-]+/[\w.-]+/issues"),
     COMMENT: re.compile(r"POST /repos/[\w.-]+/[\w.-]+/issues/(?P<number>[0-9]+)/comments"),
+    UPDATE: re.compile(r"PATCH /repos/[\w.-]+/[\w.-]+/issues/(?P<number>[0-9]+)"),
 }
 _MAX_BODY, _MAX_TITLE = 65_536, 256
 """Characters."""
@@ -113,6 +115,8 @@ class Issues:
         if operation == CREATE:
             labels = tuple(document.get("labels", ())) if self.may_label else ()
             return 201, self.add(document["title"], document.get("body", ""), labels=labels)
+        if operation == UPDATE:
+            return self._update(int(match["number"]), document)
         return self._comment(int(match["number"]), document["body"])
 
     def _list(self, text: str) -> tuple[int, Any]:
@@ -150,3 +154,15 @@ class Issues:
             "created_at": stamp,
             "updated_at": stamp,
         }
+
+    def _update(self, number: int, document: Mapping[str, Any]) -> tuple[int, Any]:
+        """Of state alone, which is all that is asked for; the reason is ignored unless the state changes."""
+        issue = next((each for each in self.every if each["number"] == number), None)
+        if issue is None:
+            return 404, {"message": "Not Found"}
+        assert set(document) <= {"state", "state_reason"}
+        if "state" in document and document["state"] != issue["state"]:
+            stamp = f"{self.now:%Y-%m-%dT%H:%M:%SZ}"
+            issue |= {"state": document["state"], "state_reason": document.get("state_reason"), "updated_at": stamp}
+            issue["closed_at"] = stamp if document["state"] == "closed" else None
+        return 200, issue

@@ -65,6 +65,11 @@ def _print(content: bytes) -> None:
         ) from error
 
 
+def warn(title: str, text: str) -> None:
+    """Say in a workflow what changes no verdict."""
+    _print(workflow.command("warning", text, title=title).encode() + b"\n")
+
+
 def to_folder(verdict: Verdict, folder: Path, root: Path | None = None) -> Mapping[str, Path]:
     """Write all its forms."""
     return write.write_all(verdict, folder, root)
@@ -96,7 +101,7 @@ def _upload(verdict: Verdict, environ: Mapping[str, str]) -> None:
     except AegisError as error:
         problem = f"{error.problem}; {error.remedy}"
     if problem:
-        _print(workflow.command("warning", f"Code scanning: {problem}", title="Aegis: upload").encode() + b"\n")
+        warn("Aegis: upload", f"Code scanning: {problem}")
 
 
 def _try_upload(verdict: Verdict, environ: Mapping[str, str]) -> str | None:

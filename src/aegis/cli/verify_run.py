@@ -12,9 +12,10 @@ from aegis.artifacts.needs import needs_of
 from aegis.artifacts.trust import Materials, trust_of
 from aegis.cli import shard_run
 from aegis.cli.gate_run import Found, GateRun
+from aegis.cli.policy_files import PolicyFiles, files_of, no_key
 from aegis.cli.stores import Stores
 from aegis.cli.verify_options import VerifyOptions
-from aegis.core.errors import AegisError, CouldNotDecide, UsageError
+from aegis.core.errors import CouldNotDecide, UsageError
 from aegis.core.policy import Signer, VerifyPolicy
 from aegis.core.verdict import Verdict
 from aegis.gates.verify.gate import Request, judge
@@ -54,7 +55,7 @@ def request_of(run: GateRun, found: Found, options: VerifyOptions) -> tuple[Requ
         in_force=found.in_force,
         policy_file=run.policy_file,
         now=run.started,
-        materials=Materials(files.read, options.cosign_pub_key, _no_key(run, found)),
+        materials=Materials(files.read, options.cosign_pub_key, no_key(run, found)),
         trusted_root=files.read(policy.trusted_root) if policy.trusted_root is not None else None,
         lock=files.lock(),
         weaker=tuple(files.weaker()),
@@ -71,26 +72,13 @@ class _Files:
     """The files that the policy names, where the policy comes from: on a change from its base commit."""
 
     def __init__(self, found: Found, policy: VerifyPolicy) -> None:
-        self._repository = found.repository
+        self._files = PolicyFiles(found)
         self._policy = policy
-        self._commit = None if found.in_force.bootstrap else found.base.policy
-
-    def read(self, path: str) -> bytes:
-        """A file that must be there."""
-        content = self._at(self._commit, path)
-        if content is None:
-            where = f"at {self._commit[:12]}" if self._commit else "in the repository"
-            raise UsageError(
-                "verify.key_missing",
-                f"there is no file {path!r} {where}",
-                expected="the key, certificate or trusted root that the policy names, tracked by git",
-                remedy="commit it; on a pull request the base commit's files count, so it must be merged first",
-            )
-        return content
+        self.read = self._files.read
 
     def lock(self) -> locks.Lock:
         """The lock in force; an empty one where there is none yet."""
-        content = self._at(self._commit, self._policy.lock)
+        content = self._files.in_force(self._policy.lock)
         return locks.parse_lock(content, file=self._policy.lock) if content is not None else locks.Lock()
 
     def named(self) -> Iterator[str]:
@@ -101,54 +89,19 @@ class _Files:
             rules += verdicts.signers if verdicts is not None else ()
         for artifact in policy.artifacts:
             rules += [*artifact.signers, *(artifact.release.signers if artifact.release else ())]
-        for rule in rules:
-            if rule.key is not None and not rule.key.startswith("env:"):
-                yield rule.key
-            if rule.certificate is not None:
-                yield rule.certificate
-        if policy.trusted_root is not None:
-            yield policy.trusted_root
+        yield from files_of(rules, policy.trusted_root)
 
     def weaker(self) -> Iterator[str]:
         """What the change does to them: another key is another signer, and the lock only moves forward."""
-        if self._commit is None:
-            return
-        for path in dict.fromkeys(self.named()):
-            before = self._at(self._commit, path)
-            if before is not None and self._at(None, path) != before:
-                yield f"verify: {path} is another one"
+        for path in self._files.replaced(self.named()):
+            yield f"verify: {path} is another one"
         lock = self._policy.lock
-        before = self._at(self._commit, lock)
+        before = self._files.before(lock)
         if before is not None:
-            after = self._at(None, lock)
+            after = self._files.after(lock)
             parsed = locks.parse_lock(after, file=lock) if after is not None else locks.Lock()
             for what in locks.moved_backward(locks.parse_lock(before, file=lock), parsed):
                 yield f"verify.lock: {what}"
-
-    def _at(self, commit: str | None, path: str) -> bytes | None:
-        if commit is not None:
-            return self._repository.show(commit, path)
-        return self._repository.read(path) if self._repository.entries([path]) else None
-
-
-def _no_key(run: GateRun, found: Found) -> AegisError:
-    """Why COSIGN_PUB_KEY may be unset."""
-    from aegis.adapters.github_context import pull_request
-
-    change = pull_request(run.environ, found.event.payload)
-    if change is not None and change.restricted:
-        return CouldNotDecide(
-            "verify.key_missing",
-            "COSIGN_PUB_KEY is empty: GitHub gives a run for a fork or for Dependabot no secrets",
-            expected="the public key",
-            remedy="keep the key as a file of the repository, which such a run can read, and name it in the policy",
-        )
-    return UsageError(
-        "verify.key_missing",
-        "the policy takes a key from COSIGN_PUB_KEY, which is empty",
-        expected="PEM, base64 of it, or a path in the repository",
-        remedy="set the input `cosign-pub-key`, or on a laptop the variable COSIGN_PUB_KEY",
-    )
 
 
 def _earlier(request: Request, stores: Stores) -> tuple[Earlier | None, str | None]:

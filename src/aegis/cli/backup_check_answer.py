@@ -1,0 +1,30 @@
+"""The verdict of the backup-check gate, whatever happens. Its packages are imported only where the policy names it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aegis.cli.backup_check_options import BackupCheckOptions
+from aegis.cli.gate_run import GateRun
+from aegis.core.verdict import Verdict
+
+
+def answer(options: BackupCheckOptions, environ: Mapping[str, str]) -> Verdict:
+    """The verdict, whatever happens. `environ`: all of it, since a laptop's credentials are there too."""
+    words = [] if options.named_only else [f"--mode={options.mode}"]
+    words += [f"--{name}={value}" for name, value in _narrowed(options).items() if value is not None]
+    run = GateRun.begin("backup-check", options, environ if options.github else {}, words)
+
+    def judge() -> Verdict:
+        found = run.look()
+        run.named(found.in_force, found.in_force.policy.backup_check)
+        # Its packages are there only where the policy names the gate.
+        from aegis.cli import backup_check_run
+
+        return backup_check_run.judged(run, found, options, environ)
+
+    return run.guarded(judge)
+
+
+def _narrowed(options: BackupCheckOptions) -> Mapping[str, str | None]:
+    return {"database": options.database, "max-age": options.max_age, "tier": options.tier}

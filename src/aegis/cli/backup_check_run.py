@@ -1,0 +1,234 @@
+"""One run of the backup-check gate: repository, policy, keys, stores and restores joined."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from msgspec import structs
+
+from aegis.artifacts.trust import Materials, trust_of
+from aegis.backup.drill import DrillResult
+from aegis.backup.fetching import check_signature
+from aegis.backup.freshness import ReadManifest, Shelf, look
+from aegis.backup.listing import Contents, Listed, Read, read_manifest
+from aegis.backup.records import record_of, write_record
+from aegis.cli.backup_audit import BackupAudit, audit_of
+from aegis.cli.backup_check_options import TIERS, BackupCheckOptions, CheckMode
+from aegis.cli.backup_stores import Places, Purpose, opened
+from aegis.cli.gate_run import Found, GateRun
+from aegis.cli.policy_files import PolicyFiles, files_of, no_key
+from aegis.core.errors import AegisError, CouldNotDecide, Refused, UsageError
+from aegis.core.policy import BackedUp, BackupCheckPolicy, minutes
+from aegis.core.policy_in_force import InForce
+from aegis.core.ports.objects import ObjectStore
+from aegis.core.tool import running_tool
+from aegis.core.verdict import Verdict
+from aegis.gates.backup_check.check import check_policy
+from aegis.gates.backup_check.gate import Request, Seen, judge
+from aegis.signatures.types import Trust
+
+if TYPE_CHECKING:
+    from aegis.adapters.age import Identities
+
+_PURPOSES: Mapping[CheckMode, Purpose] = {"check": "read", "verify": "prove", "run": "write"}
+_AGE = re.compile(r"[1-9][0-9]{0,3}[mhd]")
+
+
+def judged(run: GateRun, found: Found, options: BackupCheckOptions, environ: Mapping[str, str]) -> Verdict:
+    """The verdict on the backups. Raises AegisError where there is none."""
+    written = found.in_force.policy.backup_check
+    if written is None:
+        raise UsageError(
+            "core.policy_missing",
+            f"the policy ({found.in_force.origin}) has no section `backup-check`",
+            expected=f"`backup-check:` with a store and databases in {run.policy_file}",
+            remedy="add the section (docs/backup.md has one to start with); on a pull request the base commit's policy "
+            "counts, so it must be merged first",
+        )
+    # before any key is read or token minted
+    check_policy(written, file=run.policy_file)
+    policy = applied(written, found.in_force, options)
+    files = PolicyFiles(found)
+    named = tuple(files_of(written.signers, written.trusted_root))
+    looker = _Looker(
+        policy=policy,
+        trust=_trust(policy, run, found, files, options),
+        audit=audit_of(environ) if options.mode == "verify" else BackupAudit(None),
+        places=opened(policy, options, _PURPOSES[options.mode], environ=environ, root=found.repository.root),
+        run=run,
+        options=options,
+        environ=environ,
+    )
+    request = Request(
+        policy=policy,
+        in_force=found.in_force,
+        policy_file=run.policy_file,
+        now=run.started,
+        seen=tuple(looker.seen(database) for database in policy.databases),
+        whole=options.database is None,
+        weaker=tuple(f"backup-check: {path} is another one" for path in files.replaced(named)),
+        own_files=frozenset({run.policy_file, *named}),
+        changes=tuple(found.repository.changed(found.base.commit)) if found.base.commit is not None else None,
+        notices=(*found.base.notices, *(looker.audit.notices if options.mode == "verify" else ())),
+    )
+    answer = judge(request)
+    run.subject = (*run.subject, *answer.subjects)
+    return run.conclude(answer.outcome, found.in_force, policy)
+
+
+def applied(written: BackupCheckPolicy, in_force: InForce, options: BackupCheckOptions) -> BackupCheckPolicy:
+    """The section with the options applied, which may only tighten it. Raises UsageError."""
+    chosen = [each for each in written.databases if options.database in {None, each.name}]
+    if not chosen:
+        raise UsageError(
+            "core.wrong_usage",
+            f"the policy ({in_force.origin}) names no database {(options.database or '')[:100]!r}",
+            expected=f"one of {', '.join(each.name for each in written.databases)}",
+            remedy="correct the argument `--database` or the input `database`",
+        )
+    return structs.replace(written, databases=tuple(_tightened(each, in_force, options) for each in chosen))
+
+
+def _tightened(database: BackedUp, in_force: InForce, options: BackupCheckOptions) -> BackedUp:
+    if options.max_age is not None:
+        if _AGE.fullmatch(options.max_age) is None:
+            raise UsageError(
+                "core.wrong_usage",
+                f"the age is {options.max_age[:40]!r}",
+                expected="minutes, hours or days such as 90m, 26h or 2d",
+                remedy="correct the argument `--max-age` or the input `max-age`",
+            )
+        if minutes(options.max_age) > minutes(database.max_age):
+            raise _loosened("max-age", options.max_age, database, database.max_age, in_force)
+        database = structs.replace(database, max_age=options.max_age)
+    if options.tier is not None:
+        if TIERS.index(options.tier) < TIERS.index(database.tier):
+            raise _loosened("tier", options.tier, database, database.tier, in_force)
+        database = structs.replace(database, tier=options.tier)
+    return database
+
+
+def _loosened(name: str, given: str, database: BackedUp, written: str, in_force: InForce) -> UsageError:
+    return UsageError(
+        "core.policy_loosened",
+        f"the input `{name}` is {given}, and the policy ({in_force.origin}) has {written} for {database.name}",
+        expected="an input that only tightens the policy",
+        remedy=f"leave the input out, or change `{name}` in the policy in a reviewed change",
+    )
+
+
+def _trust(
+    policy: BackupCheckPolicy, run: GateRun, found: Found, files: PolicyFiles, options: BackupCheckOptions
+) -> Trust | None:
+    """Who must have signed manifests; None where the policy asks for no signature."""
+    if not policy.signers:
+        return None
+    root = files.read(policy.trusted_root) if policy.trusted_root is not None else None
+    return trust_of(
+        policy.signers, 1, root, Materials(files.read, options.cosign_pub_key, no_key(run, found)), run.started
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Looker:
+    """Everything that looking at one database needs."""
+
+    policy: BackupCheckPolicy
+    trust: Trust | None
+    audit: BackupAudit
+    places: Places
+    run: GateRun
+    options: BackupCheckOptions
+    environ: Mapping[str, str]
+
+    def seen(self, database: BackedUp) -> Seen:
+        """Look at a database's backups; before, restore or take one where the mode asks for it."""
+        errors: list[AegisError] = []
+        drill: DrillResult | None = None
+        shelf: Shelf | None = None
+        try:
+            shelf = self._look(database)
+            if self.options.mode == "verify" and shelf.newest is not None:
+                started = _now()
+                drill = self._drilled(database, shelf.newest)
+                self._remember(database, shelf.newest, drill, started)
+                shelf = self._look(database)
+        except (Refused, CouldNotDecide) as error:
+            errors.append(error)
+        return Seen(database=database, shelf=shelf, drill=drill, errors=tuple(errors))
+
+    def _look(self, database: BackedUp) -> Shelf:
+        backups, records = self.places.backups, self.places.records
+        return look(
+            backups.store,
+            records.store,
+            database,
+            prefix=backups.prefix,
+            records_prefix=records.prefix,
+            now=_now(),
+            read=self._read(),
+        )
+
+    def _read(self) -> ReadManifest | None:
+        trust = self.trust
+        if trust is None:
+            return None
+
+        def read(store: ObjectStore, contents: Contents) -> Read:
+            if contents.manifest is None:
+                raise AssertionError("only complete backups are read")
+            found = read_manifest(store, contents.manifest)
+            check_signature(store, contents.signature, found.data, trust)
+            return found
+
+        return read
+
+    def _drilled(self, database: BackedUp, newest: Listed) -> DrillResult:
+        """Restore a backup."""
+        from aegis.cli.backup_drill import drill
+        from aegis.cli.backup_secrets import read_identities
+
+        identities: Identities | None = read_identities(self.options.identity_file, self.environ)
+        return drill(
+            self.places.backups.store,
+            newest.folder,
+            tier=database.tier,
+            smoke=database.smoke,
+            identities=identities,
+            trust=self.trust,
+        )
+
+    def _remember(self, database: BackedUp, newest: Listed, result: DrillResult, started: datetime.datetime) -> None:
+        """Write down what a restore has shown: in the audit log, and beside the backups, where the next run looks."""
+        kinds = {"FAIL": Refused, "COULD NOT VERIFY": CouldNotDecide}
+        kind = kinds.get(result.outcome)
+        self.audit.record(
+            "backup.drilled",
+            database.name,
+            version=newest.id,
+            sha256=result.manifest_sha256 or None,
+            error=kind(result.reason, result.problem, expected="", remedy="") if kind is not None else None,
+            details={"tier": result.tier, "equality": result.equality, "isolated": result.isolated},
+        )
+        source = self.run.source
+        record = record_of(
+            result,
+            database=database.name,
+            backup=newest.id,
+            manifest_sha256=result.manifest_sha256 or None,
+            snapshot_time=result.snapshot_time or None,
+            started=started,
+            finished=_now(),
+            tool=f"aegis {running_tool().version}",
+            actor=source.actor or "",
+            run_url=source.run_url or "",
+        )
+        write_record(self.places.records.store, self.places.records.prefix, record)
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
