@@ -8,11 +8,12 @@ dumped: a name or an upload says when somebody wrote, not what a restore would g
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from aegis.backup.fetching import check_signature
 from aegis.backup.layout import databases_folder
 from aegis.backup.listing import (
     Contents,
@@ -37,6 +38,7 @@ from aegis.backup.records import (
 from aegis.core.errors import AegisError, Refused
 from aegis.core.policy import BackedUp, minutes
 from aegis.core.ports.objects import FolderStore, ObjectStore
+from aegis.signatures.types import Trust
 
 SKEW: Final = timedelta(seconds=60)
 """By which clocks may differ before what they say of an age is worth nothing."""
@@ -48,10 +50,6 @@ TREND: Final = 30
 """Of the newest records, those that are read to show a trend."""
 _NAMED: Final = 5
 """Objects named in one message; the rest is counted."""
-
-ReadManifest = Callable[[ObjectStore, Contents], Read]
-"""How the newest backup's manifest is read, e.g. with its signature. Refused where it is not one to be believed."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shelf:
@@ -89,11 +87,11 @@ def look(
     prefix: str,
     records_prefix: str,
     now: datetime,
-    read: ReadManifest | None = None,
+    trust: Trust | None = None,
 ) -> Shelf:
     """Look at the backups of a database. Raises what keeps the stores from answering; all else is in `problems`.
 
-    `now`: with a time zone, by the clock of this machine.
+    `now`: with a time zone, by the clock of this machine. `trust`: who must have signed the newest manifest.
     """
     backups = backups_of(store, prefix, database.name)
     entries = entries_of(records_store, records_prefix, database.name)
@@ -107,7 +105,7 @@ def look(
         problems.append(no_backup(f"{store.location}/{databases_folder(prefix, database.name)}", len(seen)))
     else:
         try:
-            manifest = (read or _read)(store, newest)
+            manifest = _read(store, newest, trust)
         except Refused as error:
             problems.append(error)
     age = now - datetime.fromisoformat(manifest.manifest.snapshot.time) if manifest is not None else None
@@ -148,10 +146,13 @@ def _enough(seen: Sequence[Contents]) -> bool:
     return any(contents.complete for contents in seen)
 
 
-def _read(store: ObjectStore, newest: Contents) -> Read:
+def _read(store: ObjectStore, newest: Contents, trust: Trust | None) -> Read:
     if newest.manifest is None:
         raise no_backup(f"{store.location}/{newest.listed.folder}", 1)
-    return read_manifest(store, newest.manifest)
+    read = read_manifest(store, newest.manifest)
+    if trust is not None:
+        check_signature(store, newest.signature, read.data, trust)
+    return read
 
 
 def _aged(newest: Listed, age: timedelta, database: BackedUp) -> list[AegisError]:
@@ -159,7 +160,7 @@ def _aged(newest: Listed, age: timedelta, database: BackedUp) -> list[AegisError
         return [
             Refused(
                 "backup_check.snapshot_in_future",
-                f"{database.name}: the snapshot of {newest.id} is {_span(-age)} ahead of this machine's clock",
+                f"{database.name}: the snapshot of {newest.id} is {span(-age)} ahead of this machine's clock",
                 expected=f"clocks that differ by at most {SKEW.seconds} s",
                 remedy="Set the clocks of the database's server and of this machine by NTP.",
             )
@@ -169,7 +170,7 @@ def _aged(newest: Listed, age: timedelta, database: BackedUp) -> list[AegisError
         return [
             Refused(
                 "backup_check.backup_stale",
-                f"{database.name}: the newest backup {newest.id} shows the database as it was {_span(age)} ago",
+                f"{database.name}: the newest backup {newest.id} shows the database as it was {span(age)} ago",
                 expected=f"a snapshot of at most {database.max_age} ago",
                 remedy="Look why the scheduled backup does not run: GitHub ends schedules after 60 days without"
                 " activity. Then run `aegis backup run`.",
@@ -311,7 +312,7 @@ def _proven(
         found.append(
             Refused(
                 "backup_check.proof_in_future",
-                f"{database.name}: the restore of {record.backup} was recorded {_span(-age)} ahead of this machine's"
+                f"{database.name}: the restore of {record.backup} was recorded {span(-age)} ahead of this machine's"
                 " clock",
                 expected=f"clocks that differ by at most {SKEW.seconds} s",
                 remedy="Set the clocks by NTP, and look for who wrote this record.",
@@ -321,7 +322,7 @@ def _proven(
         found.append(
             Refused(
                 "backup_check.proof_stale",
-                f"{database.name}: the last restore that was proven, of {record.backup}, is {_span(age)} ago",
+                f"{database.name}: the last restore that was proven, of {record.backup}, is {span(age)} ago",
                 expected=f"one of at most {database.max_proof_age} ago",
                 remedy="Look why the scheduled restore does not run or pass: GitHub ends schedules after 60 days"
                 " without activity. Then run `aegis backup verify latest`.",
@@ -332,7 +333,7 @@ def _proven(
             Refused(
                 "backup_check.restore_slow",
                 f"{database.name}: the restore of {record.backup} took"
-                f" {_span(timedelta(seconds=record.restore_seconds))}",
+                f" {span(timedelta(seconds=record.restore_seconds))}",
                 expected=f"at most {database.max_restore}",
                 remedy="Give the restore more cores or a nearer store, or raise `max-restore` if that is acceptable.",
             )
@@ -340,7 +341,7 @@ def _proven(
     return found
 
 
-def _span(age: timedelta) -> str:
+def span(age: timedelta) -> str:
     """E.g. `3 d 4 h`, `2 h 5 min`, `12 s`: the two largest units."""
     seconds = int(age.total_seconds())
     if seconds < 60:

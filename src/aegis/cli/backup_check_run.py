@@ -12,9 +12,8 @@ from msgspec import structs
 
 from aegis.artifacts.trust import Materials, trust_of
 from aegis.backup.drill import DrillResult
-from aegis.backup.fetching import check_signature
-from aegis.backup.freshness import ReadManifest, Shelf, look
-from aegis.backup.listing import Contents, Listed, Read, read_manifest
+from aegis.backup.freshness import Shelf, look
+from aegis.backup.listing import Listed
 from aegis.backup.records import record_of, write_record
 from aegis.cli.backup_audit import BackupAudit, audit_of
 from aegis.cli.backup_check_options import TIERS, BackupCheckOptions, CheckMode
@@ -24,7 +23,6 @@ from aegis.cli.policy_files import PolicyFiles, files_of, no_key
 from aegis.core.errors import AegisError, CouldNotDecide, Refused, UsageError
 from aegis.core.policy import BackedUp, BackupCheckPolicy, minutes
 from aegis.core.policy_in_force import InForce
-from aegis.core.ports.objects import ObjectStore
 from aegis.core.tool import running_tool
 from aegis.core.verdict import Verdict
 from aegis.gates.backup_check.check import check_policy
@@ -33,6 +31,7 @@ from aegis.signatures.types import Trust
 
 if TYPE_CHECKING:
     from aegis.adapters.age import Identities
+    from aegis.cli.backup_taking import Wishes
 
 _PURPOSES: Mapping[CheckMode, Purpose] = {"check": "read", "verify": "prove", "run": "write"}
 _AGE = re.compile(r"[1-9][0-9]{0,3}[mhd]")
@@ -57,7 +56,8 @@ def judged(run: GateRun, found: Found, options: BackupCheckOptions, environ: Map
     looker = _Looker(
         policy=policy,
         trust=_trust(policy, run, found, files, options),
-        audit=audit_of(environ) if options.mode == "verify" else BackupAudit(None),
+        wishes=_wishes(policy, options, environ) if options.mode == "run" else None,
+        audit=audit_of(environ) if options.mode != "check" else BackupAudit(None),
         places=opened(policy, options, _PURPOSES[options.mode], environ=environ, root=found.repository.root),
         run=run,
         options=options,
@@ -73,7 +73,7 @@ def judged(run: GateRun, found: Found, options: BackupCheckOptions, environ: Map
         weaker=tuple(f"backup-check: {path} is another one" for path in files.replaced(named)),
         own_files=frozenset({run.policy_file, *named}),
         changes=tuple(found.repository.changed(found.base.commit)) if found.base.commit is not None else None,
-        notices=(*found.base.notices, *(looker.audit.notices if options.mode == "verify" else ())),
+        notices=(*found.base.notices, *(looker.audit.notices if options.mode != "check" else ())),
     )
     answer = judge(request)
     run.subject = (*run.subject, *answer.subjects)
@@ -133,12 +133,35 @@ def _trust(
     )
 
 
+def _wishes(policy: BackupCheckPolicy, options: BackupCheckOptions, environ: Mapping[str, str]) -> Wishes:
+    """How the backup is taken. Raises UsageError where it is not clear of what, or nobody can sign it."""
+    from aegis.cli.backup_run import signer_of
+    from aegis.cli.backup_secrets import database_url
+    from aegis.cli.backup_taking import Wishes
+
+    if len(policy.databases) != 1:
+        raise UsageError(
+            "core.wrong_usage",
+            f"a backup is to be taken, and the policy names {len(policy.databases)} databases",
+            expected=f"one of {', '.join(each.name for each in policy.databases)}",
+            remedy="name the one whose address is given by `--database` or the input `database`",
+        )
+    # a workflow has no key of its own, but is somebody
+    keyless = options.github and any(each.identity or each.identity_pattern for each in policy.signers)
+    return Wishes(
+        url=database_url(options.database_url_file, environ),
+        sign=signer_of(policy, None, keyless=keyless, trust_config=None),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Looker:
     """Everything that looking at one database needs."""
 
     policy: BackupCheckPolicy
     trust: Trust | None
+    wishes: Wishes | None
+    """Of the backup that is to be taken; None where none is."""
     audit: BackupAudit
     places: Places
     run: GateRun
@@ -150,6 +173,8 @@ class _Looker:
         errors: list[AegisError] = []
         drill: DrillResult | None = None
         shelf: Shelf | None = None
+        if self.wishes is not None:
+            errors += self._taken(database, self.wishes)
         try:
             shelf = self._look(database)
             if self.options.mode == "verify" and shelf.newest is not None:
@@ -161,6 +186,18 @@ class _Looker:
             errors.append(error)
         return Seen(database=database, shelf=shelf, drill=drill, errors=tuple(errors))
 
+    def _taken(self, database: BackedUp, wishes: Wishes) -> list[AegisError]:
+        """Take a backup; what kept it from being taken."""
+        from aegis.cli.backup_taking import back_up
+
+        try:
+            taken = back_up(self.policy, database, self.places.backups, wishes, self.environ)
+        except (Refused, CouldNotDecide) as error:
+            self.audit.record("backup.created", database.name, error=error)
+            return [error]
+        self.audit.record("backup.created", database.name, version=taken.manifest.id, sha256=taken.sha256)
+        return []
+
     def _look(self, database: BackedUp) -> Shelf:
         backups, records = self.places.backups, self.places.records
         return look(
@@ -170,22 +207,8 @@ class _Looker:
             prefix=backups.prefix,
             records_prefix=records.prefix,
             now=_now(),
-            read=self._read(),
+            trust=self.trust,
         )
-
-    def _read(self) -> ReadManifest | None:
-        trust = self.trust
-        if trust is None:
-            return None
-
-        def read(store: ObjectStore, contents: Contents) -> Read:
-            if contents.manifest is None:
-                raise AssertionError("only complete backups are read")
-            found = read_manifest(store, contents.manifest)
-            check_signature(store, contents.signature, found.data, trust)
-            return found
-
-        return read
 
     def _drilled(self, database: BackedUp, newest: Listed) -> DrillResult:
         """Restore a backup."""
