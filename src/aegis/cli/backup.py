@@ -5,7 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-MODULES = ("aegis.cli.backup_run",)
+MODULES = (
+    "aegis.cli.backup_run",
+    "aegis.cli.backup_list",
+    "aegis.cli.backup_check_command",
+    "aegis.cli.backup_prune",
+)
 """Each has `add_command`."""
 
 

@@ -12,7 +12,7 @@ from aegis.core.errors import AegisError
 if TYPE_CHECKING:
     from aegis.audit.log import AuditLog
 
-Deed = Literal["backup.created", "backup.drilled", "database.restored"]
+Deed = Literal["backup.created", "backup.drilled", "backup.pruned", "database.restored"]
 _ASKED_FOR: Final = ("AEGIS_DATA", "AEGIS_AUDIT")
 _NOTICE: Final = "Nothing was recorded in an audit log: neither AEGIS_DATA nor AEGIS_AUDIT is set."
 _NOTHING: Mapping[str, str | int | bool | None] = MappingProxyType({})
