@@ -15,8 +15,8 @@ from tests.integration.cli.command import AEGIS, environment, verdict
 from tests.support.gitrepo import GitRepo
 
 GRACE = 30.0
-"""Seconds from the signal to the end. It takes less than 5 on a machine with time to spare (GitHub kills a cancelled step
-soon after); what is stuck here would last for minutes."""
+"""Seconds from the signal to the end. It takes less than 5 on a machine with time to spare (GitHub kills a cancelled
+step soon after); what is stuck here would last for minutes."""
 
 
 class Stuck:
