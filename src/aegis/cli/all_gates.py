@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from aegis.cli import deliver, scan, verify_answer
+from aegis.cli import backup_check_answer, deliver, scan, verify_answer
+from aegis.cli.backup_check_options import BackupCheckOptions
 from aegis.cli.options import ScanOptions
 from aegis.cli.verify_options import VerifyOptions
 from aegis.core.merge import merged
@@ -33,11 +34,19 @@ def run(arguments: argparse.Namespace) -> int:
     environ = os.environ if arguments.github else {}
     if arguments.github:
         options, of_verify = ScanOptions.from_inputs(environ), VerifyOptions.from_inputs(environ)
+        of_backups = BackupCheckOptions.from_inputs(environ)
     else:
         options = ScanOptions.from_arguments(arguments)
         of_verify = VerifyOptions.from_arguments(arguments, os.environ)
+        of_backups = BackupCheckOptions.from_arguments(arguments, os.environ)
     options = replace(options, named_only=True, strict=False)
-    every = [scan.answer(options, environ)[0], verify_answer.answer(replace(of_verify, named_only=True), environ)]
+    # no pull request waits for a restore, or takes a backup
+    of_backups = replace(of_backups, named_only=True, mode="check")
+    every = [
+        scan.answer(options, environ)[0],
+        verify_answer.answer(replace(of_verify, named_only=True), environ),
+        backup_check_answer.answer(of_backups, os.environ),
+    ]
     # none named is wrong configuration, which the first verdict says
     verdicts = [verdict for verdict in every if verdict.reason != "core.gate_not_named"] or every[:1]
     if options.output is not None:

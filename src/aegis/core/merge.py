@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from aegis.core.verdict import Evidence, PolicyInForce, Verdict, exit_code, worst_exit
 
+_SHOWN = frozenset({"databases"})
+
 
 def merged(verdicts: Sequence[Verdict]) -> Verdict:
     """One verdict over several gates of one run. At least one; findings and notices keep the gates' order."""
@@ -22,9 +24,13 @@ def merged(verdicts: Sequence[Verdict]) -> Verdict:
             sha256=hashlib.sha256(digests.encode()).hexdigest(),
             effective={verdict.gate: verdict.policy.effective for verdict in verdicts},
         ),
-        evidence=tuple(
-            Evidence(name=verdict.gate, value={"result": verdict.result, "reason": verdict.reason})
-            for verdict in verdicts
+        evidence=(
+            *(
+                Evidence(name=verdict.gate, value={"result": verdict.result, "reason": verdict.reason})
+                for verdict in verdicts
+            ),
+            # what a report shows as a table of its own
+            *(each for verdict in verdicts for each in verdict.evidence if each.name in _SHOWN),
         ),
         # a policy that cannot be read stands in the way of each gate, and is one finding
         findings=tuple({(f.rule, f.fingerprint, f.line): f for v in verdicts for f in v.findings}.values()),

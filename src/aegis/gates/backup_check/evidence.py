@@ -15,7 +15,7 @@ from aegis.core.verdict import Finding
 
 _SIZES: Final = (2, 10)
 """Multiples of the newest size for which the trend is drawn out."""
-NOT_RESTORED: Final = "a restore in this run (mode check): what is shown is what the records say"
+NOT_RESTORED: Final = "a restore in this run; what is shown is what the records say"
 
 
 def evidence_of(
