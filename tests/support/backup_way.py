@@ -5,19 +5,25 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import patch
 
 import msgspec
 
 from aegis.adapters.objects_local_writing import WritableFolder
-from aegis.backup.manifest import DUMP, Manifest, StoredObject, dump_manifest, parse_manifest
+from aegis.backup.drill import DrillResult
+from aegis.backup.layout import RECORDS
+from aegis.backup.manifest import DUMP, Manifest, StoredObject, backup_id, dump_manifest, parse_manifest, time_text
+from aegis.backup.records import record_of, write_record
 from aegis.cli.backup_drill import drill
+from aegis.cli.backup_policy import read_policy
 from aegis.cli.main import main
 from aegis.core.policy import Tier
 from tests.support.postgres import Server, binaries
@@ -65,6 +71,16 @@ class Stored:
 
     def change(self, path: Path, how: Callable[[bytes], bytes]) -> None:
         path.write_bytes(how(path.read_bytes()))
+
+    def at(self, time: datetime) -> Stored:
+        """The same as of another moment: its manifest, its id and its folder say so."""
+        snapshot = msgspec.structs.replace(
+            self.manifest.snapshot, time=time_text(time), dump_began=time_text(time), dump_ended=time_text(time)
+        )
+        self.told(snapshot=snapshot, id=backup_id(snapshot))
+        moved = self.folder.with_name(backup_id(snapshot))
+        self.folder.rename(moved)
+        return Stored(moved)
 
     def archive(self, made: Callable[[Path, str], object]) -> None:
         """Another archive in the place of its own, of which the manifest says that it is the right one."""
@@ -131,8 +147,13 @@ class Shelf:
     """Lines that are added to the policy: of `backup-check` itself (``), or of the database."""
 
     def copy(self, to: Path) -> Shelf:
+        """Another store with the same backups."""
         shutil.copytree(self.folder, to)
-        return Shelf(to)
+        return replace(self, folder=to)
+
+    def of(self, place: str, lines: str) -> Shelf:
+        """The same store under a policy that says more."""
+        return replace(self, policy={**self.policy, place: lines})
 
     def backups(self) -> list[Stored]:
         """Those with a manifest, the oldest first."""
@@ -176,10 +197,44 @@ class Shelf:
     def drill(self, *, tier: Tier = "proof", programs: Path | None = None) -> Told:
         """Restore the newest."""
         folder = str(self.newest().folder.relative_to(self.folder)) + "/"
-        result = drill(WritableFolder(self.folder), folder, tier=tier, jobs=2, engine=programs or binaries())
+        smoke = read_policy(self.written(), {}).policy.databases[0].smoke
+        result = drill(
+            WritableFolder(self.folder), folder, tier=tier, smoke=smoke, jobs=2, engine=programs or binaries()
+        )
         if result.outcome == "PASS":
             return PASS
         return Told(result.outcome, result.differences[0].rule if result.differences else result.reason)
+
+    def prove(self, *backups: Stored) -> None:
+        """Write down that their restores were equal, as who restores does it."""
+        for stored in backups:
+            result = DrillResult(
+                outcome="PASS",
+                reason="backup_check.proven",
+                tier="proof",
+                equality="equal",
+                seconds={"restore": 1.0},
+                manifest_sha256=hashlib.sha256((stored.folder / "manifest.json").read_bytes()).hexdigest(),
+                snapshot_time=stored.manifest.snapshot.time,
+            )
+            record = record_of(
+                result,
+                database=NAME,
+                backup=stored.manifest.id,
+                manifest_sha256=result.manifest_sha256,
+                snapshot_time=result.snapshot_time,
+                started=datetime.now(UTC),
+                finished=datetime.now(UTC),
+                tool="aegis 1.0.0",
+                actor="",
+                run_url="",
+            )
+            write_record(WritableFolder(self.folder), RECORDS, record)
+
+    def check(self, *options: str) -> tuple[int, set[str]]:
+        """`aegis backup check`: its exit code and all reasons that it gives."""
+        ran = command("backup", "check", "--policy", self.written(), *options, programs=Path("/usr/bin"))
+        return ran.code, {f"backup_check.{code}" for code in re.findall(r"backup_check\.([a-z_]+)", ran.out + ran.err)}
 
 
 def surroundings() -> dict[str, str]:
@@ -209,7 +264,7 @@ def programs(folder: Path, real: Path, **instead: str) -> Path:
         place.rename(place.with_name(f"{name}.real"))
         place.write_text(
             f'#!/bin/bash\nreal="$(dirname "$0")/{name}.real"\n'
-            f'[ "$1" = --version ] && exec "$real" --version\n{lines}\n',
+            f'case "$1" in --version|-V) exec "$real" --version;; esac\n{lines}\n',
             "utf-8",
         )
         place.chmod(0o755)
