@@ -24,7 +24,8 @@ TIMEOUT = 20.0
 """Seconds of silence on the connection, and for one answer to arrive."""
 RETRIED = frozenset({429, 500, 502, 503, 504})
 """What may be otherwise in a moment."""
-_MAX_ANSWER = 1_000_000
+MAX_ANSWER = 1_000_000
+"""Bytes of a body that are read, unless a caller expects more."""
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -79,15 +80,23 @@ def is_loopback(address: str) -> bool:
 
 
 def call(
-    request: urllib.request.Request, *, secrets: Sequence[str], timeout: float = TIMEOUT, clock: Clock
+    request: urllib.request.Request,
+    *,
+    secrets: Sequence[str],
+    timeout: float = TIMEOUT,
+    clock: Clock,
+    limit: int = MAX_ANSWER,
 ) -> tuple[str, Answer | None]:
-    """The answer, or why there was none. `secrets` are replaced wherever the server echoes them."""
+    """The answer, or why there was none. `secrets` are replaced wherever the server echoes them.
+
+    `limit`: bytes of the body that are read; of a longer one the rest is left.
+    """
     try:
         with _opener(request.full_url).open(request, timeout=timeout) as response:
-            return "", _answer(response.status, response, secrets, timeout, clock)
+            return "", _answer(response.status, response, secrets, timeout, clock, limit)
     except urllib.error.HTTPError as error:
         with error:
-            return "", _answer(error.code, error, secrets, timeout, clock)
+            return "", _answer(error.code, error, secrets, timeout, clock, limit)
     except (OSError, HTTPException) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         return _without(secrets, f"{type(reason).__name__}: {reason}"[:200]), None
@@ -131,15 +140,16 @@ def _opener(address: str) -> urllib.request.OpenerDirector:
     return urllib.request.build_opener(_Refuse, *([urllib.request.ProxyHandler({})] if is_loopback(address) else []))
 
 
-def _answer(status: int, response: Any, secrets: Sequence[str], timeout: float, clock: Clock) -> Answer:
+def _answer(status: int, response: Any, secrets: Sequence[str], timeout: float, clock: Clock, limit: int) -> Answer:
     """Read what came with a status, within limits: neither an endless nor a trickling answer may hold a job."""
     end = clock.now() + timeout
-    body = b""
+    read = bytearray()
     try:
-        while len(body) < _MAX_ANSWER and clock.now() < end and (chunk := response.read1(_MAX_ANSWER - len(body))):
-            body += chunk
+        while len(read) < limit and clock.now() < end and (chunk := response.read1(limit - len(read))):
+            read += chunk
     except (OSError, HTTPException):
-        body = b""  # cut off: the status stands, its text does not
+        read.clear()  # cut off: the status stands, its text does not
+    body = bytes(read)
     for secret in secrets:
         body = body.replace(secret.encode(), b"***")
     return Answer(status, response.headers.get("Retry-After", ""), body)

@@ -255,7 +255,7 @@ def _canary(before: CanaryPolicy, after: CanaryPolicy) -> Iterator[str]:
 
 
 def _canary_metric(key: str, before: CanaryMetric, after: CanaryMetric) -> Iterator[str]:
-    for name in ("preset", "match", "total", "bad", "histogram", "pod_label", "direction"):
+    for name in ("preset", "match", "total", "bad", "histogram", "pod_label", "namespace_label", "direction"):
         if getattr(after, name) != getattr(before, name):
             yield f"{key}.{name.replace('_', '-')}: another one"
     for name in ("slo", "ceiling"):

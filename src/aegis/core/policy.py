@@ -320,8 +320,16 @@ def seconds(span: str) -> int:
 class Prometheus(_Section, frozen=True):
     """Which Prometheus is asked, and how it knows who asks."""
 
-    url: Https
-    """Without `/api/v1`; a path before it is kept."""
+    url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https://[^\s@?#/]+|http://(127\.0\.0\.1|localhost|\[::1\]|[a-z0-9.-]+\.svc(\.cluster\.local)?)(:[0-9]+)?)"
+            r"(/[^\s@?#]*)?$(?!\n)",
+            max_length=500,
+        ),
+    ]
+    """Without `/api/v1`; a path before it is kept. Plain HTTP only on this machine and, without a secret, to a service
+    of the same cluster (`http://NAME.NAMESPACE.svc:9090`)."""
     bearer_env: Annotated[str, Meta(pattern=r"^PROMETHEUS_[A-Z0-9_]{1,60}$(?!\n)")] | None = field(
         default=None, name="bearer-env"
     )
@@ -361,14 +369,17 @@ class CanaryMetric(_Section, frozen=True):
     total: Selector | None = None
     """All events, e.g. requests. None: `bad` is counted per time."""
     bad: Selector | None = None
+    """Which of them are bad. None: how many the canary gets is compared with its share of the traffic."""
     histogram: Selector | None = None
     """Instead of both: the `_bucket` counters of a classic histogram."""
     slo: Annotated[float, Meta(gt=0)] | None = None
     """In the histogram's unit: what is above the first bucket edge from here on is too slow."""
     pod_label: LabelName | None = field(default=None, name="pod-label")
     """None: `rollout.pod-label`. What kube-state-metrics says of a pod may stand under `exported_pod`."""
-    direction: Literal["increase", "decrease"] = "increase"
-    """Which way is worse: more bad events, or (of e.g. finished orders) fewer."""
+    namespace_label: LabelName | None = field(default=None, name="namespace-label")
+    """None: `rollout.namespace-label`; beside `exported_pod` stands `exported_namespace`."""
+    direction: Literal["increase", "decrease", "either"] | None = None
+    """Which way is worse: more bad events, or (of e.g. finished orders) fewer. None: more; of traffic either."""
     weight: Annotated[float, Meta(gt=0, le=1000)] = 1.0
     """In the average that aborts, beside the other metrics."""
     critical: bool = True

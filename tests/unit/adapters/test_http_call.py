@@ -24,5 +24,6 @@ class Endless:
 
 @pytest.mark.parametrize("piece", [65_536, 700_000, 10_000_000])
 def test_an_answer_is_read_to_its_bound_and_no_further(piece: int) -> None:
-    answer = http_call._answer(200, Endless(piece), (), 20.0, Clock(now=lambda: 0.0))
-    assert len(answer.body) == http_call._MAX_ANSWER
+    for limit in (http_call.MAX_ANSWER, 3_000_000):
+        answer = http_call._answer(200, Endless(piece), (), 20.0, Clock(now=lambda: 0.0), limit)
+        assert len(answer.body) == limit

@@ -10,7 +10,9 @@ import pytest
 from aegis.core.codes import CODES
 
 ROOT = Path(__file__).resolve().parents[3]
-EACH = [code.id for code in CODES.values() if code.gate in {"verify", "backup_check", "runtime", "audit", "token"}]
+EACH = [
+    code.id for code in CODES.values() if code.gate in {"verify", "canary", "backup_check", "runtime", "audit", "token"}
+]
 
 
 def words(folder: str) -> frozenset[str]:

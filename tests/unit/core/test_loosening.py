@@ -393,6 +393,7 @@ def test_each_way_to_weaken_a_canary_is_told_and_its_reverse_is_none(after: Poli
         (metric(bad="x_total"), "canary.metrics.m.bad: another one"),
         (metric(histogram="x_bucket"), "canary.metrics.m.histogram: another one"),
         (metric(pod_label="exported_pod"), "canary.metrics.m.pod-label: another one"),
+        (metric(namespace_label="exported_namespace"), "canary.metrics.m.namespace-label: another one"),
         (metric(direction="decrease"), "canary.metrics.m.direction: another one"),
     ],
 )

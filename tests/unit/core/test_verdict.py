@@ -120,7 +120,7 @@ def test_fingerprints_keep_parts_apart() -> None:
 
 def test_codes_are_named_after_their_gate() -> None:
     assert all(
-        code.gate in {"core", "scan", "verify", "backup_check", "runtime", "audit", "token"}
+        code.gate in {"core", "scan", "verify", "canary", "backup_check", "runtime", "audit", "token"}
         and code.id.replace(".", "_").isidentifier()
         for code in CODES.values()
     )

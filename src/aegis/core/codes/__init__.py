@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from aegis.core.codes import audit, backup_check, runtime, scan, shared, token, verify
+from aegis.core.codes import audit, backup_check, canary, runtime, scan, shared, token, verify
 from aegis.core.codes.code import Code
 
 __all__ = ["CODES", "Code"]
 
 CODES: Mapping[str, Code] = MappingProxyType(
-    {code.id: code for table in (shared, scan, verify, backup_check, runtime, audit, token) for code in table.TABLE}
+    {
+        code.id: code
+        for table in (shared, scan, verify, canary, backup_check, runtime, audit, token)
+        for code in table.TABLE
+    }
 )
 """Every code by its id, a chapter a gate."""

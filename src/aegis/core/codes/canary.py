@@ -1,0 +1,94 @@
+"""Reasons of the canary gate."""
+
+from __future__ import annotations
+
+from aegis.core.codes.code import Code
+
+TABLE: tuple[Code, ...] = (
+    # --- the policy ---------------------------------------------------------------------------------------------------
+    Code(
+        "canary.policy_incomplete",
+        "The section canary cannot judge a rollout",
+        "It lacks a metric, or a metric says too little or contradicts itself, so it would watch less than it seems.",
+        "Correct the section; docs/canary.md explains each key.",
+    ),
+    Code(
+        "canary.selector_invalid",
+        "A selector is more than a counter's name with matchers",
+        "Evidence is made of counters as they were scraped; what a function or a recording rule made of them is none.",
+        "Name the counter itself, with label matchers.",
+    ),
+    Code(
+        "canary.sides_unclear",
+        "Canary and stable can't be told apart",
+        "Series that could be of either side prove nothing about one of them.",
+        "Name the pod template's hashes of both, and set canary.rollout.hash-label.",
+    ),
+    # --- reading samples ----------------------------------------------------------------------------------------------
+    Code(
+        "canary.prometheus_unavailable",
+        "Prometheus did not answer",
+        "It was unreachable, or in trouble; nothing is added to the evidence meanwhile.",
+        "Look whether it runs and can be reached from here.",
+    ),
+    Code(
+        "canary.prometheus_refused",
+        "Prometheus does not let us read",
+        "The credentials are missing, have ended, or lack a permission.",
+        "Give canary.prometheus a bearer token, a region for SigV4, or the tenant.",
+    ),
+    Code(
+        "canary.prometheus_unsafe",
+        "A secret would travel in the clear",
+        "Plain HTTP shows a token to everyone on the way.",
+        "Use https.",
+    ),
+    Code(
+        "canary.token_missing",
+        "The credentials for Prometheus are missing",
+        "The policy names a variable, a file or a region for which there is nothing here.",
+        "Set the variable from a secret, mount the file, or take the key out of the policy.",
+    ),
+    Code(
+        "canary.query_refused",
+        "Prometheus refused a query",
+        "It can't read or evaluate a selector of the policy.",
+        "Correct the selector; try it in Prometheus itself.",
+    ),
+    Code(
+        "canary.answer_malformed",
+        "Prometheus's answer can't be read",
+        "What is not exactly an answer of its API may be anything, e.g. a proxy's login page.",
+        "Look what stands between, and correct the address.",
+    ),
+    Code(
+        "canary.answer_too_large",
+        "Prometheus's answer is too large",
+        "A look is bounded in bytes and series, so that it ends.",
+        "Narrow the selectors with matchers.",
+    ),
+    Code(
+        "canary.answer_partial",
+        "Prometheus answered with a part of the data",
+        "The part that is missing may be the one with the errors; and when it comes back it looks like new events.",
+        "Look at the stores behind it; the next look reads again what this one could not.",
+    ),
+    Code(
+        "canary.histogram_native",
+        "The metric is a native histogram",
+        "Its buckets are no series of their own, so they can't be counted from scrape to scrape.",
+        "Keep the classic buckets too, and select NAME_bucket.",
+    ),
+    Code(
+        "canary.series_doubled",
+        "The same events are told twice",
+        "Two jobs or two replicas that scrape one pod double each event, and evidence would grow twice as fast.",
+        "Add a matcher for one of them to the selector, or ask a store that deduplicates.",
+    ),
+    Code(
+        "canary.counters_invalid",
+        "The kept counters can't be read",
+        "Without them a re-run counts events twice, or takes old ones for new.",
+        "Delete the state and begin the watch anew; if you did not expect this, look for who wrote it.",
+    ),
+)

@@ -1,0 +1,171 @@
+"""From the store's series to targets: whose they are, and which scrape each sample is of."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from aegis.core.errors import CouldNotDecide
+from aegis.core.ports.metrics import Metrics, Series
+from aegis.gates.canary.increment import Side
+from aegis.gates.canary.samples.counters import Bucket, Target, Unusable
+from aegis.gates.canary.samples.selectors import Selector
+from aegis.gates.canary.samples.sides import Scope
+from aegis.gates.canary.samples.sources import Source
+
+_SCRAPERS: Final = frozenset(
+    {"job", "service", "endpoint", "monitor", "prometheus", "prometheus_replica", "replica", "__replica__", "receive"}
+)
+"""Labels of who scraped, not of what was scraped: series that differ in these alone hold the same events."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A series with its place."""
+
+    target: str
+    """The target's key."""
+    name: str
+    """The series' own."""
+    side: Side
+    pod: str
+    series: Series
+
+
+class Gatherer:
+    """The queries of one look, each asked once."""
+
+    def __init__(self, metrics: Metrics, scope: Scope, window: int, at: float) -> None:
+        """Of the last `window` seconds before `at`, Unix seconds."""
+        self._metrics, self._scope, self._window, self._at = metrics, scope, window, at
+        self._asked: dict[str, tuple[Series, ...]] = {}
+
+    def targets(self, source: Source) -> tuple[dict[str, Target], list[Unusable]]:
+        """The targets of a source by key, and what has no place in one. Raises CouldNotDecide."""
+        if source.buckets is not None:
+            return _histograms(self._placed(source, (source.buckets,))), []
+        # All events first: whatever scrape they show, the bad ones that are asked for later show it too.
+        all_ = self._placed(source, () if source.total is None else (source.total,))
+        bad = self._placed(source, source.bad)
+        targets = _by_target(all_ if source.total is not None else bad)
+        for placed in all_:
+            targets[placed.target].exposure.add(placed.name)
+        strays: list[Unusable] = []
+        for placed in bad:
+            if placed.target in targets:
+                _add_bad(targets[placed.target], placed)
+            else:
+                why = "its bad events are told by a target that does not tell all events"
+                strays.append(Unusable(source.metric, placed.side, placed.pod, why))
+        _mark_unlabelled(source, targets, all_)
+        return targets, strays
+
+    def starts(self, source: Source) -> dict[str, dict[float, float]]:
+        """Target → time of a scrape → when its process began. To be asked last, so that it knows every scrape."""
+        placed = self._placed(source, () if source.total is None else (source.total,))
+        return {each.target: dict(each.series.samples) for each in placed}
+
+    def _placed(self, source: Source, selectors: Sequence[Selector]) -> list[_Placed]:
+        """The series that any of the selectors selects, of both sides, each once."""
+        found: dict[str, _Placed] = {}
+        for selector in selectors:
+            for series in self._series(selector.query(self._scope.matchers(source))):
+                pod = series.labels.get(source.pod_label, "")
+                hash_ = series.labels.get(source.hash_label) if source.hash_label is not None else None
+                side = self._scope.sides.side(pod, hash_)
+                if pod and side is not None:
+                    target = _text((series.labels.get("job", ""), series.labels.get("instance", ""), pod))
+                    name = _text(sorted(series.labels.items()))
+                    found[name] = _Placed(target, name, side, pod, series)
+        _check_once(found.values())
+        return list(found.values())
+
+    def _series(self, query: str) -> tuple[Series, ...]:
+        if query not in self._asked:
+            self._asked[query] = self._metrics.samples(query, self._window, self._at)
+        return self._asked[query]
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _by_target(placed: Iterable[_Placed]) -> dict[str, Target]:
+    targets: dict[str, Target] = {}
+    for each in placed:
+        target = targets.setdefault(each.target, Target(each.side, each.pod))
+        for time, value in each.series.samples:
+            target.scrapes.setdefault(time, {})[each.name] = value
+    return targets
+
+
+def _add_bad(target: Target, placed: _Placed) -> None:
+    target.bad.add(placed.name)
+    for time, value in placed.series.samples:
+        # a scrape of which the other events are not known yet is the next look's
+        if time in target.scrapes:
+            target.scrapes[time][placed.name] = value
+
+
+def _mark_unlabelled(source: Source, targets: dict[str, Target], all_: Iterable[_Placed]) -> None:
+    """Bad events that are told apart by a label which is not there would be none for ever, and pass."""
+    if source.total is None or any(each.name != source.total.name for each in source.bad):
+        return
+    telling = frozenset().union(*(each.labels for each in source.bad)) - source.total.labels
+    if not telling:
+        return
+    told = {each.target for each in all_ if telling & each.series.labels.keys()}
+    for key, target in targets.items():
+        if key not in told:
+            target.problem = f"its series have no label {' or '.join(sorted(telling))}, which tells bad events"
+
+
+def _histograms(placed: Iterable[_Placed]) -> dict[str, Target]:
+    kept = list(placed)
+    targets = _by_target(kept)
+    for each in kept:
+        target, edge = targets[each.target], each.series.labels.get("le", "")
+        try:
+            upper = float(edge)
+        except ValueError:
+            upper = math.nan
+        if math.isnan(upper):
+            target.problem = f'a bucket has the edge le="{edge[:80]}"'
+            upper = -math.inf
+        group = _text(sorted(item for item in each.series.labels.items() if item[0] != "le"))
+        target.buckets[each.name] = Bucket(group, upper)
+    return targets
+
+
+def _check_once(placed: Iterable[_Placed]) -> None:
+    """Refuse events that are told twice: they would weigh twice, which no evidence allows for."""
+    same: dict[str, list[_Placed]] = {}
+    for each in placed:
+        rest = _text(sorted(item for item in each.series.labels.items() if item[0] not in _SCRAPERS))
+        same.setdefault(rest, []).append(each)
+    for group in same.values():
+        group.sort(key=lambda each: each.series.samples[0][0])
+        for first, second in pairwise(group):
+            if second.series.samples[0][0] <= first.series.samples[-1][0]:
+                raise _doubled(first.series, second.series)
+
+
+def _doubled(first: Series, second: Series) -> CouldNotDecide:
+    labels = sorted(
+        label
+        for label in first.labels.keys() | second.labels.keys()
+        if first.labels.get(label) != second.labels.get(label)
+    )
+    differ = ", ".join(
+        f"{label} ({first.labels.get(label, '')[:80]!r} and {second.labels.get(label, '')[:80]!r})" for label in labels
+    )
+    return CouldNotDecide(
+        "canary.series_doubled",
+        f"two series of {first.labels.get('__name__', '')[:200]} hold the same events; they differ in {differ}",
+        expected="each pod scraped by one job of one Prometheus",
+        remedy=f"Add a matcher for {labels[0] if labels else 'job'} to the selector, or ask a store that deduplicates.",
+    )

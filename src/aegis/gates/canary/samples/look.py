@@ -1,0 +1,103 @@
+"""One look at all metrics: the queries, whose series they are, and what was counted since the look before."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from aegis.core.ports.metrics import Metrics
+from aegis.gates.canary.increment import Increment, Side
+from aegis.gates.canary.samples.counters import Counted, Target, Unusable, common_edges, count
+from aegis.gates.canary.samples.gather import Gatherer
+from aegis.gates.canary.samples.sides import Scope
+from aegis.gates.canary.samples.sources import Source
+from aegis.gates.canary.samples.state import Counters
+
+OVERLAP: Final = 4
+"""Scrapes that each look reads again, so that one which came late or was missed is counted by the next."""
+SETTLED: Final = 2
+"""Scrapes after which every target that was up at the beginning has been seen."""
+MAX_GAP: Final = 3600
+"""Seconds since the look before that are read at most: of a longer gap only the sum is known, not the resets in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one look found."""
+
+    time: float
+    """Unix seconds by the store's clock."""
+    increments: tuple[Increment, ...]
+    """In the order of their scrapes."""
+    newest: Mapping[str, Mapping[Side, float]]
+    """Metric → side → Unix seconds of the newest scrape that could be counted, of this look or of one before."""
+    unusable: tuple[Unusable, ...]
+    """Where a canary's samples stand here, the look is no ground for a promotion."""
+    notices: tuple[str, ...]
+
+
+def look(
+    metrics: Metrics,
+    sources: Sequence[Source],
+    starts: Source,
+    scope: Scope,
+    counters: Counters,
+    *,
+    scrape_interval: int,
+    history: int = 0,
+) -> Reading:
+    """Count what happened since the look before, and bring `counters` up to date.
+
+    `starts`: of `sources.starts_of`. `scrape_interval`: seconds, the longest of the targets'. `history`: seconds of the
+    past that the first look reads. Raises CouldNotDecide with a `canary.…` code; then `counters` are as they were.
+    """
+    now = metrics.now()
+    gatherer = Gatherer(metrics, scope, _window(now, counters.looked, scrape_interval, history), now)
+    gathered = [gatherer.targets(source) for source in sources]
+    began_at = gatherer.starts(starts)
+    began = now if counters.began is None else counters.began
+    increments: list[Increment] = []
+    unusable: list[Unusable] = []
+    notices: list[str] = []
+    for source, (targets, strays) in zip(sources, gathered, strict=True):
+        unusable += strays
+        counted = counters.of(source.metric)
+        for key, target in targets.items():
+            target.starts = began_at.get(key, {})
+        if source.buckets is not None and not counted.edges:
+            unusable += _fix_edges(source, counted, targets, compared=scope.sides.compared)
+            if not counted.edges:
+                continue
+        made, not_made = count(source.metric, counted, targets, began=began, settle=SETTLED * scrape_interval)
+        increments += made
+        unusable += not_made
+        if source.bad and not any(target.bad for target in targets.values()):
+            notices.append(f"{source.metric}: no series of bad events yet ({source.bad[0].name})")
+    counters.began, counters.looked = began, max(now, counters.looked or now)
+    return Reading(
+        now,
+        tuple(sorted(increments, key=lambda each: each.time)),
+        {source.metric: dict(counters.of(source.metric).newest) for source in sources},
+        tuple(unusable),
+        tuple(notices),
+    )
+
+
+def _window(now: float, looked: float | None, scrape_interval: int, history: int) -> int:
+    if looked is None:
+        return max(history, OVERLAP * scrape_interval)
+    return OVERLAP * scrape_interval + min(max(0, math.ceil(now - looked)), MAX_GAP)
+
+
+def _fix_edges(source: Source, counted: Counted, targets: Mapping[str, Target], *, compared: bool) -> list[Unusable]:
+    """Choose the bucket edges that both sides have, as soon as both are there."""
+    sides = {target.side for target in targets.values()}
+    if "canary" not in sides or (compared and "stable" not in sides):
+        return []
+    counted.edges = common_edges(targets.values(), source.slo)
+    if counted.edges:
+        return []
+    why = f"its histograms share no finite bucket edge at or above {source.slo:g}"
+    return [Unusable(source.metric, each.side, each.pod, why) for each in targets.values()]
