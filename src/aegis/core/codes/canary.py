@@ -91,4 +91,53 @@ TABLE: tuple[Code, ...] = (
         "Without them a re-run counts events twice, or takes old ones for new.",
         "Delete the state and begin the watch anew; if you did not expect this, look for who wrote it.",
     ),
+    # --- judging ------------------------------------------------------------------------------------------------------
+    Code(
+        "canary.worse",
+        "The canary is worse",
+        "The evidence against it is stronger than chance gives a good canary, however often one looks.",
+        "Look at the metric that is named; keep the stable version, and revert the change in the repository.",
+    ),
+    Code(
+        "canary.not_worse",
+        "The canary is not worse",
+        "A canary as bad as the policy's margin would hardly ever have looked like this one.",
+        "Nothing to do: it may be promoted.",
+    ),
+    Code(
+        "canary.undecided",
+        "There is not enough evidence yet",
+        "Without enough requests and bad events, a good canary and a bad one look alike.",
+        "Give it more traffic or time, or set a floor below which nobody minds; `forecast` says what can be seen when.",
+    ),
+    Code(
+        "canary.no_data",
+        "The canary gives no samples",
+        "A pod that nobody scrapes may be failing; silence never promotes.",
+        "Look whether Prometheus scrapes the canary's pods, and whether they run.",
+    ),
+    Code(
+        "canary.plan_invalid",
+        "The plan contradicts itself",
+        "A judge with values that exclude each other would decide by accident, or never.",
+        "Correct the value that the message names.",
+    ),
+    Code(
+        "canary.increment_invalid",
+        "A count that is none",
+        "NaN, infinity and negative growth compare as false with every threshold, so they must not become evidence.",
+        "Look at the metric's query, and at what the pod exposes.",
+    ),
+    Code(
+        "canary.state_other",
+        "The saved state belongs to something else",
+        "Evidence of another rollout or of another policy says nothing about this one.",
+        "Give every rollout a state of its own, and leave the policy alone while it is judged.",
+    ),
+    Code(
+        "canary.state_invalid",
+        "The saved state can't be read",
+        "To begin again would be a second chance for a bad canary, so a damaged state is not replaced by an empty one.",
+        "Restore the file, or abort the rollout and start another.",
+    ),
 )

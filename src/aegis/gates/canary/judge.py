@@ -1,0 +1,169 @@
+"""May this rollout go on? The decision from all metrics together.
+
+Abort: the weighted average of all evidence of harm reaches 1/alpha. An average of e-processes is one, whatever their
+dependence (Vovk & Wang 2021, arXiv 1912.06116), so a good canary is aborted with a probability of at most alpha, all
+metrics, ceilings and looks together. Promote: each critical metric's own evidence reaches 1/beta; a canary that is bad
+in one of them must fool that one. A decision stands: what comes later is not looked at.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from aegis.core.errors import CouldNotDecide
+from aegis.gates.canary.increment import Increment
+from aegis.gates.canary.plan import Plan
+from aegis.gates.canary.state import Decision, Point, State
+from aegis.gates.canary.tally import add, average
+
+MOST_POINTS = 256
+"""Of the history that is kept for a chart; when it is full, every second one goes."""
+
+Claim = tuple[str, Literal["worse than stable", "over its ceiling"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One look's answer."""
+
+    decision: Literal["promote", "abort", "continue", "inconclusive"]
+    reason: str
+    """A code of the registry."""
+    time: float
+    """Of the look, or of the one that decided."""
+    harm: float
+    """Evidence against the canary, all metrics together: a logarithm; it aborts at log(1/alpha)."""
+    good: float
+    """Evidence for it, of the critical metric that has the least: a logarithm; it promotes at log(1/beta)."""
+    culprits: tuple[Claim, ...]
+    """What the canary is aborted for, the strongest first."""
+
+
+def look(
+    state: State, plan: Plan, increments: Iterable[Increment], now: float, weight: float | None = None
+) -> Judgement:
+    """Take in what is new, and decide. `state` grows in place; saved and read back, it goes on as if never stopped.
+
+    `now` is the time of the look by the clock of the samples; `weight` the canary's share of traffic by configuration.
+    A time before the last look's counts as that one. Raises CouldNotDecide `canary.increment_invalid`.
+    """
+    if state.decision is not None:
+        return _decided(state, state.decision)
+    _add(state, plan, increments, weight)
+    state.now = max(state.now, now)
+    harm, good = _harm(state, plan), _good(state, plan)
+    _remember(state, harm, good)
+    decision = _decide(state, plan, harm, good)
+    if decision is not None:
+        state.decision = decision
+        return _decided(state, decision)
+    reason = "canary.no_data" if _no_data(state, plan) else "canary.undecided"
+    return Judgement("continue", reason, state.now, harm, good, ())
+
+
+def claims(state: State, plan: Plan) -> dict[Claim, tuple[float, float]]:
+    """What could be said against the canary: its weight (all are 1) and its evidence (a logarithm)."""
+    whole = sum(metric.weight for metric in plan.metrics if not plan.first or metric.ceiling is not None)
+    found: dict[Claim, tuple[float, float]] = {}
+    for metric in plan.metrics:
+        tally = state.tallies[metric.name]
+        part = metric.weight / whole
+        if metric.ceiling is None and not plan.first:
+            found[metric.name, "worse than stable"] = part, tally.harm
+        elif metric.ceiling is not None and plan.first:
+            found[metric.name, "over its ceiling"] = part, tally.over
+        elif metric.ceiling is not None:
+            found[metric.name, "worse than stable"] = part / 2, tally.harm
+            found[metric.name, "over its ceiling"] = part / 2, tally.over
+    return found
+
+
+def _add(state: State, plan: Plan, increments: Iterable[Increment], weight: float | None) -> None:
+    of_metric: dict[str, list[Increment]] = {metric.name: [] for metric in plan.metrics}
+    for increment in increments:
+        if increment.metric not in of_metric:
+            raise CouldNotDecide(
+                "canary.increment_invalid",
+                f"an increment of the metric {increment.metric!r:.120}, which the plan does not have",
+                expected=f"one of {', '.join(of_metric)}",
+                remedy="start again with the policy's own metrics",
+            )
+        of_metric[increment.metric].append(increment)
+    for metric in plan.metrics:
+        if of_metric[metric.name]:
+            add(state.tallies[metric.name], plan, metric, state.start, of_metric[metric.name], weight)
+
+
+def _harm(state: State, plan: Plan) -> float:
+    return average(list(claims(state, plan).values()))
+
+
+def _good(state: State, plan: Plan) -> float:
+    return min(
+        state.tallies[metric.name].good
+        for metric in plan.metrics
+        if metric.critical and (metric.ceiling is not None or not plan.first)
+    )
+
+
+def _decide(state: State, plan: Plan, harm: float, good: float) -> Decision | None:
+    no_data = _no_data(state, plan)
+    if harm >= -math.log(plan.alpha):
+        return Decision("abort", "canary.worse", state.now, harm, good, list(_culprits(state, plan)))
+    if good >= -math.log(plan.beta) and not no_data:
+        return Decision("promote", "canary.not_worse", state.now, harm, good)
+    if no_data and plan.no_data == "abort":
+        return Decision("abort", "canary.no_data", state.now, harm, good)
+    if state.now >= state.start + plan.deadline:
+        reason = "canary.no_data" if no_data else "canary.undecided"
+        end: Literal["abort", "inconclusive"] = "abort" if plan.at_deadline == "abort" else "inconclusive"
+        return Decision(end, reason, state.now, harm, good)
+    return None
+
+
+def _no_data(state: State, plan: Plan) -> bool:
+    """Whether a critical metric of the canary has been silent for too long. A scrape without requests is no silence."""
+    return any(
+        state.now - max(state.start, state.tallies[metric.name].newest or 0.0) > plan.no_data_after
+        for metric in plan.metrics
+        if metric.critical
+    )
+
+
+def _culprits(state: State, plan: Plan) -> tuple[Claim, ...]:
+    """What is proven on its own, by closed testing (Marcus, Peritz & Gabriel 1976): with whichever other claims it is
+    averaged, evidence stays at 1/alpha. The hardest company are all that have less than the average.
+    """
+    found = claims(state, plan)
+    ranked = sorted(found, key=lambda claim: found[claim][1])
+    proven: list[Claim] = []
+    for claim in reversed(ranked):
+        company = [found[claim]]
+        for other in ranked:
+            if other != claim and found[other][1] < _weighted(company):
+                company.append(found[other])
+        if _weighted(company) < -math.log(plan.alpha):
+            break
+        proven.append(claim)
+    return tuple(proven) or (ranked[-1],)
+
+
+def _weighted(parts: list[tuple[float, float]]) -> float:
+    whole = sum(part for part, _ in parts)
+    return average([(part / whole, value) for part, value in parts])
+
+
+def _remember(state: State, harm: float, good: float) -> None:
+    state.peak = max(state.peak, harm)
+    state.history.append(Point(state.now, harm, good))
+    if len(state.history) > MOST_POINTS:
+        state.history = state.history[::2]
+
+
+def _decided(state: State, decision: Decision) -> Judgement:
+    return Judgement(
+        decision.answer, decision.reason, decision.time, decision.harm, decision.good, tuple(decision.culprits)
+    )
