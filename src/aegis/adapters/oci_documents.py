@@ -48,7 +48,7 @@ def parse_folders(document: bytes, where: str, prefix: str) -> tuple[tuple[str, 
         raise faults.bad_listing(where, "the listing does not say how it goes on")
     for folder in folders:
         name = folder.removeprefix(prefix) if isinstance(folder, str) and folder.startswith(prefix) else ""
-        if not name or name.find("/") != len(name) - 1 or name == "/":
+        if len(name) < 2 or name.find("/") != len(name) - 1:
             raise faults.bad_listing(where, f"the listing has the folder {str(folder)[:200]!r}, which is elsewhere")
     return tuple(folders), following
 
@@ -67,6 +67,33 @@ def parse_versions(document: bytes, where: str, prefix: str) -> tuple[tuple[str,
             raise faults.bad_listing(where, f"the listing has no version of {info.key[:200]!r}")
         found.append((info.key, info.etag or "", version))
     return tuple(found)
+
+
+def parse_started(document: bytes, where: str, key: str) -> str:
+    """The id of an upload in parts that CreateMultipartUpload has begun."""
+    (found,) = _uploads([_object(document, where)], where)
+    if found[0] != key:
+        raise faults.failed(where, f"the store began an upload of {found[0][:200]!r}")
+    return found[1]
+
+
+def parse_uploads(document: bytes, where: str) -> tuple[tuple[str, str], ...]:
+    """Key and id of the uploads on a page of ListMultipartUploads."""
+    try:
+        value = json.loads(document)
+    except (ValueError, RecursionError) as error:
+        raise faults.bad_listing(where, "the listing cannot be read") from error
+    if not isinstance(value, list):
+        raise faults.bad_listing(where, "the listing has no uploads")
+    return _uploads(value, where)
+
+
+def _uploads(values: list[Any], where: str) -> tuple[tuple[str, str], ...]:
+    found = [(each.get("object"), each.get("uploadId")) if isinstance(each, dict) else (None, None) for each in values]
+    for key, upload in found:
+        if not isinstance(key, str) or not isinstance(upload, str) or not key or not upload:
+            raise faults.failed(where, "the store tells of an upload without its object or id")
+    return tuple((str(key), str(upload)) for key, upload in found)
 
 
 def error_code(document: bytes) -> str:

@@ -69,13 +69,13 @@ def parse_objects(document: bytes, where: str, prefix: str) -> Page:
 def parse_folders(document: bytes, where: str, prefix: str) -> tuple[tuple[str, ...], str | None]:
     """The folders on a page of ListObjectsV2 with the delimiter `/`, and how it goes on: None on the last page."""
     root = _root(document, "ListBucketResult", where, prefix)
-    if root.findtext("Delimiter") != "/":
+    if _decoded(root, root.findtext("Delimiter") or "", where) != "/":
         raise faults.bad_listing(where, "the listing is not one of folders")
     found = []
     for entry in root.iterfind("CommonPrefixes"):
         folder = _decoded(root, _text(entry, "Prefix", where), where)
         name = folder.removeprefix(prefix)
-        if not folder.startswith(prefix) or name.find("/") != len(name) - 1 or name == "/":
+        if not folder.startswith(prefix) or len(name) < 2 or name.find("/") != len(name) - 1:
             raise faults.bad_listing(where, f"the listing has the folder {folder[:200]!r}, which is elsewhere")
         found.append(folder)
     truncated = _flag(root, "IsTruncated", where)

@@ -251,6 +251,8 @@ class S3:
         prefix = query.get("prefix", "")
         if not self.may(access, "s3:ListBucket", bucket, **_prefix(query)):
             raise Refusal(403, "AccessDenied")
+        if "delimiter" in query:
+            return self._list_folders(bucket, query)
         # `start-after` names a key, which need not be there, and counts for the first page only.
         after = b64decode(query.get("continuation-token", "")).decode() or query.get("start-after", "")
         entries = [
@@ -264,6 +266,30 @@ class S3:
         if truncated:
             lines.append(_tag("NextContinuationToken", b64encode(page[-1][0].encode()).decode()))
         return _listing("ListBucketResult", bucket, query, truncated, lines)
+
+    def _list_folders(self, bucket: str, query: Mapping[str, str]) -> Answer:
+        """Keys that have the delimiter after the prefix are rolled up into one entry, which counts as one.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+        """
+        prefix, delimiter = query.get("prefix", ""), query["delimiter"]
+        after = b64decode(query.get("continuation-token", "")).decode()
+        entries: dict[str, str] = {}
+        for name, versions in sorted(self.buckets[bucket].items(), key=lambda item: item[0].encode()):
+            if not name.startswith(prefix) or versions[0].data is None:
+                continue
+            inside, found, _ = name.removeprefix(prefix).partition(delimiter)
+            if found:
+                folder = f"{prefix}{inside}{delimiter}"
+                entries.setdefault(folder, f"<CommonPrefixes>{_tag('Prefix', _name(folder, query))}</CommonPrefixes>")
+            else:
+                entries[name] = f"<Contents>{_about(name, versions[0], query)}</Contents>"
+        left = [name for name in entries if name.encode() > after.encode()]
+        page = left[: self._limit({name: text for name, text in query.items() if name != "delimiter"})]
+        lines = [_tag("Delimiter", _name(delimiter, query)), *(entries[name] for name in page)]
+        if len(page) < len(left):
+            lines.append(_tag("NextContinuationToken", b64encode(page[-1].encode()).decode()))
+        return _listing("ListBucketResult", bucket, query, len(page) < len(left), lines)
 
     def _location(
         self, access: str, bucket: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]

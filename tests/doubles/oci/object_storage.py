@@ -153,7 +153,7 @@ class ObjectStorage:
         return False
 
     def _objects(self, bucket: Bucket, asked: Mapping[str, str]) -> Answer:
-        if not set(asked) <= {"prefix", "fields", "limit", "start"}:
+        if not set(asked) <= {"prefix", "fields", "limit", "start", "delimiter"} or asked.get("delimiter", "/") != "/":
             return _error(400, "InvalidParameter")
         names = [
             key
@@ -161,9 +161,24 @@ class ObjectStorage:
             if bucket.current(key) and key.startswith(asked.get("prefix", "")) and key >= asked.get("start", "")
         ]
         limit = min(int(asked.get("limit", "1000")), self.page_size)
+        if "delimiter" in asked:
+            return self._rolled_up(bucket, names, asked, limit)
         objects = [_summary(key, current) for key in names[:limit] if (current := bucket.current(key))]
         following = {"nextStartWith": names[limit]} if len(names) > limit else {}
         return json_answer(200, {"objects": objects, "prefixes": [], **following})
+
+    def _rolled_up(self, bucket: Bucket, names: list[str], asked: Mapping[str, str], limit: int) -> Answer:
+        """Names up to the next `/` as prefixes; the next page starts with the first name that is in none so far."""
+        prefix = asked.get("prefix", "")
+        groups: dict[str, list[str]] = {}
+        for key in names:
+            inside, slash, _ = key.removeprefix(prefix).partition("/")
+            groups.setdefault(f"{prefix}{inside}{slash}", []).append(key)
+        page, rest = list(groups)[:limit], list(groups)[limit:]
+        objects = [_summary(key, one) for key in page if not key.endswith("/") and (one := bucket.current(key))]
+        following = {"nextStartWith": groups[rest[0]][0]} if rest else {}
+        folders = [name for name in page if name.endswith("/")]
+        return json_answer(200, {"objects": objects, "prefixes": folders, **following})
 
     def _versions(self, bucket: Bucket, asked: Mapping[str, str]) -> Answer:
         if not set(asked) <= {"prefix", "fields", "limit", "page"}:

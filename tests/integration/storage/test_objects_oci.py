@@ -395,10 +395,60 @@ class TestArguments:
     def test_the_address_is_the_one_of_the_region(self) -> None:
         urls: list[str] = []
 
-        def sign(method: str, url: str) -> dict[str, str]:
+        def sign(method: str, url: str, document: bytes | None = None) -> dict[str, str]:
             urls.append(url)
             raise CouldNotDecide("verify.oci_unreachable", "no session", expected="one", remedy="none")
 
         with pytest.raises(CouldNotDecide, match="no session"):
             OciStore("octons", "models", "eu-frankfurt-1", sign).head("staging/a")
         assert urls == ["https://objectstorage.eu-frankfurt-1.oraclecloud.com/n/octons/b/models/o/staging/a"]
+
+
+class TestFolders:
+    @pytest.mark.parametrize("page_size", [1, 2, 1000])
+    def test_those_right_below_a_prefix_by_name(self, oci: Tenancy, page_size: int) -> None:
+        for name in ("staging/b/1", "staging/b/2/3", "staging/a/1", "staging/a b/1"):
+            oci.bucket.put(name, b"x")
+        oci.storage.page_size = page_size
+        store = oci.store()
+        assert store.folders("staging/") == ("staging/a b/", "staging/a/", "staging/b/", "staging/sub/")
+        assert store.folders("staging/b/") == ("staging/b/2/",)
+        assert store.folders("") == ("elsewhere/", "staging/")
+
+    def test_nothing_is_no_folder(self, oci: Tenancy) -> None:
+        assert oci.store().folders("nowhere/") == ()
+        oci.bucket.put("gone/x", b"x")
+        oci.bucket.delete("gone/x")
+        assert oci.store().folders("gone/") == ()
+
+    def test_a_thousand_are_one_request(self, oci: Tenancy) -> None:
+        for number in range(1000):
+            oci.bucket.put(f"many/{number:04}/a", b"")
+            oci.bucket.put(f"many/{number:04}/b", b"")
+        before = len(oci.storage.requests)
+        assert len(oci.store().folders("many/")) == 1000
+        assert len(oci.storage.requests) == before + 1
+
+    @pytest.mark.parametrize(
+        "edit",
+        [
+            lambda body: body | {"prefixes": ["elsewhere/"]},
+            lambda body: body | {"prefixes": ["staging/sub/deeper/"]},
+            lambda body: body | {"prefixes": ["staging/"]},
+            lambda body: body | {"prefixes": ["staging/sub"]},
+            lambda body: body | {"prefixes": [7]},
+            lambda body: body | {"prefixes": None},
+            lambda body: {"prefixes": body["prefixes"]},
+            lambda body: body | {"nextStartWith": "staging/sub/"},
+            lambda body: body | {"nextStartWith": 7},
+        ],
+        ids=["elsewhere", "deeper", "itself", "no folder", "no text", "none", "no objects", "circle", "no name"],
+    )
+    def test_a_listing_that_says_something_else_is_an_error(
+        self, oci: Tenancy, edit: Callable[[dict[str, Any]], dict[str, Any]]
+    ) -> None:
+        def alter(answer: Answer) -> Answer:
+            return json_answer(200, edit(json.loads(answer.body)))
+
+        oci.storage.faults.append(Fault(alter=alter, on=LIST, times=9))
+        assert refused(oci, lambda: oci.store().folders("staging/")).code == "verify.store_listing"

@@ -212,6 +212,58 @@ class TestList:
         assert code in error.problem
 
 
+class TestFolders:
+    @pytest.mark.parametrize("page_size", [1, 2, 1000])
+    def test_those_right_below_a_prefix_by_name(self, service: S3, page_size: int) -> None:
+        for name in ("m/b c%/1", "m/b/1", "m/b/2/3", "m/gone/1"):
+            service.put(name, b"x")
+        service.delete("m/gone/1")
+        service.page_size = page_size
+        assert s3_store(service).folders("m/") == ("m/b c%/", "m/b/", "m/z/")
+        assert s3_store(service).folders("m/b/") == ("m/b/2/",)
+        assert s3_store(service).folders("") == ("m/",)
+
+    def test_nothing_is_no_folder(self, service: S3) -> None:
+        assert s3_store(service).folders("nothing/") == ()
+
+    def test_a_thousand_are_one_request(self, service: S3) -> None:
+        for number in range(1000):
+            service.put(f"many/{number:04}/a", b"")
+            service.put(f"many/{number:04}/b", b"")
+        before = len(service.asked)
+        assert len(s3_store(service).folders("many/")) == 1000
+        assert len(service.asked) == before + 1
+
+    def test_a_role_that_may_not_list_is_told(self, service: S3) -> None:
+        service.authorizer = Within(prefix="other/")
+        assert told(lambda: s3_store(service).folders("m/")).code == "verify.store_denied"
+
+    @pytest.mark.parametrize(
+        "edit",
+        {
+            "of objects": lambda body: body.replace(b"<Delimiter>%2F</Delimiter>", b"").replace(
+                b"<Delimiter>/</Delimiter>", b""
+            ),
+            "elsewhere": lambda body: body.replace(b"<Prefix>m/z/<", b"<Prefix>n/z/<"),
+            "deeper": lambda body: body.replace(b"<Prefix>m/z/<", b"<Prefix>m/z/deep/<"),
+            "itself": lambda body: body.replace(b"<Prefix>m/z/<", b"<Prefix>m/<"),
+            "no folder": lambda body: body.replace(b"<Prefix>m/z/<", b"<Prefix>m/z<"),
+            "without a name": lambda body: body.replace(b"<Prefix>m/z/<", b"<Prefix>m//<"),
+            "goes on, but not where": lambda body: body.replace(b"false</IsTruncated>", b"true</IsTruncated>"),
+            "another prefix": lambda body: body.replace(b"<Prefix>m/</Prefix>", b"<Prefix>n/</Prefix>"),
+            "in a circle": lambda body: body.replace(
+                b"false</IsTruncated>", b"true</IsTruncated><NextContinuationToken>bQ==</NextContinuationToken>"
+            ),
+        }.items(),
+        ids=lambda item: item[0],
+    )
+    def test_a_listing_that_says_something_else_is_an_error(
+        self, service: S3, edit: tuple[str, Callable[[bytes], bytes]]
+    ) -> None:
+        service.faults = [Fault("ListObjectsV2", times=FOREVER, edit=edit[1])]
+        assert told(lambda: s3_store(service).folders("m/")).code == "verify.store_listing"
+
+
 class TestHead:
     def test_the_version_that_is_current(self, service: S3) -> None:
         version = service.put("m/a.bin", b"new")

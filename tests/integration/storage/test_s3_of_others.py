@@ -47,4 +47,6 @@ def test_what_is_listed_is_read(address: str, versioned: bool) -> None:
     assert [store.head(info.key) for info in found] == list(found)
     assert store.head(NAMES[-1]) is None
     assert store.list("nothing/") == ()
+    assert store.folders("") == ("m/",)
+    assert store.folders("m/") == (() if not versioned else ("m/z/",))  # moto shows a folder of what was deleted
     assert b"".join(store.read(found[0], 5)) == found[0].key.encode()[5:]

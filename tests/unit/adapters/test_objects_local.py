@@ -137,6 +137,31 @@ class TestList:
         assert as_nobody(model.parent, read) == "verify.unreadable"
 
 
+class TestFolders:
+    def test_those_right_below_one_by_name(self, model: Path) -> None:
+        (model / "empty").mkdir()
+        assert LocalStore(model).folders("") == ("empty/", "weights/")
+        assert LocalStore(model.parent).folders("model/") == ("model/empty/", "model/weights/")
+
+    def test_a_missing_one_has_none_but_the_store_itself_must_be_there(self, model: Path) -> None:
+        assert LocalStore(model).folders("missing/") == ()
+        with pytest.raises(CouldNotDecide) as caught:
+            LocalStore(model / "missing").folders("")
+        assert caught.value.code == "verify.store_missing"
+
+    def test_a_link_to_a_folder_is_refused(self, model: Path) -> None:
+        (model / "link").symlink_to(model / "weights")
+        with pytest.raises(Refused) as caught:
+            LocalStore(model).folders("")
+        assert caught.value.code == "verify.symlink"
+
+    @pytest.mark.parametrize("prefix", ["model", "../", "model/../", "a//"])
+    def test_a_name_that_leads_elsewhere_is_refused(self, model: Path, prefix: str) -> None:
+        with pytest.raises(Refused) as caught:
+            LocalStore(model.parent).folders(prefix)
+        assert caught.value.code == "verify.unsafe_name"
+
+
 class TestHead:
     def test_a_file(self, model: Path) -> None:
         assert store(model).head("model/config.json") == store(model).list("model/")[0]
