@@ -21,6 +21,14 @@ from aegis.core.errors import Refused
 _MAGIC: Final = b"PGDMP"
 _HEAD: Final = 11
 """Bytes of the head: the magic, three of the version, sizes of integers and offsets, the format."""
+_LONGEST_HEAD: Final = 4096
+_OLDEST_HEAD: Final = (1, 12)
+"""Of pg_dump 9.0; older ones hold no version of the server in this place."""
+_NEWEST_HEAD: Final = (1, 16)
+"""Of pg_dump 17 and 18 (`K_VERS_MAX` in pg_backup_archiver.h)."""
+_COMPRESSION_BY_NAME: Final = (1, 15)
+"""From then on it is a byte, before it was a level."""
+_PARTS_OF_TIME: Final = 7
 _CUSTOM: Final = 1
 """The format's number, the last byte of the head (`ArchiveFormat` in pg_backup.h)."""
 _TOC: Final = "toc.dat"
@@ -69,6 +77,63 @@ def recognised(path: Path) -> Archive:
     if toc is path and (len(head) < _HEAD or head[-1] != _CUSTOM):
         raise _unknown(f"{toc.name} is an archive of another form")
     return Archive(path, "custom" if toc is path else "directory")
+
+
+def dumped_from(archive: Archive) -> str:
+    """The version of the server that an archive was dumped from, as it says itself, e.g. `17.11`.
+
+    Refused `backup_check.archive_unknown` where its head is not one (`ReadHead` in pg_backup_archiver.c).
+    """
+    path = archive.path / _TOC if archive.format == "directory" else archive.path
+    with path.open("rb") as file:
+        head = _Head(file.read(_LONGEST_HEAD))
+    try:
+        return head.server_version()
+    except (IndexError, UnicodeDecodeError) as error:
+        raise _unknown(f"{path.name} ends in its head, or has one of another form") from error
+
+
+class _Head:
+    """The first bytes of an archive, read in order."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = len(_MAGIC)
+        self._integer = 0
+
+    def server_version(self) -> str:
+        """Raises IndexError where the head is cut."""
+        version = (self._byte(), self._byte())
+        self._byte()  # the revision
+        self._integer = self._byte()
+        if not _OLDEST_HEAD <= version <= _NEWEST_HEAD or self._integer != 4:
+            raise _unknown(f"the archive is of version {version[0]}.{version[1]}")
+        self._byte()  # the size of offsets
+        self._byte()  # the format
+        if version >= _COMPRESSION_BY_NAME:
+            self._byte()
+        else:
+            self._int()
+        for _ in range(_PARTS_OF_TIME):
+            self._int()
+        self._text()  # the database's name
+        return self._text().decode("ascii")
+
+    def _byte(self) -> int:
+        self._at += 1
+        return self._data[self._at - 1]
+
+    def _int(self) -> int:
+        negative = self._byte()
+        value = sum(self._byte() << (8 * place) for place in range(self._integer))
+        return -value if negative else value
+
+    def _text(self) -> bytes:
+        length = self._int()
+        if not 0 <= length <= len(self._data) - self._at:
+            raise IndexError(length)
+        self._at += length
+        return self._data[self._at - length : self._at]
 
 
 def without_plain_indexes(listing: str, post_data: str) -> str:

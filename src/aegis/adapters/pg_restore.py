@@ -71,6 +71,7 @@ _CONTENT: Final = """
             WHERE n.nspname <> 'public' AND {_NOT_OURS}),
            (SELECT count(*) FROM pg_catalog.pg_largeobject_metadata)
 """.replace("{_NOT_OURS}", _NOT_OURS)
+_OWNERLESS: Final = ["--no-owner", "--no-privileges"]
 _KINDS: Final = ("tables, views, indexes or sequences", "functions", "types", "schemas", "large objects")
 
 
@@ -95,6 +96,17 @@ class Restored:
     """Warnings of the restore."""
     isolated: bool
     """Whether what the dump ran had no network and no files of others."""
+
+
+def prepare_unknown(engine: Engine) -> None:
+    """Make a database for a dump of which nothing is known but its major: in UTF-8, without roles."""
+    from psycopg import sql
+
+    connection = _connect(engine, "postgres")
+    try:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(DATABASE)))
+    finally:
+        connection.close()
 
 
 def prepare(engine: Engine, expected: Inventory) -> None:
@@ -128,10 +140,12 @@ def restore(
     jobs: int = 2,
     limits: Limits = Limits(),
     chosen: str | None = None,
+    owners: bool = True,
 ) -> Restored:
     """Restore an archive into the prepared engine, by as many sessions as `jobs`.
 
-    `chosen`: lines of `listing`, where not all of the tier's are to be restored.
+    `chosen`: lines of `listing`, where not all of the tier's are to be restored. `owners`: restore owners and rights,
+    too, whose roles must be there.
 
     Raises Refused `backup_check.restore_failed`; CouldNotDecide `backup_check.engine_lacks`, `….engine_failed`,
     `….engine_exhausted`.
@@ -139,6 +153,7 @@ def restore(
     began = time.monotonic()
     path = copy_for(engine.sandbox, archive.path, engine.inbox)
     arguments = ["--exit-on-error", "--no-tablespaces", f"--jobs={jobs}", f"--dbname={DATABASE}"]
+    arguments += [] if owners else _OWNERLESS
     if tier == "data":
         arguments += ["--section=pre-data", "--section=data"]
     shown = [path]
@@ -193,10 +208,11 @@ def schema_sha256(engine: Engine) -> str:
         return schema_digest(out.read())
 
 
-def refuse_uninvited(engine: Engine, expected: Inventory) -> None:
+def refuse_uninvited(engine: Engine, expected: Inventory | None) -> None:
     """What no dump of a database does: roles, databases, settings of the server. Refused `….restore_uninvited`.
 
     It tells accidents and crude attempts; who runs as superuser can also hide. That is why the engine is isolated.
+    `expected`: None where no roles were made.
     """
     connection = _connect(engine, DATABASE)
     try:
@@ -209,7 +225,7 @@ def refuse_uninvited(engine: Engine, expected: Inventory) -> None:
         ).fetchall()
     finally:
         connection.close()
-    known = {role.name: role.superuser for role in expected.roles}
+    known = {role.name: role.superuser for role in (expected.roles if expected is not None else ())}
     found = [
         *(f"the role {name!a}" for name, _ in roles if name not in known),
         *(
@@ -229,8 +245,10 @@ def refuse_uninvited(engine: Engine, expected: Inventory) -> None:
         )
 
 
-def check_target(url: str, expected: Inventory, *, force: bool = False) -> None:
+def check_target(url: str, expected: Inventory, *, force: bool = False, owners: bool = True) -> None:
     """Whether a database may be restored into: another one than the source, empty, and fit.
+
+    `owners`: whether owners and rights are restored, whose roles must be there.
 
     Raises Refused `backup_check.target_is_source` (`force` or not) and `….target_not_empty`; CouldNotDecide
     `….engine_lacks`, and those of `pg_session.session`.
@@ -267,18 +285,19 @@ def check_target(url: str, expected: Inventory, *, force: bool = False) -> None:
         if ours != theirs
     ]
     lacking += [f"extension {each.name!a}" for each in expected.extensions if each.name not in extensions]
-    lacking += [f"role {each.name!a}" for each in expected.roles if each.name not in roles]
+    if owners:
+        lacking += [f"role {each.name!a}" for each in expected.roles if each.name not in roles]
     if lacking:
         raise _lacks(lacking)
 
 
 def restore_into(
     tools: Tools, url: str, archive: Archive, expected: Inventory,
-    *, force: bool = False, jobs: int = 2, seconds: float = SECONDS,
+    *, force: bool = False, owners: bool = True, jobs: int = 2, seconds: float = SECONDS,
 ) -> None:  # fmt: skip
     """Restore all of an archive into the database of an address, after `check_target`; its errors, and `restore`'s."""
-    check_target(url, expected, force=force)
-    arguments = ["--exit-on-error", f"--jobs={jobs}"]
+    check_target(url, expected, force=force, owners=owners)
+    arguments = ["--exit-on-error", f"--jobs={jobs}", *([] if owners else _OWNERLESS)]
     with started(tools, "pg_restore", [*arguments, str(archive.path)], url=url) as child:
         try:
             status = child.process.wait(seconds)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from aegis.backup.listing import no_backup, read_manifest
-from aegis.backup.manifest import ENCRYPTED, NAME, SIGNATURE, Manifest, StoredObject
+from aegis.backup.manifest import DUMP, ENCRYPTED, NAME, SIGNATURE, Manifest, StoredObject
 from aegis.core.errors import CouldNotDecide, Refused
 from aegis.core.ports.objects import ObjectInfo, ObjectStore
 from aegis.signatures.bundle import parse_bundle
@@ -32,6 +33,9 @@ _MAX_SIGNATURE: Final = 1 << 20
 """Bytes of a bundle over one file; about 10,000 are usual."""
 _PATIENCE: Final = Patience(total=6 * 3600.0)
 """The longest that GitHub lets a job run."""
+
+_PLAIN: Final = re.compile(r"(/(?!\.)[A-Za-z0-9._-]{1,128})?")
+"""Names of files in a dumped folder, after its own."""
 
 Decrypt = Callable[[Path, Path], None]
 """Writes the content of the first file, which is encrypted, into the second, which is not there yet."""
@@ -120,8 +124,34 @@ def fetch(
             path.unlink()
             whole.chmod(0o644)
 
-    told = progress or (lambda _done, _total: None)
-    read_all(store, infos, sinks, patience=patience, progress=told)
+    read_all(store, infos, sinks, patience=patience, progress=progress or _untold)
+
+
+def fetch_unlisted(
+    store: ObjectStore, key: str, target: Path, *, progress: Callable[[int, int], None] | None = None
+) -> Path:
+    """Write an archive that no manifest lists below a private folder: an object, or all below a key that ends in `/`.
+
+    Raises Refused `backup_check.no_backup`; CouldNotDecide as `fetch` does.
+    """
+    single = None if key.endswith("/") else store.head(key)
+    infos = ([single] if single is not None else []) if not key.endswith("/") else store.list(key)
+    names = {info.key: f"/{info.key[len(key) :]}" if key.endswith("/") else "" for info in infos}
+    if not infos or not all(_PLAIN.fullmatch(name) for name in names.values()):
+        raise no_backup(f"{store.location}/{key}", 0)
+    _check_space(target, sum(info.size for info in infos), FREE_DISK)
+
+    @contextmanager
+    def sinks(info: ObjectInfo) -> Iterator[Sequence[Sink]]:
+        with _new_file(target, target / f"{DUMP}{names[info.key]}") as file:
+            yield [file]
+
+    read_all(store, infos, sinks, patience=_PATIENCE, progress=progress or _untold)
+    return target / DUMP
+
+
+def _untold(_done: int, _total: int) -> None:
+    """Nobody watches."""
 
 
 class _File:

@@ -7,6 +7,8 @@ from typing import Any
 
 MODULES = (
     "aegis.cli.backup_run",
+    "aegis.cli.backup_verify",
+    "aegis.cli.backup_restore",
     "aegis.cli.backup_list",
     "aegis.cli.backup_check_command",
     "aegis.cli.backup_prune",

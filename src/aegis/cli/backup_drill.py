@@ -12,8 +12,8 @@ import datetime
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -44,6 +44,7 @@ JOBS: Final = min(os.cpu_count() or 2, 8)
 _PROGRAMS: Final = ("postgres", "initdb", "pg_dump", "pg_restore")
 _TOLD: Final = 5
 """Differences in one message."""
+_NOT_ISOLATED: Final = "No namespaces can be made here: the dump's SQL ran with its user's files and network."
 _NOT_DUMPABLE: Final = 4
 """PR_SET_DUMPABLE of prctl(2)."""
 
@@ -68,26 +69,21 @@ def drill(
     Whatever happens is in the answer: a backup that is not what it should be is FAIL, and what says nothing about the
     backup (a store, a machine, a defect) is COULD NOT VERIFY. Raises UsageError only.
     """
-    state = _State(tier)
-    try:
-        with state.phase("find"):
-            state.found = found = fetching.find(store, folder, trust)
-            decrypt = _decrypt(found.manifest, identities)
-        _restored(
-            state, store, found, decrypt, smoke, jobs, engine, today or datetime.datetime.now(datetime.UTC).date()
-        )
-    except UsageError:
-        raise
-    except AegisError as error:
-        return state.result("FAIL" if isinstance(error, Refused) else "COULD NOT VERIFY", error)
-    except Exception as error:  # an answer of a hostile server, a defect of ours: no pass in any case
-        return state.result("COULD NOT VERIFY", crashed(error))
-    return state.result("PASS", None)
+    running = Running(tier)
+
+    def restored() -> None:
+        with running.phase("find"):
+            running.found = found = fetching.find(store, folder, trust)
+            decrypt = decrypter(found.manifest, identities)
+        day = today or datetime.datetime.now(datetime.UTC).date()
+        _restored(running, store, found, decrypt, smoke, jobs, engine, day)
+
+    return running.guarded(restored)
 
 
 @dataclass(slots=True)
-class _State:
-    """What is known so far."""
+class Running:
+    """A restore on its way: what is known of it so far."""
 
     tier: Tier
     found: Found | None = None
@@ -109,7 +105,33 @@ class _State:
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - began
 
-    def result(self, outcome: DrillOutcome, error: AegisError | None) -> DrillResult:
+    @contextmanager
+    def engine_of(self, major: int, programs: Path | None) -> Iterator[Engine]:
+        """A PostgreSQL of a major until the block ends; its start is counted. Raises CouldNotDecide."""
+        from aegis.adapters.pg_engine import running_engine
+
+        _close_memory()
+        with ExitStack() as stack:
+            with self.phase("engine"):
+                engine = stack.enter_context(running_engine(_programs(major, programs)))
+            self.engine, self.isolated = f"{engine.major}.{engine.minor}", engine.sandbox.isolated
+            if not self.isolated:
+                self.notices.append(_NOT_ISOLATED)
+            yield engine
+
+    def guarded(self, restored: Callable[[], None]) -> DrillResult:
+        """The answer that `restored` leads to: it raises where it is no pass. Raises UsageError only."""
+        try:
+            restored()
+        except UsageError:
+            raise
+        except AegisError as error:
+            return self._result("FAIL" if isinstance(error, Refused) else "COULD NOT VERIFY", error)
+        except Exception as error:  # an answer of a hostile server, a defect of ours: no pass in any case
+            return self._result("COULD NOT VERIFY", crashed(error))
+        return self._result("PASS", None)
+
+    def _result(self, outcome: DrillOutcome, error: AegisError | None) -> DrillResult:
         """The answer; without an error, it is a pass."""
         found = self.found
         about = DrillResult(
@@ -140,7 +162,7 @@ class _State:
 
 
 def _restored(
-    state: _State,
+    running: Running,
     store: ObjectStore,
     found: Found,
     decrypt: Decrypt | None,
@@ -150,38 +172,24 @@ def _restored(
     today: datetime.date,
 ) -> None:
     """Raises where it is no pass."""
-    from aegis.adapters.pg_engine import running_engine
     from aegis.adapters.pg_restore import prepare, refuse_uninvited
 
     manifest = found.manifest
-    sample = sample_of(manifest, today) if state.tier == "sample" else None
-    state.not_run += _left_out(state.tier, sample, manifest)
-    began = time.monotonic()
-    folder = _programs(manifest.database.major, programs)
-    _close_memory()
-    with running_engine(folder) as engine:
-        state.engine, state.isolated = f"{engine.major}.{engine.minor}", engine.sandbox.isolated
-        if not state.isolated:
-            state.notices.append(
-                "This machine lets nobody make namespaces: the dump's SQL ran with its user's files and network."
-            )
-        prepare(engine, manifest)
-        state.seconds["engine"] = time.monotonic() - began
-        _load(state, engine, store, found, decrypt, jobs, sample)
+    sample = sample_of(manifest, today) if running.tier == "sample" else None
+    running.not_run += [*left_out(running.tier), *_left_out_of(sample, running.tier, manifest)]
+    with running.engine_of(manifest.database.major, programs) as engine:
+        with running.phase("engine"):
+            prepare(engine, manifest)
+        _load(running, engine, store, found, decrypt, jobs, sample)
         refuse_uninvited(engine, manifest)
-        _compare(state, engine, manifest, jobs, sample)
-        _ask(state, engine, smoke)
+        _compare(running, engine, manifest, jobs, sample)
+        _ask(running, engine, smoke)
         if manifest.checksums == "off":
-            raise CouldNotDecide(
-                "backup_check.equality_not_run",
-                "the backup restores, and was taken without checksums: nothing says what its rows were",
-                expected="a backup with checksums",
-                remedy="Take backups without `--checksums off`.",
-            )
+            raise unknown_content()
 
 
 def _load(
-    state: _State,
+    running: Running,
     engine: Engine,
     store: ObjectStore,
     found: Found,
@@ -199,20 +207,20 @@ def _load(
     first = {name for name in names if sample is None or not _holds_rows(name)}
     with bytes_bar("downloading") as told:
         fetch = partial(fetching.fetch, store, found, target, decrypt=decrypt, progress=told)
-        with state.phase("download"):
+        with running.phase("download"):
             fetch(only=first)
         archive = recognised(target / DUMP)
         if sample is not None:
             tables = to_restore(found.manifest, sample)
-            with state.phase("restore"):
+            with running.phase("restore"):
                 chosen = only_rows_of(listing(engine, archive), tables, large_objects=sample.large_objects)
-            with state.phase("download"):
+            with running.phase("download"):
                 fetch(only={name for name in names if name not in first and _is_chosen(name, chosen, sample)})
-    with state.phase("restore"):
-        tier = "data" if state.tier == "sample" else state.tier
+    with running.phase("restore"):
+        tier = "data" if running.tier == "sample" else running.tier
         restored = restore(engine, archive, tier=tier, jobs=jobs, chosen=chosen)
     if restored.notices:
-        state.notices.append(f"pg_restore gave {restored.notices} warnings")
+        running.notices.append(f"pg_restore gave {restored.notices} warnings")
 
 
 def _holds_rows(name: str) -> bool:
@@ -229,37 +237,37 @@ def _is_chosen(name: str, chosen: str, sample: Sample) -> bool:
     return chosen.startswith(f"{number};") or f"\n{number};" in chosen
 
 
-def _compare(state: _State, engine: Engine, manifest: Manifest, jobs: int, sample: Sample | None) -> None:
+def _compare(running: Running, engine: Engine, manifest: Manifest, jobs: int, sample: Sample | None) -> None:
     from aegis.adapters.pg_restore import DATABASE, schema_sha256
     from aegis.adapters.pg_snapshot import read_inventory
 
-    with state.phase("compare"):
+    with running.phase("compare"):
         found = read_inventory(engine.url(DATABASE), jobs=jobs, checksums=manifest.checksums)
-        if _has_schema(state.tier, manifest):
-            if manifest.dump.client_version == state.engine:
+        if _has_schema(running.tier, manifest):
+            if manifest.dump.client_version == running.engine:
                 found = structs.replace(found, schema_sha256=schema_sha256(engine))
             else:
-                state.not_run.append(
-                    f"the schema's digest: dumped by {manifest.dump.client_version}, restored by {state.engine}"
+                running.not_run.append(
+                    f"the schema's digest: dumped by {manifest.dump.client_version}, restored by {running.engine}"
                 )
         expected = manifest if sample is None else restricted(manifest, sample)
-        state.differences = compare(expected, found, refreshed=state.tier in {"proof", "full"})
-    if state.differences:
-        state.equality = "differs"
-        raise _differs(state.differences)
+        running.differences = compare(expected, found, refreshed=running.tier in {"proof", "full"})
+    if running.differences:
+        running.equality = "differs"
+        raise differs(running.differences)
     if manifest.checksums != "off":
-        state.equality = "equal"
+        running.equality = "equal"
 
 
-def _ask(state: _State, engine: Engine, smoke: Sequence[Smoke]) -> None:
+def _ask(running: Running, engine: Engine, smoke: Sequence[Smoke]) -> None:
     from aegis.adapters.pg_restore import DATABASE
     from aegis.adapters.pg_smoke import ask
 
-    if state.tier == "sample":
+    if running.tier == "sample":
         return
-    with state.phase("smoke"):
-        state.smoke = ask(engine.url(DATABASE), smoke)
-    check_answers(state.smoke)
+    with running.phase("smoke"):
+        running.smoke = ask(engine.url(DATABASE), smoke)
+    check_answers(running.smoke)
 
 
 def check_answers(answers: Sequence[Answered]) -> None:
@@ -274,17 +282,33 @@ def check_answers(answers: Sequence[Answered]) -> None:
         )
 
 
-def _left_out(tier: Tier, sample: Sample | None, manifest: Manifest) -> list[str]:
+def unknown_content() -> CouldNotDecide:
+    """The error for a backup that restores, and of whose rows nothing is known."""
+    return CouldNotDecide(
+        "backup_check.equality_not_run",
+        "the backup restores, and was taken without checksums: nothing says what its rows were",
+        expected="a backup with checksums",
+        remedy="Take backups without `--checksums off`.",
+    )
+
+
+def left_out(tier: Tier) -> list[str]:
+    """What a tier does not restore, for people."""
+    told = []
+    if tier in {"sample", "data"}:
+        told.append("constraints, triggers and indexes; materialized views")
+    if tier == "proof":
+        told.append("plain indexes, which check nothing")
+    return told
+
+
+def _left_out_of(sample: Sample | None, tier: Tier, manifest: Manifest) -> list[str]:
     told = []
     if sample is not None:
         shown = ", ".join(f"{schema}.{name}" for schema, name in sample.tables[:_TOLD])
         more = f" and {len(sample.tables) - _TOLD} more" if len(sample.tables) > _TOLD else ""
         told.append(f"all rows but {sample.told} ({terminal(shown)}{more}); each table has its turn within {DAYS} days")
         told.append("smoke questions, since most tables are empty")
-    if tier in {"sample", "data"}:
-        told.append("constraints, triggers and indexes; materialized views")
-    if tier == "proof":
-        told.append("plain indexes, which check nothing")
     if manifest.checksums == "off":
         told.append("the rows' content: the backup was taken without checksums")
     if not _has_schema(tier, manifest):
@@ -297,7 +321,8 @@ def _has_schema(tier: Tier, manifest: Manifest) -> bool:
     return tier == "full" and manifest.schema_sha256 is not None
 
 
-def _differs(differences: Sequence[Difference]) -> Refused:
+def differs(differences: Sequence[Difference]) -> Refused:
+    """The error for a restore that is not what was dumped."""
     told = [f"{each.what}: {each.expected} expected, {each.found} found" for each in differences[:_TOLD]]
     more = f"; and {len(differences) - _TOLD} more" if len(differences) > _TOLD else ""
     return Refused(
@@ -321,7 +346,8 @@ def _programs(major: int, named: Path | None) -> Path:
     return find_tools(major, root=ROOT, cache=cache_folder(os.environ), programs=_PROGRAMS).folder
 
 
-def _decrypt(manifest: Manifest, identities: Identities | None) -> Decrypt | None:
+def decrypter(manifest: Manifest, identities: Identities | None) -> Decrypt | None:
+    """What opens the backup's objects; None where they are not encrypted. CouldNotDecide `….identity_missing`."""
     if manifest.encryption is None:
         return None
     from aegis.adapters.age import decrypt_file

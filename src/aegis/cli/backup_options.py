@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+DEFAULT_POLICY = Path("aegis.yml")
+_MOST_JOBS = 64
+
 
 def add_policy_arguments(parser: argparse.ArgumentParser) -> None:
     """Which policy; without a repository, since a CronJob has none."""
@@ -22,11 +25,18 @@ def add_database_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def jobs(text: str) -> int:
+    """A number of sessions, as an argument has it."""
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:4]) <= _MOST_JOBS:
+        raise argparse.ArgumentTypeError(f"{text[:40]!a} is no number from 1 to {_MOST_JOBS}")
+    return int(text)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupOptions:
     """The wishes, before the policy has had its word."""
 
-    policy: Path = Path("aegis.yml")
+    policy: Path = DEFAULT_POLICY
     """The file as it lies there: whoever runs these commands could run others as well."""
     github: bool = False
     """Whether a workflow asks, which proves who it is by its OIDC token."""
@@ -40,7 +50,7 @@ class BackupOptions:
     def from_arguments(cls, arguments: argparse.Namespace, environ: Mapping[str, str]) -> BackupOptions:
         """Of the command line; what a workflow keeps as variables or secrets comes from the environment."""
         return cls(
-            policy=arguments.policy or Path(environ.get("AEGIS_POLICY") or "aegis.yml"),
+            policy=arguments.policy or Path(environ.get("AEGIS_POLICY") or DEFAULT_POLICY),
             github=environ.get("GITHUB_ACTIONS") == "true",
             role=environ.get("AWS_ROLE_TO_ASSUME") or None,
             region=environ.get("AWS_REGION") or None,

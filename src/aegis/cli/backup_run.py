@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from aegis.cli.backup_taking import Taken
     from aegis.core.policy import BackupCheckPolicy
 
-_MOST_JOBS = 64
-
 
 def add_command(commands: Any) -> None:
     """Add `run`."""
@@ -41,7 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="send the dump while it is made, by one session and without temporary disk",
     )
     parser.add_argument(
-        "--jobs", metavar="N", type=_jobs, help="sessions that dump, beside as many for checksums (default: by cores)"
+        "--jobs",
+        metavar="N",
+        type=backup_options.jobs,
+        help="sessions that dump, beside as many for checksums (default: by cores)",
     )
     parser.add_argument(
         "--checksums",
@@ -116,12 +117,6 @@ def signer_of(
     from aegis.cli.sign import signer
 
     return signer(key, trust_config)
-
-
-def _jobs(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:4]) <= _MOST_JOBS:
-        raise argparse.ArgumentTypeError(f"{text[:40]!a} is no number from 1 to {_MOST_JOBS}")
-    return int(text)
 
 
 def _document(taken: Taken, address: str) -> str:

@@ -413,4 +413,10 @@ TABLE: tuple[Code, ...] = (
         "What is equal to the source may still lack what the application needs.",
         "Look into the source for what is missing, and at the question itself.",
     ),
+    Code(
+        "backup_check.dump_empty",
+        "The dump holds no rows",
+        "An empty database and a dump of definitions only restore without an error, too.",
+        "Look at what was dumped: another database, another schema, or definitions only.",
+    ),
 )

@@ -1,0 +1,142 @@
+"""Which backup is meant: its id, `latest`, `latest-verified`, or the address of its folder."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from msgspec import structs
+
+from aegis.artifacts.trust import Materials, trust_of
+from aegis.backup.layout import backup_folder, is_backup_id
+from aegis.backup.listing import newest_complete
+from aegis.backup.manifest import NAME
+from aegis.backup.records import newest_verified
+from aegis.cli.backup_options import DEFAULT_POLICY, BackupOptions
+from aegis.cli.backup_policy import Policed, read_policy
+from aegis.cli.backup_stores import Places, opened
+from aegis.cli.files import read_file
+from aegis.core.errors import UsageError
+from aegis.core.policy import BackedUp, BackupCheckPolicy
+from aegis.core.ports.objects import ObjectStore
+from aegis.signatures.types import Trust
+
+LATEST: Final = "latest"
+"""The newest whole one."""
+LATEST_VERIFIED: Final = "latest-verified"
+"""The newest of those whose restore was proven."""
+HELP: Final = f"a backup's id, {LATEST}, {LATEST_VERIFIED}"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A backup in its store."""
+
+    store: ObjectStore
+    folder: str
+    """Its key, with `/` at its end."""
+    trust: Trust | None
+    """Who must have signed its manifest; None where nobody asks for that."""
+
+    @property
+    def address(self) -> str:
+        """For people."""
+        return f"{self.store.location}/{self.folder}"
+
+
+def chosen(which: str, policed: Policed, database: BackedUp, places: Places, environ: Mapping[str, str]) -> Chosen:
+    """A backup of a database of the policy.
+
+    Raises UsageError for what names none; Refused `backup_check.no_backup`, `….never_proven`.
+    """
+    backups, records = places.backups, places.records
+    if which == LATEST:
+        folder = newest_complete(backups.store, backups.prefix, database.name).folder
+    elif which == LATEST_VERIFIED:
+        proof = newest_verified(
+            backups.store, records.store, database, prefix=backups.prefix, records_prefix=records.prefix
+        )
+        folder = proof.listed.folder
+    elif is_backup_id(which):
+        folder = backup_folder(backups.prefix, database.name, which)
+    else:
+        raise _unknown(which)
+    return Chosen(backups.store, folder, trust_in(policed, environ))
+
+
+def is_address(which: str) -> bool:
+    """Whether it is no word and no id, but an address."""
+    return "/" in which
+
+
+def chosen_at(address: str, options: BackupOptions, environ: Mapping[str, str]) -> tuple[Chosen, BackedUp | None]:
+    """A backup by its address: of its own folder, or of its database's, where the newest is meant.
+
+    How the store is reached and who must have signed stands in the policy; without one, nobody must. Of the database
+    there is what the policy says, if it names one as the folder is called.
+    """
+    parent, _, name = address.rstrip("/").rpartition("/")
+    if not name or parent.endswith((":/", ":")) or not parent:
+        raise _unknown(address)
+    policed = policy_if_there(options, environ)
+    # Its own parent is opened, since a folder of this machine is asked for what lies in it.
+    policy = _with_store(policed, f"{parent}/")
+    place = opened(policy, options, "read", environ=environ, root=Path.cwd()).backups
+    folder = f"{place.prefix}{name}/"
+    if place.store.head(folder + NAME) is None and not is_backup_id(name):
+        folder = newest_complete(place.store, place.prefix, name).folder
+    else:
+        name = parent.rpartition("/")[2]
+    trust = trust_in(policed, environ) if policed is not None else None
+    databases = policed.policy.databases if policed is not None else ()
+    return Chosen(place.store, folder, trust), next((each for each in databases if each.name == name), None)
+
+
+def policy_if_there(options: BackupOptions, environ: Mapping[str, str]) -> Policed | None:
+    """The policy; None where there is no file of the usual name, and none was named."""
+    if options.policy == DEFAULT_POLICY and not options.policy.exists():
+        return None
+    return read_policy(options.policy, environ)
+
+
+def policy_at(store: str, options: BackupOptions, environ: Mapping[str, str]) -> BackupCheckPolicy:
+    """How a store is reached: as the policy reaches its own, if there is one."""
+    return _with_store(policy_if_there(options, environ), store)
+
+
+def _with_store(policed: Policed | None, store: str) -> BackupCheckPolicy:
+    if policed is None:
+        return BackupCheckPolicy(store=store)
+    return structs.replace(policed.policy, store=store, records=None)
+
+
+def trust_in(policed: Policed, environ: Mapping[str, str]) -> Trust | None:
+    """Who must have signed manifests, by the policy and the files beside it. Raises UsageError."""
+    policy = policed.policy
+    if not policy.signers:
+        return None
+
+    def read(path: str) -> bytes:
+        return read_file(policed.root / path)
+
+    no_key = UsageError(
+        "verify.key_missing",
+        "the policy takes a key from COSIGN_PUB_KEY, which is empty",
+        expected="PEM, base64 of it, or a path beside the policy",
+        remedy="set the variable COSIGN_PUB_KEY",
+    )
+    root = read(policy.trusted_root) if policy.trusted_root is not None else None
+    materials = Materials(read, environ.get("COSIGN_PUB_KEY"), no_key)
+    return trust_of(policy.signers, 1, root, materials, datetime.datetime.now(datetime.UTC))
+
+
+def _unknown(which: str) -> UsageError:
+    return UsageError(
+        "core.wrong_usage",
+        f"{which[:200]!r} names no backup",
+        expected=f"{HELP}, or the address of its folder, e.g. s3://bucket/backups/shop/ID/",
+        remedy="`aegis backup list` shows what is there",
+    )
