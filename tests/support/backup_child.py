@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from aegis.adapters import objects_s3_writing
+from aegis.adapters import part_upload
 from aegis.adapters.objects_s3_writing import WritableS3
 from aegis.adapters.pg_dump import Dumper
 from aegis.adapters.pg_tools import tools_at
@@ -26,7 +26,7 @@ MIB = 1 << 20
 
 def main(address: str, url: str, folder: str, snapshot: str) -> None:
     stop_on_signals()
-    objects_s3_writing.PART = 5 * MIB
+    part_upload.PART = 5 * MIB
     dumper = Dumper(tools=tools_at(Path(folder)), url=url)
 
     @contextmanager

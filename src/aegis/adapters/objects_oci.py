@@ -25,8 +25,9 @@ MAX_OBJECTS = 100_000
 """Of one prefix, and of their versions; ten times what the largest model repositories hold."""
 PAGE = "1000"
 """Entries: the most that one page holds."""
-Sign = Callable[[str, str], Mapping[str, str]]
-"""The headers that sign a request of this method to this address. `AegisError` where there are no credentials."""
+Sign = Callable[[str, str, bytes | None], Mapping[str, str]]
+"""The headers that sign a request of this method to this address, with its JSON where it has some. `AegisError` where
+there are no credentials."""
 _REGION = re.compile(r"[a-z]{2,}(?:-[a-z0-9]+)+")
 _HIDDEN = frozenset({"BucketNotFound", "NamespaceNotFound", "NotAuthorizedOrNotFound"})
 """404 for who may not see it, or for what is not there: OCI does not tell which."""
@@ -182,13 +183,24 @@ class OciStore:
 
     @contextmanager
     def _ask(
-        self, method: str, path: str, query: Sequence[tuple[str, str]], headers: Mapping[str, str], where: str
+        self,
+        method: str,
+        path: str,
+        query: Sequence[tuple[str, str]],
+        headers: Mapping[str, str],
+        where: str,
+        *,
+        content: bytes | memoryview | None = None,
+        document: bytes | None = None,
     ) -> Iterator[Reply]:
+        """Send a request; `content` is an object's, a `document` is signed with it and sent once at most."""
         target = f"/n/{_path(self._namespace)}/b/{_path(self._bucket)}{path}"
         if query:
             target += "?" + "&".join(f"{name}={quote(value, safe='~')}" for name, value in query)
-        signed = self._sign(method, self._origin.address + target)
-        with self._origin.request(method, target, {**headers, **signed}, where) as reply:
+        signed = self._sign(method, self._origin.address + target, document)
+        body = document if content is None else content
+        fresh = document is not None
+        with self._origin.request(method, target, {**headers, **signed}, where, content=body, fresh=fresh) as reply:
             yield reply
 
     def _check(self, reply: Reply, where: str) -> None:

@@ -1,6 +1,7 @@
-"""Signatures of OCI's requests, by `oci`'s own signer, for requests without a body.
+"""Signatures of OCI's requests, by `oci`'s own signer.
 
-https://docs.oracle.com/en-us/iaas/Content/API/Concepts/signingrequests.htm
+https://docs.oracle.com/en-us/iaas/Content/API/Concepts/signingrequests.htm. A document in a request is signed with it;
+an object's content is not ("Special Instructions for Object Storage PUT"), and has a checksum of its own.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class _Request:
     method: str
     url: str
     headers: dict[str, str]
-    body: None = None
+    body: bytes | None = None
 
     @property
     def path_url(self) -> str:
@@ -47,21 +48,30 @@ class RequestSigner:
     """`oci`'s signer of the newest session."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def __call__(self, method: str, url: str) -> dict[str, str]:
-        """The headers that sign this request; `url` must be exactly what is sent, with the `Host` that is sent."""
+    def __call__(self, method: str, url: str, document: bytes | None = None) -> dict[str, str]:
+        """The headers that sign this request; `url` must be exactly what is sent, with the `Host` that is sent.
+
+        `document`: the JSON of a POST.
+        """
         session = self.sessions()
         with self._lock:
             if self._held is None or self._held[0] is not session:
                 self._held = session, _security_token_signer(session)
             signer = self._held[1]
-        return signed_by(signer, method, url, self.now())
+        return signed_by(signer, method, url, self.now(), document)
 
 
-def signed_by(signer: Any, method: str, url: str, now: float) -> dict[str, str]:
-    """The headers that one of `oci`'s signers gives a request without a body. `now`: seconds since 1970."""
-    request = _Request(method, url, {"date": formatdate(now, usegmt=True)})
+def signed_by(signer: Any, method: str, url: str, now: float, document: bytes | None = None) -> dict[str, str]:
+    """The headers that one of `oci`'s signers gives a request. `now`: seconds since 1970."""
+    request = _Request(method, url, {"date": formatdate(now, usegmt=True)}, document)
+    if document is None:
+        signer(request, enforce_content_headers=False)
+        return {"Date": request.headers["date"], "Authorization": request.headers["authorization"]}
+    # the length is sent by who sends the document
+    request.headers |= {"content-type": "application/json", "content-length": str(len(document))}
     signer(request)
-    return {"Date": request.headers["date"], "Authorization": request.headers["authorization"]}
+    names = ("date", "authorization", "content-type", "x-content-sha256")
+    return {name.title(): request.headers[name] for name in names}
 
 
 def _security_token_signer(session: OciSession) -> Any:

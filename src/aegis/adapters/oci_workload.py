@@ -30,7 +30,7 @@ class WorkloadSigner:
     _signer: Any = field(default=None, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def __call__(self, method: str, url: str) -> dict[str, str]:
+    def __call__(self, method: str, url: str, document: bytes | None = None) -> dict[str, str]:
         """The headers that sign this request; `url` must be exactly what is sent, with the `Host` that is sent.
 
         Raises CouldNotDecide `verify.no_credentials` where there is no identity, `core.package_missing` without `oci`.
@@ -40,7 +40,7 @@ class WorkloadSigner:
                 if self._signer is None:
                     self._signer = self._found()
                 self._signer.get_security_token()  # renews one that ends soon
-                return signed_by(self._signer, method, url, self.now())
+                return signed_by(self._signer, method, url, self.now(), document)
         except ModuleNotFoundError as error:
             raise CouldNotDecide(
                 "core.package_missing",

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters import objects_s3_writing
+from aegis.adapters import part_upload
 from aegis.adapters.objects_s3_writing import WritableS3
 from aegis.core.errors import AegisError
 from tests.e2e.backup.gateway import CREDENTIALS, Gateway, serving
@@ -37,7 +37,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(objects_s3_writing, "PART", 5 * MIB)
+    monkeypatch.setattr(part_upload, "PART", 5 * MIB)
 
 
 def store(gateway: Gateway, place: str = "", **more: Any) -> WritableS3:

@@ -22,7 +22,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from aegis.adapters import objects_s3_writing
+from aegis.adapters import part_upload
 from aegis.adapters.objects_local_writing import WritableFolder
 from aegis.adapters.objects_s3_writing import WritableS3
 from aegis.adapters.pg_dump import Dumper
@@ -209,7 +209,7 @@ def looked(mark: bytes) -> set[bytes]:
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(objects_s3_writing, "PART", 5 * MIB)
+    monkeypatch.setattr(part_upload, "PART", 5 * MIB)
 
 
 def after(size: int, of: Source, do: Callable[[], object]) -> Item:

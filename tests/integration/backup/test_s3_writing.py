@@ -11,8 +11,9 @@ from functools import partial
 
 import pytest
 
-from aegis.adapters import objects_s3_writing
-from aegis.adapters.objects_s3_writing import MAX_PARTS, PART, WritableS3, part_size
+from aegis.adapters import part_upload
+from aegis.adapters.objects_s3_writing import WritableS3
+from aegis.adapters.part_upload import MAX_PARTS, PART, part_size
 from aegis.core.errors import AegisError
 from aegis.core.ports.credentials import AwsCredentials
 from tests.doubles.aws import s3 as double
@@ -37,7 +38,7 @@ def service() -> Iterator[S3]:
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(objects_s3_writing, "PART", 5 * MIB)
+    monkeypatch.setattr(part_upload, "PART", 5 * MIB)
 
 
 def store(service: S3, source: Callable[[], AwsCredentials] = lambda: CREDENTIALS, **more: object) -> WritableS3:
@@ -116,7 +117,7 @@ class TestWhole:
             assert content(service, key) == LARGE
 
     def test_several_at_once_share_the_memory(self, service: S3, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(objects_s3_writing, "MEMORY", 10 * MIB)
+        monkeypatch.setattr(part_upload, "MEMORY", 10 * MIB)
         of = store(service)
         held: list[int] = []
         taken, given = of._memory.take, of._memory.give
@@ -137,7 +138,7 @@ class TestWhole:
         assert of._memory._held == 0
 
     def test_a_part_larger_than_the_memory_goes_alone(self, service: S3, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(objects_s3_writing, "MEMORY", 1 * MIB)
+        monkeypatch.setattr(part_upload, "MEMORY", 1 * MIB)
         put(store(service), LARGE)
         assert content(service) == LARGE
 
@@ -145,7 +146,7 @@ class TestWhole:
 class TestPartSizes:
     @pytest.fixture(autouse=True)
     def as_they_are(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(objects_s3_writing, "PART", PART)
+        monkeypatch.setattr(part_upload, "PART", PART)
 
     def test_the_number_of_parts_never_binds(self) -> None:
         sizes = [part_size(number) for number in range(1, MAX_PARTS + 1)]
