@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Final
 
 from msgspec import structs
 
-from aegis.artifacts.trust import Materials, trust_of
 from aegis.backup.layout import backup_folder, is_backup_id
 from aegis.backup.listing import newest_complete
 from aegis.backup.manifest import NAME
@@ -18,7 +16,7 @@ from aegis.backup.records import newest_verified
 from aegis.cli.backup_options import DEFAULT_POLICY, BackupOptions
 from aegis.cli.backup_policy import Policed, read_policy
 from aegis.cli.backup_stores import Places, opened
-from aegis.cli.files import read_file
+from aegis.cli.backup_trust import trust_in
 from aegis.core.errors import UsageError
 from aegis.core.policy import BackedUp, BackupCheckPolicy
 from aegis.core.ports.objects import ObjectStore
@@ -111,26 +109,6 @@ def _with_store(policed: Policed | None, store: str) -> BackupCheckPolicy:
     if policed is None:
         return BackupCheckPolicy(store=store)
     return structs.replace(policed.policy, store=store, records=None)
-
-
-def trust_in(policed: Policed, environ: Mapping[str, str]) -> Trust | None:
-    """Who must have signed manifests, by the policy and the files beside it. Raises UsageError."""
-    policy = policed.policy
-    if not policy.signers:
-        return None
-
-    def read(path: str) -> bytes:
-        return read_file(policed.root / path)
-
-    no_key = UsageError(
-        "verify.key_missing",
-        "the policy takes a key from COSIGN_PUB_KEY, which is empty",
-        expected="PEM, base64 of it, or a path beside the policy",
-        remedy="set the variable COSIGN_PUB_KEY",
-    )
-    root = read(policy.trusted_root) if policy.trusted_root is not None else None
-    materials = Materials(read, environ.get("COSIGN_PUB_KEY"), no_key)
-    return trust_of(policy.signers, 1, root, materials, datetime.datetime.now(datetime.UTC))
 
 
 def _unknown(which: str) -> UsageError:
