@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from aegis.adapters.pg_archive import check_objects, recognised, without_plain_indexes
+from aegis.adapters.pg_archive import (
+    Archive,
+    check_objects,
+    dumped_from,
+    only_rows_of,
+    recognised,
+    without_plain_indexes,
+)
 from aegis.backup.manifest import StoredObject
 from aegis.core.errors import Refused
 
@@ -179,3 +186,81 @@ def test_only_indexes_that_check_nothing_are_left_out() -> None:
 def test_a_comment_cannot_leave_out_a_constraint() -> None:
     forged = entry(12, "COMMENT", "COMMENT ON TABLE public.t IS '", 10) + entry(17, "INDEX", "CREATE INDEX x';")
     assert "17" in left(forged)
+
+
+ROWS_LISTED = """\
+;
+; Archive created at 2026-11-26 00:34:13 UTC
+;
+215; 1259 16385 TABLE public users owner
+216; 1259 16391 TABLE a b c owner
+3400; 0 16385 TABLE DATA public users owner
+3401; 0 16391 TABLE DATA a b c owner
+3402; 0 16392 TABLE DATA public users old owner
+3403; 0 16393 TABLE DATA public orders owner
+3410; 0 0 BLOBS - 4711..4712 owner
+3420; 0 0 SEQUENCE SET public users_id_seq owner
+"""
+
+
+@pytest.mark.parametrize(
+    ("tables", "objects", "left"),
+    [
+        ([], False, set()),
+        ([("public", "users")], False, {"3400", "3402"}),  # the second might be of an owner called `old owner`
+        ([("a", "b c")], False, {"3401"}),
+        ([("a b", "c")], False, {"3401"}),
+        ([("public", "orders")], True, {"3403", "3410"}),
+        ([("public", "order")], False, set()),
+        ([("public", "users\nold")], False, {"3402"}),
+    ],
+)
+def test_the_rows_of_some_tables(tables: list[tuple[str, str]], objects: bool, left: set[str]) -> None:
+    """Definitions and positions of sequences stay; names that read the same come along."""
+    chosen = only_rows_of(ROWS_LISTED, tables, large_objects=objects)
+    numbers = {line.partition(";")[0] for line in chosen.splitlines() if line[0].isdigit()}
+    assert numbers == {"215", "216", "3420", *left}
+
+
+def head(version: tuple[int, int] = (1, 16), server: bytes | None = b"17.11", *, integer: int = 4) -> bytes:
+    """As `WriteHead` in pg_backup_archiver.c writes it."""
+
+    def number(value: int) -> bytes:
+        return (b"\1" if value < 0 else b"\0") + abs(value).to_bytes(integer, "little")
+
+    def text(value: bytes | None) -> bytes:
+        return number(-1) if value is None else number(len(value)) + value
+
+    compression = b"\2" if version >= (1, 15) else number(-1)
+    time = b"".join(number(part) for part in (13, 34, 0, 26, 10, 126, 0))
+    start = b"PGDMP" + bytes((*version, 0, integer, 8, 1)) + compression + time
+    return start + text(b"shop") + text(server) + text(b"17.11") + number(0)
+
+
+@pytest.mark.parametrize("version", [(1, 12), (1, 13), (1, 14), (1, 15), (1, 16)])
+@pytest.mark.parametrize("server", ["17.11", "9.6.24", "15.18 (Debian 15.18-1)"])
+def test_the_server_that_an_archive_is_of(version: tuple[int, int], server: str, tmp_path: Path) -> None:
+    (tmp_path / "toc.dat").write_bytes(head(version, server.encode()))
+    assert dumped_from(Archive(tmp_path, "directory")) == server
+    assert dumped_from(Archive(tmp_path / "toc.dat", "custom")) == server
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(head()[:length] for length in range(len(head()) - 15)),
+        head((1, 11)),
+        head((1, 17)),
+        head((2, 0)),
+        head(integer=8),
+        head(server=None),
+        head(server=b"\xff\xfe"),
+        head()[:48] + b"\xff\xff\xff\x7f" + head()[52:],
+    ],
+    ids=lambda data: hashlib.sha256(data).hexdigest()[:8],
+)
+def test_a_head_that_is_none(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "dump").write_bytes(data)
+    with pytest.raises(Refused) as caught:
+        dumped_from(Archive(tmp_path / "dump", "custom"))
+    assert caught.value.code == "backup_check.archive_unknown"

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from aegis.cli.progress import LONG, progress_bar
+from aegis.cli.progress import LONG, LONG_BYTES, bytes_bar, progress_bar
 
 
 class Terminal(io.StringIO):
@@ -39,3 +39,20 @@ def test_a_bar_for_long_work_only(total: int, shown: bool, monkeypatch: pytest.M
         assert told is not None
         told(total // 2, total)
     assert ("scan" in terminal.getvalue()) == shown
+
+
+@pytest.mark.parametrize(("total", "shown"), [(LONG_BYTES, True), (LONG_BYTES - 1, False), (0, False)])
+def test_a_bar_of_bytes_for_many_only(total: int, shown: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with bytes_bar("downloading") as told:
+        assert told is not None
+        told(total // 2, total)
+    assert ("downloading" in terminal.getvalue()) == shown
+    assert ("33.6 MB" in terminal.getvalue()) == shown
+
+
+def test_nobody_watches_bytes() -> None:
+    with bytes_bar("downloading") as told:
+        assert told is None
