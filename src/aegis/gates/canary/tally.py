@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -20,6 +21,8 @@ PLAIN = 0.0
 """Stands for the edge where there is no histogram."""
 SLACK = 15.0
 """Seconds: requests are compared with the clock after a window less this, before the next one would drop them."""
+_NEWS = 1.02
+"""Evidence is weighed again when bad events or exposure have grown by a fiftieth: most of its cost is here."""
 _GROWTH = 1.1
 """Spread and clustering are estimated anew when the stable side's bad events have grown by a tenth."""
 
@@ -76,6 +79,10 @@ class Tally(msgspec.Struct, forbid_unknown_fields=True):
     """Of a cluster of bad events, as estimated."""
     mix: list[tuple[float, float]] = msgspec.field(default_factory=lambda: list(NO_SPREAD))
     """How much the ratio of both sides spreads by chance, as estimated."""
+    weighed_bad: float = 0.0
+    """Bad events of both sides, all lanes together, when evidence was last weighed."""
+    weighed_exposure: float = 0.0
+    """The canary's exposure at that time."""
     harm: float = 0.0
     """Evidence (a logarithm) that the canary is worse than stable."""
     over: float = 0.0
@@ -117,23 +124,23 @@ def add(
             slots.setdefault(increment.time // plan.interval, []).append(increment)
     for slot in slots.values():
         _count(tally, metric, slot, weight)
-    if slots:
+    if slots and _due(tally):
         _estimate(tally, metric)
         _weigh(tally, plan, metric)
 
 
 def _check(increment: Increment, metric: MetricPlan) -> None:
     """What cannot be a count must not become evidence: NaN compares as false with every threshold."""
-    numbers = (increment.time, increment.exposure, *increment.bad)
-    wanted = len(increment.edges) if metric.kind == "latency" else 1
-    rising = all(low < high for low, high in zip(increment.edges, increment.edges[1:], strict=False))
-    if (
-        all(math.isfinite(number) and number >= 0 for number in numbers)
-        and len(increment.bad) == wanted
-        and wanted > 0
-        and rising
-        and all(math.isfinite(edge) for edge in increment.edges)
-        and (metric.kind == "latency" or not increment.edges)
+    bad, edges = increment.bad, increment.edges
+    ordinary = 0 <= increment.time < math.inf and 0 <= increment.exposure < math.inf
+    if metric.kind != "latency":
+        if ordinary and len(bad) == 1 and 0 <= bad[0] < math.inf and not edges:
+            return
+    elif (
+        ordinary
+        and len(bad) == len(edges) > 0
+        and all(0 <= number < math.inf for number in bad)
+        and all(low < high for low, high in pairwise((-math.inf, *edges, math.inf)))
     ):
         return
     raise CouldNotDecide(
@@ -225,6 +232,18 @@ def _grow(tally: Tally, metric: MetricPlan, waiting: Waiting, share: float) -> N
         if canary_bad + stable_bad > 0:
             own, part = (stable_bad, 1 - share) if lane.swapped else (canary_bad, share)
             lane.likelihood = grown(lane.likelihood, over(metric), part, own, canary_bad + stable_bad)
+
+
+def _due(tally: Tally) -> bool:
+    """Whether there is enough new to weigh it again. That depends on both sides together, never on whose events it was,
+    so evidence is valid at the looks that are left; and none is later than by a fiftieth of the bad events.
+    """
+    counted = sum(lane.canary_bad + lane.stable_bad for lane in tally.lanes)
+    exposure = sum(tally.canary.values())
+    if counted < tally.weighed_bad * _NEWS and exposure < tally.weighed_exposure * _NEWS:
+        return False
+    tally.weighed_bad, tally.weighed_exposure = counted, exposure
+    return True
 
 
 def _estimate(tally: Tally, metric: MetricPlan) -> None:

@@ -31,9 +31,9 @@ _SAME = 1e-9
 """Points nearer than this are one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """The points, with the two that hypotheses are about."""
+    """The points, with the two that hypotheses are about. There is one object of each (`grid`)."""
 
     points: tuple[float, ...]
     """Logarithms of ratios, rising."""

@@ -30,14 +30,27 @@ MOST = 690.0
 """A logarithm of evidence is cut here, at ±: e to the 690 is near the largest double."""
 
 
+_LIGHT = 1e-15
+"""Weights below are left out at both ends of a distribution: evidence that would see them is far beyond every bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The part of a distribution over the grid that weighs something."""
+
+    start: int
+    """Index of the first point."""
+    weights: Weights
+
+
 @dataclass(frozen=True, slots=True)
 class Hypotheses:
     """Pairs of distributions: what evidence is weighed for, and what it is weighed against."""
 
-    harm: Weights
-    no_harm: Weights
-    good: Weights
-    no_good: Weights
+    harm: Slice
+    no_harm: Slice
+    good: Slice
+    no_good: Slice
 
 
 @lru_cache(maxsize=4096)
@@ -95,15 +108,16 @@ def _tempered(likelihood: Sequence[float], clustering: float) -> list[float]:
     return [exp((value - top) / clustering) for value in likelihood]
 
 
-def _over(plain: Sequence[float], other: Weights, null: Weights) -> float:
-    above, below = sum(map(mul, plain, other)), sum(map(mul, plain, null))
+def _over(plain: Sequence[float], other: Slice, null: Slice) -> float:
+    above = sum(map(mul, plain[other.start :], other.weights))
+    below = sum(map(mul, plain[null.start :], null.weights))
     if above <= 0:
         return -MOST
     return max(-MOST, min(MOST, math.log(above) - math.log(below))) if below > 0 else MOST
 
 
-def _mixed(parts: Sequence[tuple[float, Weights]]) -> Weights:
-    return tuple(
-        sum(part * weight for part, weight in zip((p for p, _ in parts), column, strict=True))
-        for column in zip(*(weights for _, weights in parts), strict=True)
-    )
+def _mixed(parts: Sequence[tuple[float, Weights]]) -> Slice:
+    columns = zip(*([part * weight for weight in weights] for part, weights in parts), strict=True)
+    mixed = [sum(column) for column in columns]
+    heavy = [index for index, weight in enumerate(mixed) if weight > _LIGHT]
+    return Slice(heavy[0], tuple(mixed[heavy[0] : heavy[-1] + 1]))
