@@ -32,7 +32,7 @@ from aegis.backup.records import (
     entries_of,
     never_proven,
     read_records,
-    standing_of,
+    standing,
     verified_among,
 )
 from aegis.core.errors import AegisError, Refused
@@ -50,6 +50,7 @@ TREND: Final = 30
 """Of the newest records, those that are read to show a trend."""
 _NAMED: Final = 5
 """Objects named in one message; the rest is counted."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shelf:
@@ -113,17 +114,25 @@ def look(
         problems += _aged(newest.listed, age, database)
         problems += _reconciled(store, newest, manifest.manifest)
         problems += _same_cluster(newest.listed, manifest.manifest, database)
-        problems += _not_shrunk(newest, [contents.size for contents in complete[1 : 1 + COMPARED]], database)
+        size = sum(each.size for each in manifest.manifest.objects)
+        problems += _not_shrunk(newest.listed, size, [each.size for each in complete[1 : 1 + COMPARED]], database)
     problems += _not_vanished(store, prefix, database, seen, backups, entries)
     if newest is not None:
         notices += _unfinished(seen, newest)
 
-    decided = standing_of(store, records_store, database, newest.listed, entries) if newest is not None else None
-    if decided is not None and decided.word == "failed" and decided.record is not None:
-        problems.append(_failed(decided.record))
-    elif decided is not None and decided.problem is not None:
-        problems.append(decided.problem)
-    proof = verified_among(store, records_store, database, backups, entries)
+    proof: Proof | None = None
+    if newest is not None and manifest is not None:
+        own = [entry for entry in entries if entry.backup == newest.listed.id]
+        decided = standing(records_store, database, own, manifest.sha256)
+        if decided.word == "verified" and decided.record is not None:
+            proof = Proof(newest.listed, decided.record)
+        elif decided.word == "failed" and decided.record is not None:
+            problems.append(_failed(decided.record))
+        elif decided.problem is not None:
+            problems.append(decided.problem)
+    if proof is None:
+        older = [listed for listed in backups if newest is None or listed.id < newest.listed.id]
+        proof = verified_among(store, records_store, database, older, entries)
     problems += _proven(records_store, records_prefix, database, proof, now)
     return Shelf(
         name=database.name,
@@ -238,17 +247,17 @@ def _same_cluster(newest: Listed, manifest: Manifest, database: BackedUp) -> lis
     ]
 
 
-def _not_shrunk(newest: Contents, before: Sequence[int], database: BackedUp) -> list[AegisError]:
+def _not_shrunk(newest: Listed, size: int, before: Sequence[int], database: BackedUp) -> list[AegisError]:
     if len(before) < _FEWEST:
         return []
     usual = statistics.median(before)
     least = usual * (100 - database.max_shrink) / 100
-    if newest.size >= least:
+    if size >= least:
         return []
     return [
         Refused(
             "backup_check.backup_shrunk",
-            f"{database.name}: {newest.listed.id} has {newest.size} bytes, {100 - round(100 * newest.size / usual)}"
+            f"{database.name}: {newest.id} has {size} bytes, {100 - round(100 * size / usual)}"
             f" % less than the median of the {len(before)} before it ({usual:.0f})",
             expected=f"at most {database.max_shrink} % less",
             remedy="Look for what is gone from the database; where it went on purpose, raise `max-shrink`, or wait"
