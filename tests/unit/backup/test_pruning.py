@@ -1,0 +1,102 @@
+"""Removing: the manifest first, nothing half, nothing of others; and locks are told."""
+
+from __future__ import annotations
+
+from aegis.backup.listing import Contents, backups_of, contents_of
+from aegis.backup.manifest import Manifest, dump_manifest
+from aegis.backup.pruning import candidates, remove
+from aegis.backup.records import entries_of
+from aegis.core.errors import CouldNotDecide
+from tests.doubles.shelf import ShelfStore
+from tests.support.shelves import FAILED, NOW, PREFIX, RECORDS, SHOP, UNKNOWN, back_up, hours, restore
+
+
+def contents(store: ShelfStore, made: Manifest) -> Contents:
+    (listed,) = [each for each in backups_of(store, PREFIX, "shop") if each.id == made.id]
+    return contents_of(store, listed)
+
+
+def held(store: ShelfStore) -> dict[str, str]:
+    backups = backups_of(store, PREFIX, "shop")
+    found = candidates(store, store, SHOP, backups, entries_of(store, RECORDS, "shop"))
+    return {each.contents.listed.id: each.held for each in found}
+
+
+class TestRemoving:
+    def test_the_manifest_goes_first_and_all_else_after_it(self) -> None:
+        store = ShelfStore()
+        old, new = back_up(store, NOW - hours(2)), back_up(store, NOW)
+        folder = f"{PREFIX}shop/{old.id}/"
+        store.put(f"{folder}manifest.sigstore.json", b"{}")
+        store.put(f"{folder}somebody's", b"x")
+        found = remove(store, contents(store, old))
+        assert found.problem is None
+        assert found.objects == 5
+        assert store.deleted[:2] == [f"{folder}manifest.json", f"{folder}manifest.sigstore.json"]
+        assert [listed.id for listed in backups_of(store, PREFIX, "shop")] == [new.id]
+        assert all(new.id in key for key in store.names())
+
+    def test_one_without_a_manifest(self) -> None:
+        store = ShelfStore()
+        made = back_up(store, NOW, complete=False)
+        assert remove(store, contents(store, made)).objects == 2
+        assert store.names() == []
+
+    def test_a_locked_manifest_keeps_the_whole_backup(self) -> None:
+        store = ShelfStore()
+        made = back_up(store, NOW)
+        store.locked = {f"{PREFIX}shop/{made.id}/manifest.json"}
+        found = remove(store, contents(store, made))
+        assert found.problem is not None
+        assert found.problem.code == "backup_check.prune_refused"
+        assert "Object Lock" in found.problem.remedy
+        assert found.objects == 0
+        assert len(store.names()) == 3
+
+    def test_a_locked_object_leaves_what_is_no_backup_any_more(self) -> None:
+        store = ShelfStore()
+        made = back_up(store, NOW)
+        store.locked = {f"{PREFIX}shop/{made.id}/dump/0"}
+        found = remove(store, contents(store, made))
+        assert found.problem is not None
+        assert found.objects == 1
+        assert not contents(store, made).complete
+
+    def test_an_older_version_of_the_manifest_would_come_back(self) -> None:
+        store = ShelfStore()
+        made = back_up(store, NOW)
+        store.put(f"{PREFIX}shop/{made.id}/manifest.json", dump_manifest(made))
+        found = remove(store, contents(store, made))
+        assert found.problem is not None
+        assert found.problem.code == "backup_check.prune_refused"
+        assert "still there" in found.problem.problem
+        assert len(store.names()) == 3
+
+    def test_a_fault_of_the_store_is_told_as_it_is(self) -> None:
+        store = ShelfStore()
+        seen = contents(store, back_up(store, NOW))
+        store.fault = CouldNotDecide("verify.store_failed", "500", expected="200", remedy="again")
+        found = remove(store, seen)
+        assert found.problem is store.fault
+
+
+class TestWhatIsKnown:
+    def test_each_state(self) -> None:
+        store = ShelfStore()
+        made = {name: back_up(store, NOW - hours(number)) for number, name in enumerate("abcdefg")}
+        restore(store, made["a"], NOW)
+        restore(store, made["b"], NOW, **FAILED)
+        restore(store, made["c"], NOW, **UNKNOWN)
+        restore(store, made["d"], NOW, sha256="0" * 64)
+        restore(store, made["e"], NOW, **FAILED)
+        store.drop(f"{PREFIX}shop/{made['e'].id}/manifest.json")
+        store.drop(f"{PREFIX}shop/{made['f'].id}/manifest.json")
+        assert held(store) == {
+            made["a"].id: "verified",
+            made["b"].id: "failed",
+            made["c"].id: "unproven",
+            made["d"].id: "damaged",
+            made["e"].id: "damaged",
+            made["f"].id: "unproven",
+            made["g"].id: "unproven",
+        }
