@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 
 from aegis.cli.backup_check_options import BackupCheckOptions
 from aegis.cli.gate_run import GateRun
 from aegis.core.verdict import Verdict
+
+_WORDS: Mapping[str, str] = MappingProxyType({"pass": "PASS", "fail": "FAIL", "could-not-decide": "COULD NOT VERIFY"})
+"""What this gate calls its answers."""
 
 
 def answer(options: BackupCheckOptions, environ: Mapping[str, str]) -> Verdict:
@@ -23,7 +28,8 @@ def answer(options: BackupCheckOptions, environ: Mapping[str, str]) -> Verdict:
 
         return backup_check_run.judged(run, found, options, environ)
 
-    return run.guarded(judge)
+    verdict = run.guarded(judge)
+    return replace(verdict, decision=_WORDS.get(verdict.decision, verdict.decision))
 
 
 def _narrowed(options: BackupCheckOptions) -> Mapping[str, str | None]:

@@ -14,16 +14,15 @@ from aegis.artifacts.trust import Materials, trust_of
 from aegis.backup.drill import DrillResult
 from aegis.backup.freshness import Shelf, look
 from aegis.backup.listing import Listed
-from aegis.backup.records import record_of, write_record
 from aegis.cli.backup_audit import BackupAudit, audit_of
 from aegis.cli.backup_check_options import TIERS, BackupCheckOptions, CheckMode
+from aegis.cli.backup_remember import remember
 from aegis.cli.backup_stores import Places, Purpose, opened
 from aegis.cli.gate_run import Found, GateRun
 from aegis.cli.policy_files import PolicyFiles, files_of, no_key
 from aegis.core.errors import AegisError, CouldNotDecide, Refused, UsageError
 from aegis.core.policy import BackedUp, BackupCheckPolicy, minutes
 from aegis.core.policy_in_force import InForce
-from aegis.core.tool import running_tool
 from aegis.core.verdict import Verdict
 from aegis.gates.backup_check.check import check_policy
 from aegis.gates.backup_check.gate import Request, Seen, judge
@@ -180,7 +179,16 @@ class _Looker:
             if self.options.mode == "verify" and shelf.newest is not None:
                 started = _now()
                 drill = self._drilled(database, shelf.newest)
-                self._remember(database, shelf.newest, drill, started)
+                remember(
+                    drill,
+                    database=database.name,
+                    backup=shelf.newest.id,
+                    started=started,
+                    audit=self.audit,
+                    records=self.places.records,
+                    actor=self.run.source.actor or "",
+                    run_url=self.run.source.run_url or "",
+                )
                 shelf = self._look(database)
         except (Refused, CouldNotDecide) as error:
             errors.append(error)
@@ -224,33 +232,6 @@ class _Looker:
             identities=identities,
             trust=self.trust,
         )
-
-    def _remember(self, database: BackedUp, newest: Listed, result: DrillResult, started: datetime.datetime) -> None:
-        """Write down what a restore has shown: in the audit log, and beside the backups, where the next run looks."""
-        kinds = {"FAIL": Refused, "COULD NOT VERIFY": CouldNotDecide}
-        kind = kinds.get(result.outcome)
-        self.audit.record(
-            "backup.drilled",
-            database.name,
-            version=newest.id,
-            sha256=result.manifest_sha256 or None,
-            error=kind(result.reason, result.problem, expected="", remedy="") if kind is not None else None,
-            details={"tier": result.tier, "equality": result.equality, "isolated": result.isolated},
-        )
-        source = self.run.source
-        record = record_of(
-            result,
-            database=database.name,
-            backup=newest.id,
-            manifest_sha256=result.manifest_sha256 or None,
-            snapshot_time=result.snapshot_time or None,
-            started=started,
-            finished=_now(),
-            tool=f"aegis {running_tool().version}",
-            actor=source.actor or "",
-            run_url=source.run_url or "",
-        )
-        write_record(self.places.records.store, self.places.records.prefix, record)
 
 
 def _now() -> datetime.datetime:

@@ -88,7 +88,7 @@ def test_from_nothing_to_proven(gate: Gate) -> None:
     proven = gate("--mode=verify")
     assert (proven.code, proven.rules) == (0, []), proven.document["findings"]
     checked = gate()
-    assert (checked.code, checked.document["decision"]) == (0, "pass")
+    assert (checked.code, checked.document["decision"]) == (0, "PASS")
     manifest = proven.database["manifest_sha256"]
     assert proven.database["drill"] | {"seconds": 0, "rto": 0, "engine": "", "isolated": True} == {
         "outcome": "PASS", "reason": "backup_check.proven", "backup": gate.backup.name, "manifest_sha256": manifest,
