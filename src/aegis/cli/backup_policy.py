@@ -9,6 +9,7 @@ from pathlib import Path
 from aegis.cli.files import read_file
 from aegis.core.errors import UsageError
 from aegis.core.policy import BackedUp, BackupCheckPolicy
+from aegis.gates.backup_check.check import check_policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ def read_policy(file: Path, environ: Mapping[str, str]) -> Policed:
             expected="`backup-check:` with a store and its databases",
             remedy="add the section (docs/backup.md has one to start with), or name another file by --policy",
         )
+    check_policy(policy, file=str(file))
     return Policed(policy, str(file), file.absolute().parent)
 
 
