@@ -127,6 +127,8 @@ def running_engine(
     Raises CouldNotDecide `backup_check.engine_failed`.
     """
     sandbox = sandbox or best()
+    # the sandbox shows no links that lead to a folder, only the folder
+    programs = programs.resolve()
     major, minor = _version(programs)
     whole = Path(tempfile.mkdtemp(prefix="aegis-engine-"))
     try:

@@ -94,6 +94,12 @@ def test_each_major_starts_and_leaves_nothing(major: int) -> None:
     assert eventually(lambda: not processes_with(str(folder)))
 
 
+def test_programs_that_a_link_leads_to_are_found(tmp_path: Path) -> None:
+    (tmp_path / "postgresql").symlink_to(binaries().parent)
+    with running_engine(tmp_path / "postgresql" / "bin") as engine:
+        assert engine.alive()
+
+
 def test_this_machine_isolates() -> None:
     assert best().isolated
 
