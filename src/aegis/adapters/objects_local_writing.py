@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from aegis.adapters.objects_local import LocalStore
-from aegis.core.errors import CouldNotDecide
+from aegis.core.errors import AegisError, CouldNotDecide
 from aegis.core.ports.objects import ObjectInfo
 from aegis.storage import write_faults
 from aegis.storage.local_tree import open_below, open_folder, unreadable, unsafe_name
@@ -56,15 +56,29 @@ class WritableFolder(LocalStore):
                         os.unlink(temporary, dir_fd=folder)
 
     def delete(self, info: ObjectInfo) -> None:
-        """Remove a file, if it is still there as it was listed. The folders above it stay."""
-        folders, _, name = info.key.rpartition("/")
+        """Remove a file or an empty folder, if it is still as it was listed, and the folders that it leaves empty.
+
+        So nothing stays that looks like a backup: a bucket has no folders either.
+        """
+        above, _, name = info.key.removesuffix("/").rpartition("/")
         where = f"{self.location}/{info.key}"
         if self.head(info.key) is None:
             return
-        with open_folder(self._root) as root, open_below(root, info.key, self.location) as file:
-            self._check(info, file, where)
-            with open_below(root, f"{folders}/" if folders else "", self.location) as folder, _told(where):
-                os.unlink(name, dir_fd=folder)
+        with open_folder(self._root) as root:
+            with open_below(root, info.key, self.location) as file:
+                self._check(info, file, where)
+                with open_below(root, f"{above}/" if above else "", self.location) as folder, _told(where):
+                    if info.key.endswith("/"):
+                        os.rmdir(name, dir_fd=folder)
+                    else:
+                        os.unlink(name, dir_fd=folder)
+            while above:
+                above, _, name = above.rpartition("/")
+                try:
+                    with open_below(root, f"{above}/" if above else "", self.location) as folder:
+                        os.rmdir(name, dir_fd=folder)
+                except (OSError, AegisError):
+                    return  # something is in it, or somebody else is at it
 
     def _make_folders(self, root: int, folders: str, where: str) -> None:
         """Those above a file, one by one and through no link; each is brought to the disk as the file is."""

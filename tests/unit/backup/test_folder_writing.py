@@ -65,6 +65,21 @@ def test_written_listed_read_and_deleted(folder: Path) -> None:
     assert files(folder) == ["db/1-0/empty"]
 
 
+def test_folders_go_with_what_was_in_them(folder: Path) -> None:
+    of = WritableFolder(folder)
+    put(of, b"one")
+    put(of, b"two", "db/2-0/dump")
+    (folder / "db/1-0/empty").mkdir()
+    found = of.list("db/1-0/")
+    assert [info.key for info in found] == [KEY, "db/1-0/empty/"]
+    of.delete(found[0])
+    assert sorted(path.name for path in (folder / "db").iterdir()) == ["1-0", "2-0"]
+    of.delete(found[1])
+    assert of.folders("db/") == ("db/2-0/",)
+    of.delete(of.list("db/")[0])
+    assert list(folder.iterdir()) == []
+
+
 def test_it_is_not_there_before_the_end(folder: Path) -> None:
     of = WritableFolder(folder)
     with of.create(KEY) as upload:
