@@ -7,8 +7,9 @@ one:
 - a series that appears in a target which was scraped before counts from zero: so a first `code="500"` is an event;
 - a series below its earlier value was reset, and counts from zero; the buckets of one histogram are reset together;
 - where `process_start_time_seconds` shows another start between the two scrapes, every series counts from zero;
-- a target whose process began after the watch did counts from zero, and where no start is told, a canary's whose pod
-  was not there while others were; of any other target the first scrape is only where counting begins;
+- a target whose process began after the watch did counts from zero, and so does one that was scraped before without
+  this metric; where no start is told, a canary's whose pod was not there while others were; of any other target the
+  first scrape is only where counting begins;
 - scrapes that are missing add nothing by themselves: the difference across the gap is what happened in it;
 - a scrape with a value that no counter has, or with buckets that contradict each other, is left out, and told.
 """
@@ -169,7 +170,8 @@ def _is_new(target: Target, time: float, start: float | None, *, began: float, u
     A stable pod without a start may have been unreachable for a while, and count since long ago; a canary's cannot.
     """
     if start is not None:
-        return began <= start <= time + START_SKEW
+        scraped_before = min(target.starts) < time
+        return scraped_before or began <= start <= time + START_SKEW
     return target.side == "canary" and unseen and time > old
 
 
