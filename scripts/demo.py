@@ -1,8 +1,8 @@
-"""`make demo`: the example repository in two pull requests and a scheduled run, and the service that loads its models.
+"""`make demo`: the example repository in two pull requests and a scheduled run, its service, and its backups.
 
 Real: the workflows of examples/consumer, the three composite actions of this tree, their start-up, the gates, git; the
-API as a process with its database and audit log; tokens, sessions, requests and signatures are made and verified by
-their real algorithms. Simulated: see `SIMULATED`.
+API as a process with its database and audit log; a PostgreSQL that is dumped, and restored into another; tokens,
+sessions, requests and signatures are made and verified by their real algorithms. Simulated: see `SIMULATED`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ sys.path.append(str(ROOT))
 from aegis.startup import surroundings  # noqa: E402 - scripts run without being installed
 from aegis.startup.uv import find_uv  # noqa: E402
 from tests.support.act import Act, Run, commit, export  # noqa: E402
+from tests.support.backup_demo import prove_backups  # noqa: E402
 from tests.support.consumer import AWS_CHECK, Staged, copy, staged_cloud  # noqa: E402
 from tests.support.events import pull_request, schedule  # noqa: E402
 from tests.support.serving_demo import serve_models  # noqa: E402
@@ -38,6 +39,7 @@ SIMULATED = """\
   - The models were signed just now, by a Sigstore on this machine; its trusted root is a file of the repository.
   - There is no token for GitHub's API, so nothing is sent to code scanning.
   - The check for OCI is left out here; `make test-e2e` runs it.
+  - The shop's database runs on this machine, with made-up rows; its backups lie in a folder instead of a bucket.
   - The service's models lie in a folder, signed by a key that was made for the tests; its issuer of tokens is a server
     on this machine.
 """
@@ -115,7 +117,11 @@ def main() -> int:
             if not good[-1]:
                 print(run.log[-6000:], run.stderr[-1000:], sep="\n", file=sys.stderr)
         good.append(serve_models(Path(temporary) / "service"))
-    ends = "the first and the third are red, the second is green; the service loaded what is signed, and nothing else."
+        good.append(prove_backups(Path(temporary) / "backups"))
+    ends = (
+        "the first and the third are red, the second is green; the service loaded what is signed, and nothing else;"
+        " the backup was proven equal, and with one bit flipped it is none."
+    )
     print("\nThe demo " + (f"behaved: {ends}" if all(good) else "did NOT behave."))
     return 0 if all(good) else 1
 
