@@ -23,8 +23,8 @@ SLACK = 15.0
 """Seconds: requests are compared with the clock after a window less this, before the next one would drop them."""
 _NEWS = 1.02
 """Evidence is weighed again when bad events or exposure have grown by a fiftieth: most of its cost is here."""
-_GROWTH = 1.1
-"""Spread and clustering are estimated anew when the stable side's bad events have grown by a tenth."""
+_GROWTH = 1.2
+"""Spread and clustering are estimated anew when the stable side's bad events have grown by a fifth."""
 
 
 class Lane(msgspec.Struct, forbid_unknown_fields=True):

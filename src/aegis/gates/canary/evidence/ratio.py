@@ -79,7 +79,11 @@ def grown(likelihood: Sequence[float], over: Grid, share: float, canary_bad: flo
 def weigh(likelihood: Sequence[float], clustering: float, against: Hypotheses) -> tuple[float, float]:
     """Evidence of harm, and that the canary is good enough: logarithms."""
     plain = _tempered(likelihood, clustering)
-    return _over(plain, against.harm, against.no_harm), _over(plain, against.good, against.no_good)
+    harm, no_harm, good, no_good = (
+        _mean(likelihood, clustering, plain, over)
+        for over in (against.harm, against.no_harm, against.good, against.no_good)
+    )
+    return max(-MOST, min(MOST, harm - no_harm)), max(-MOST, min(MOST, good - no_good))
 
 
 def interval(likelihood: Sequence[float], clustering: float, over: Grid, mix: Mix, alpha: float) -> tuple[float, float]:
@@ -108,12 +112,20 @@ def _tempered(likelihood: Sequence[float], clustering: float) -> list[float]:
     return [exp((value - top) / clustering) for value in likelihood]
 
 
-def _over(plain: Sequence[float], other: Slice, null: Slice) -> float:
-    above = sum(map(mul, plain[other.start :], other.weights))
-    below = sum(map(mul, plain[null.start :], null.weights))
-    if above <= 0:
-        return -MOST
-    return max(-MOST, min(MOST, math.log(above) - math.log(below))) if below > 0 else MOST
+def _mean(likelihood: Sequence[float], clustering: float, plain: Sequence[float], over: Slice) -> float:
+    """The logarithm of the mean likelihood, less that of the grid's most likely point."""
+    mean = sum(map(mul, plain[over.start :], over.weights))
+    if mean > 0:
+        return math.log(mean)
+    # all points of this hypothesis are so unlikely that no double holds them: count from its own best one
+    own = likelihood[over.start : over.start + len(over.weights)]
+    top = max(value for value, weight in zip(own, over.weights, strict=True) if weight > 0)
+    rest = sum(
+        math.exp((value - top) / clustering) * weight
+        for value, weight in zip(own, over.weights, strict=True)
+        if weight > 0
+    )
+    return (top - max(likelihood)) / clustering + math.log(rest)
 
 
 def _mixed(parts: Sequence[tuple[float, Weights]]) -> Slice:
