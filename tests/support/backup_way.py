@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import re
 import shutil
@@ -22,8 +23,6 @@ from aegis.backup.drill import DrillResult
 from aegis.backup.layout import RECORDS
 from aegis.backup.manifest import DUMP, Manifest, StoredObject, backup_id, dump_manifest, parse_manifest, time_text
 from aegis.backup.records import record_of, write_record
-from aegis.cli.backup_drill import drill
-from aegis.cli.backup_policy import read_policy
 from aegis.cli.main import main
 from aegis.core.policy import Tier
 from tests.support.postgres import Server, binaries
@@ -107,8 +106,8 @@ class Stored:
         (self.folder / "manifest.json").write_bytes(dump_manifest(changed))
 
 
-class NotTakenError(Exception):
-    """`aegis backup run` has ended with another exit code than 0."""
+class RefusedError(Exception):
+    """`aegis backup` has given another exit code than 0, and no answer."""
 
     def __init__(self, exit_code: int, code: str, said: str) -> None:
         super().__init__(said)
@@ -180,7 +179,7 @@ class Shelf:
             environ={"AEGIS_DATABASE_URL": url or server.url(database), **(environ or {})},
         )
         if ran.code != 0:
-            raise NotTakenError(ran.code, ran.reason, ran.err)
+            raise RefusedError(ran.code, ran.reason, ran.err)
         return self.newest()
 
     def written(self) -> Path:
@@ -194,16 +193,25 @@ class Shelf:
         )
         return file
 
-    def drill(self, *, tier: Tier = "proof", programs: Path | None = None) -> Told:
-        """Restore the newest."""
-        folder = str(self.newest().folder.relative_to(self.folder)) + "/"
-        smoke = read_policy(self.written(), {}).policy.databases[0].smoke
-        result = drill(
-            WritableFolder(self.folder), folder, tier=tier, smoke=smoke, jobs=2, engine=programs or binaries()
+    def drill(
+        self, *, tier: Tier = "proof", programs: Path | None = None, environ: Mapping[str, str] | None = None
+    ) -> Told:
+        """`aegis backup verify latest`; what it found, `aegis backup check` believes."""
+        engine = programs or binaries()
+        ran = command(
+            *("backup", "verify", "--policy", self.written(), "--tier", tier, "--format", "json", "--jobs", "2"),
+            *("--engine", engine),
+            programs=engine,
+            environ=environ,
         )
-        if result.outcome == "PASS":
+        if not ran.out:
+            raise RefusedError(ran.code, ran.reason, ran.err)
+        found = json.loads(ran.out)
+        assert ran.code == {"PASS": 0, "FAIL": 1, "COULD NOT VERIFY": 3}[found["outcome"]], ran.err
+        if found["outcome"] == "PASS":
             return PASS
-        return Told(result.outcome, result.differences[0].rule if result.differences else result.reason)
+        assert self.check()[0] == 1
+        return Told(found["outcome"], found["reason"])
 
     def prove(self, *backups: Stored) -> None:
         """Write down that their restores were equal, as who restores does it."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.backup_shop import FILLER, run
-from tests.support.backup_way import PASS, NotTakenError, Shelf, dumped, fails, programs, undecided
+from tests.support.backup_way import PASS, RefusedError, Shelf, dumped, fails, programs, undecided
 from tests.support.postgres import Server, binaries
 
 
@@ -73,7 +73,7 @@ def test_04_pg_dump_dies_in_the_middle(
         tmp_path / "dies", server.bin, pg_dump='"$real" "$@" || exit; case "$*" in *schema*);; *) exit 3; esac'
     )
     if broken:
-        with pytest.raises(NotTakenError) as caught:
+        with pytest.raises(RefusedError) as caught:
             shelf.take(server, database, stream=stream, programs=dies)
         assert caught.value.code == "backup_check.dump_failed"
         assert shelf.newest().folder == before

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.backup_shop import run, shop
-from tests.support.backup_way import PASS, NotTakenError, Shelf, command, fails, programs
+from tests.support.backup_way import PASS, RefusedError, Shelf, command, fails, programs
 from tests.support.postgres import Server, binaries, running
 
 WELL: tuple[int, set[str]] = (0, set())
@@ -33,7 +33,7 @@ def test_07_nor_is_it_taken(server: Server, database: str, shelf: Shelf, broken:
     other = str(int(identifier) + 1) if broken else identifier
     expects = shelf.of("database", f'      system-identifier: "{other}"\n')
     if broken:
-        with pytest.raises(NotTakenError) as caught:
+        with pytest.raises(RefusedError) as caught:
             expects.take(server, database)
         assert (caught.value.exit_code, caught.value.code) == (1, "backup_check.cluster_other")
     else:
@@ -96,7 +96,7 @@ def test_09_pg_dump_is_older_than_the_server(
     """It says that it is of the server's major, as a broken upgrade leaves it."""
     older = programs(tmp_path / "older", server.bin, pg_dump=f'exec {binaries(16)}/pg_dump "$@"')
     if broken:
-        with pytest.raises(NotTakenError) as caught:
+        with pytest.raises(RefusedError) as caught:
             shelf.take(server, database, programs=older)
         assert (caught.value.exit_code, caught.value.code) == (3, "backup_check.dump_failed")
         assert "server version mismatch" in str(caught.value)
@@ -179,7 +179,7 @@ def test_09_a_server_whose_programs_have_known_holes(tmp_path: Path) -> None:
     """The wheel of 14 is below the floor; nothing is dumped with it."""
     shelf = Shelf(tmp_path / "store")
     with running(14) as old:
-        with pytest.raises(NotTakenError) as caught:
+        with pytest.raises(RefusedError) as caught:
             shelf.take(old, "postgres")
         assert (caught.value.exit_code, caught.value.code) == (3, "backup_check.tools_old")
     assert shelf.backups() == []
