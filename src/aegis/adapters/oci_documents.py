@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from aegis.core.errors import CouldNotDecide
 from aegis.core.ports.objects import ObjectInfo
 from aegis.storage import faults
 
@@ -71,29 +72,24 @@ def parse_versions(document: bytes, where: str, prefix: str) -> tuple[tuple[str,
 
 def parse_started(document: bytes, where: str, key: str) -> str:
     """The id of an upload in parts that CreateMultipartUpload has begun."""
-    (found,) = _uploads([_object(document, where)], where)
-    if found[0] != key:
-        raise faults.failed(where, f"the store began an upload of {found[0][:200]!r}")
-    return found[1]
+    try:
+        ((found, upload),) = parse_uploads(b"[%b]" % document, where)
+    except (CouldNotDecide, ValueError) as error:
+        raise faults.failed(where, "the store began an upload without an id") from error
+    if found != key:
+        raise faults.failed(where, f"the store began an upload of {found[:200]!r}")
+    return upload
 
 
 def parse_uploads(document: bytes, where: str) -> tuple[tuple[str, str], ...]:
     """Key and id of the uploads on a page of ListMultipartUploads."""
     try:
-        value = json.loads(document)
-    except (ValueError, RecursionError) as error:
-        raise faults.bad_listing(where, "the listing cannot be read") from error
-    if not isinstance(value, list):
-        raise faults.bad_listing(where, "the listing has no uploads")
-    return _uploads(value, where)
-
-
-def _uploads(values: list[Any], where: str) -> tuple[tuple[str, str], ...]:
-    found = [(each.get("object"), each.get("uploadId")) if isinstance(each, dict) else (None, None) for each in values]
-    for key, upload in found:
-        if not isinstance(key, str) or not isinstance(upload, str) or not key or not upload:
-            raise faults.failed(where, "the store tells of an upload without its object or id")
-    return tuple((str(key), str(upload)) for key, upload in found)
+        found = [(each["object"], each["uploadId"]) for each in json.loads(document)]
+    except (ValueError, RecursionError, TypeError, KeyError) as error:
+        raise faults.bad_listing(where, "the listing has no uploads") from error
+    if not all(isinstance(part, str) and part for each in found for part in each):
+        raise faults.bad_listing(where, "the listing tells of an upload without its object or id")
+    return tuple(found)
 
 
 def error_code(document: bytes) -> str:

@@ -1,4 +1,6 @@
-"""OCI Object Storage, read only, as strict as the real service about signatures, permissions and parameters.
+"""OCI Object Storage, as strict as the real service about signatures, permissions and parameters.
+
+How it takes objects and removes them is in `object_writes`.
 
 https://docs.oracle.com/en-us/iaas/Content/API/Concepts/signingrequests.htm and
 https://docs.oracle.com/en-us/iaas/api/#/en/objectstorage/20160918/.
@@ -9,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime
+import hashlib
 import itertools
 import re
 import uuid
@@ -22,6 +25,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from tests.doubles.oci import object_writes
 from tests.doubles.oci.identity_domain import IdentityDomain
 from tests.doubles.oci.serving import Answer, Fault, Request, json_answer
 
@@ -33,6 +37,11 @@ _STATEMENT = re.compile(
     r"(?:target\.bucket\.name = '([^']+)'"
     r"|all \{target\.bucket\.name = '([^']+)', any \{request\.permission = 'OBJECT_INSPECT', "
     r"target\.object\.name = '([^'*]*)\*'\}\})"
+)
+_PERMISSION = r"request\.permission = '[A-Z_]+'"
+_WRITING = re.compile(
+    r"Allow group ('[^']+'/'[^']+') to manage objects in compartment [^ ]+ where "
+    rf"all \{{target\.bucket\.name = '([^']+)', any \{{({_PERMISSION}(?:, {_PERMISSION})*)\}}\}}"
 )
 _SERIAL = itertools.count(1)
 
@@ -46,6 +55,8 @@ class Version:
     version: str | None
     deleted: bool = False
     encoding: str = ""
+    meta: Mapping[str, str] = field(default_factory=dict)
+    """Headers `opc-meta-…` that it was stored with."""
 
 
 @dataclass
@@ -54,9 +65,12 @@ class Bucket:
 
     versioned: bool = True
     objects: dict[str, list[Version]] = field(default_factory=dict)
+    uploads: dict[str, object_writes.Pending] = field(default_factory=dict)
+    """Those in parts that wait for their end, by id."""
 
-    def put(self, key: str, data: bytes, encoding: str = "") -> Version:
-        version = Version(data, str(uuid.uuid4()), f"v-{next(_SERIAL)}" if self.versioned else None, False, encoding)
+    def put(self, key: str, data: bytes, encoding: str = "", meta: Mapping[str, str] | None = None) -> Version:
+        number = f"v-{next(_SERIAL)}" if self.versioned else None
+        version = Version(data, str(uuid.uuid4()), number, False, encoding, meta or {})
         self.objects[key] = [*(self.objects.get(key, []) if self.versioned else []), version]
         return version
 
@@ -92,10 +106,10 @@ class ObjectStorage:
             return _error(401, "NotAuthenticated")
         path, _, query = request.target.partition("?")
         found = re.fullmatch(r"/n/([^/]+)/b/([^/]+)/(?:(o|objectversions)|o/(.+))", path)
+        if request.method not in {"GET", "HEAD"} or re.search(r"/b/[^/]+/u\Z", path):
+            return object_writes.answer(self, user, request)
         if found is None:
             return _error(404, "NotAuthorizedOrNotFound")
-        if request.method not in {"GET", "HEAD"}:
-            return _error(405, "MethodNotAllowed")
         namespace, name, listing, key = (unquote(part, errors="strict") if part else None for part in found.groups())
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True) if query else []
         asked = dict(pairs)
@@ -131,6 +145,13 @@ class ObjectStorage:
         now = datetime.datetime.fromtimestamp(self.domain.now(), datetime.UTC)
         if abs((date - now).total_seconds()) > SKEW:
             return None
+        # a document is signed with the request; an object's content need not be ("Object Storage PUT")
+        if request.method == "POST":
+            digest = base64.b64encode(hashlib.sha256(request.body).digest()).decode()
+            if not {"content-length", "content-type", "x-content-sha256"} <= set(names) or (
+                request.headers.get("x-content-sha256") != digest
+            ):
+                return None
         target = f"{request.method.lower()} {request.target}"
         signed = {**request.headers, "(request-target)": target}
         text = "\n".join(f"{name}: {signed[name]}" for name in names)
@@ -145,12 +166,23 @@ class ObjectStorage:
     def _may(self, user: str, bucket: str, key: str | None) -> bool:
         """Whether a statement allows it: OBJECT_INSPECT for listings, OBJECT_READ for an object."""
         for statement in self.policy:
+            if _WRITING.fullmatch(statement):
+                continue
             found = _STATEMENT.fullmatch(statement)
             assert found is not None, f"a statement that OCI would not take: {statement}"
             group, whole, part, prefix = found.groups()
             if user in self.groups.get(group, frozenset()) and bucket == (whole or part):
                 return key is None or whole is not None or key.startswith(prefix)
         return False
+
+    def permissions(self, user: str, bucket: str) -> frozenset[str]:
+        """Those that a statement for writers names."""
+        found: set[str] = set()
+        for statement in self.policy:
+            matched = _WRITING.fullmatch(statement)
+            if matched and user in self.groups.get(matched[1], frozenset()) and bucket == matched[2]:
+                found |= set(re.findall(r"'([A-Z_]+)'", matched[3]))
+        return frozenset(found)
 
     def _objects(self, bucket: Bucket, asked: Mapping[str, str]) -> Answer:
         if not set(asked) <= {"prefix", "fields", "limit", "start", "delimiter"} or asked.get("delimiter", "/") != "/":
@@ -219,6 +251,7 @@ def _object(bucket: Bucket, key: str, asked: Mapping[str, str], request: Request
     headers = {"etag": found.etag, "Accept-Ranges": "bytes", "Content-Type": "application/octet-stream"}
     headers |= {"version-id": found.version} if found.version else {}
     headers |= {"Content-Encoding": found.encoding} if found.encoding else {}
+    headers |= found.meta
     span = request.headers.get("range")
     if span is None:
         return Answer(200, found.data, headers)
