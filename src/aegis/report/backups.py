@@ -11,7 +11,7 @@ from typing import Any, Final
 from aegis.core.verdict import Verdict
 from aegis.report.escape import markdown
 
-_ROWS: Final = 12
+_ROWS: Final = 8
 """Databases in the table; those with something against them first."""
 _POINTS: Final = 20
 """Restores in the chart."""
@@ -120,7 +120,7 @@ def size(count: int) -> str:
         if amount < 1024:
             break
         amount, unit = amount / 1024, larger
-    return f"{amount:.3g} {unit}"
+    return f"{amount:.0f} {unit}" if amount >= 100 else f"{amount:.3g} {unit}"
 
 
 def _plain(text: str) -> str:
