@@ -248,7 +248,7 @@ def _compare(running: Running, engine: Engine, manifest: Manifest, jobs: int, sa
                 found = structs.replace(found, schema_sha256=schema_sha256(engine))
             else:
                 running.not_run.append(
-                    f"the schema's digest: dumped by {manifest.dump.client_version}, restored by {running.engine}"
+                    f"the digest of all definitions: dumped by {manifest.dump.client_version}, restored by {running.engine}"
                 )
         expected = manifest if sample is None else restricted(manifest, sample)
         running.differences = compare(expected, found, refreshed=running.tier in {"proof", "full"})
