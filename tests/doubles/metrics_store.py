@@ -36,7 +36,7 @@ class MetricsStore:
             samples = self._held.setdefault(key, [])
             if samples and samples[-1][0] >= at:
                 continue  # out of order: dropped, as Prometheus does
-            samples.append((at, value))
+            samples.append((at, float(value)))
 
     def now(self) -> float:
         """The clock of the test."""

@@ -21,6 +21,8 @@ _SCRAPERS: Final = frozenset(
     {"job", "service", "endpoint", "monitor", "prometheus", "prometheus_replica", "replica", "__replica__", "receive"}
 )
 """Labels of who scraped, not of what was scraped: series that differ in these alone hold the same events."""
+_TOLD_FROM_OUTSIDE: Final = _SCRAPERS | {"instance"}
+"""The same where one target tells of others' pods, as kube-state-metrics does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,8 @@ class Gatherer:
                     target = _text((series.labels.get("job", ""), series.labels.get("instance", ""), pod))
                     name = _text(sorted(series.labels.items()))
                     found[name] = _Placed(target, name, side, pod, series)
-        _check_once(found.values())
+        outside = source.total is None and source.buckets is None
+        _check_once(found.values(), _TOLD_FROM_OUTSIDE if outside else _SCRAPERS)
         return list(found.values())
 
     def _series(self, query: str) -> tuple[Series, ...]:
@@ -141,11 +144,11 @@ def _histograms(placed: Iterable[_Placed]) -> dict[str, Target]:
     return targets
 
 
-def _check_once(placed: Iterable[_Placed]) -> None:
+def _check_once(placed: Iterable[_Placed], beside: frozenset[str]) -> None:
     """Refuse events that are told twice: they would weigh twice, which no evidence allows for."""
     same: dict[str, list[_Placed]] = {}
     for each in placed:
-        rest = _text(sorted(item for item in each.series.labels.items() if item[0] not in _SCRAPERS))
+        rest = _text(sorted(item for item in each.series.labels.items() if item[0] not in beside))
         same.setdefault(rest, []).append(each)
     for group in same.values():
         group.sort(key=lambda each: each.series.samples[0][0])
