@@ -131,9 +131,8 @@ class PrometheusServer:
     def _request(self, path: str) -> tuple[urllib.request.Request, list[str]]:
         """A request, and what is secret about it."""
         parts = urlsplit(self._url)
-        headers, secrets = {"Accept": "application/json", "User-Agent": "aegis-gates"}, []
-        if self._tenant is not None:
-            headers["X-Scope-OrgID"] = self._tenant
+        headers: dict[str, str] = {} if self._tenant is None else {"X-Scope-OrgID": self._tenant}
+        secrets: list[str] = []
         if self._bearer is not None:
             token = self._bearer()
             secrets.append(token)
@@ -150,6 +149,8 @@ class PrometheusServer:
                 service="aps",
                 now=datetime.datetime.fromtimestamp(self._now(), datetime.UTC),
             )
+        # not signed: a proxy may change them
+        headers |= {"Accept": "application/json", "User-Agent": "aegis-gates"}
         return urllib.request.Request(f"{parts.scheme}://{parts.netloc}{path}", headers=headers), secrets  # noqa: S310
 
 
