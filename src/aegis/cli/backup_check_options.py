@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeVar, get_args
@@ -50,7 +50,6 @@ class BackupCheckOptions:
     """age identities, for backups that are encrypted."""
     database_url_file: Path | None = None
     """The address of the database, for `run`."""
-    progress: Callable[[int, int], None] | None = None
 
     @classmethod
     def from_arguments(cls, arguments: argparse.Namespace, environ: Mapping[str, str]) -> BackupCheckOptions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from msgspec import structs
@@ -197,9 +197,12 @@ class _Looker:
     def _taken(self, database: BackedUp, wishes: Wishes) -> list[AegisError]:
         """Take a backup; what kept it from being taken."""
         from aegis.cli.backup_taking import back_up
+        from aegis.cli.progress import bytes_bar
 
         try:
-            taken = back_up(self.policy, database, self.places.backups, wishes, self.environ)
+            with bytes_bar(f"backup of {database.name}") as progress:
+                told = replace(wishes, progress=progress)
+                taken = back_up(self.policy, database, self.places.backups, told, self.environ)
         except (Refused, CouldNotDecide) as error:
             self.audit.record("backup.created", database.name, error=error)
             return [error]

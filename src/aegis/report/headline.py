@@ -5,6 +5,9 @@ from __future__ import annotations
 from aegis.core.codes import CODES
 from aegis.core.verdict import Verdict
 
+_UNVERIFIED = "COULD NOT VERIFY"
+"""What the backup-check gate says where it has no answer."""
+
 
 def observed(verdict: Verdict) -> bool:
     """Reported only. A mode that is wrong itself (its end has passed) is no longer one."""
@@ -17,7 +20,9 @@ def answer(verdict: Verdict) -> str:
         return "OBSERVED, NOT ENFORCED"
     if verdict.result == "pass":
         return "PASS WITH WAIVER" if verdict.waivers else "PASS"
-    return "FAIL" if verdict.result == "fail" else "COULD NOT DECIDE"
+    if verdict.result == "fail":
+        return "FAIL"
+    return _UNVERIFIED if verdict.decision == _UNVERIFIED else "COULD NOT DECIDE"
 
 
 def cause(verdict: Verdict) -> str:
@@ -32,7 +37,8 @@ def cause(verdict: Verdict) -> str:
         return "Could not decide: nobody's fault until it is run again (re-run), and no pass until then."
     causes = {finding.cause for finding in verdict.findings}
     if causes == {"artifact"}:
-        return "Someone else's artifact: your change is not the cause."
+        whose = "The backups" if verdict.gate == "backup-check" else "Someone else's artifact"
+        return f"{whose}: your change is not the cause."
     if causes == {"could-not-decide"}:
         return "Could not decide: a part of the evidence is missing (re-run)."
     return "Your change: mend the findings below."

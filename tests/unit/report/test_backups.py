@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from aegis.core.verdict import Evidence, Verdict
 from aegis.report import markdown
 from aegis.report.backups import section, size, span
-from tests.support.verdicts import HOSTILE, failing, verdict
+from tests.support.verdicts import HOSTILE, failing, finding, undecided, verdict
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable("table")
 SECONDS = {"find": 0.1, "download": 62.0, "engine": 0.5, "restore": 3_700.0, "compare": 9.0, "smoke": 0.4}
@@ -139,3 +139,11 @@ def test_spans(seconds: float | None, shown: str) -> None:
 )
 def test_sizes(count: int, shown: str) -> None:
     assert size(count) == shown
+
+
+def test_the_headline_has_the_gates_own_words() -> None:
+    bad = finding(rule="backup_check.no_backup", cause="artifact")
+    page = markdown.render(about(database(), made=failing(bad, gate="backup-check")))
+    assert page.startswith("## backup-check: FAIL. The backups: your change is not the cause.")
+    unknown = undecided(gate="backup-check", decision="COULD NOT VERIFY")
+    assert markdown.render(unknown).startswith("## backup-check: COULD NOT VERIFY. Could not decide")
