@@ -504,3 +504,34 @@ def test_a_session_that_is_ended_meanwhile_is_told(postgres: Server, database: s
                 return held
 
         assert refused(end_all).code == "backup_check.database_unavailable"
+
+
+def test_a_reading_that_waits_can_be_ended(postgres: Server, database: str) -> None:
+    """Behind somebody who waits for the table, the sums wait too."""
+    fill(postgres, database, BANK)
+    url = postgres.url(database)
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'accounts'::regclass"
+    with hold(url, jobs=1) as held, ThreadPoolExecutor(2) as beside, psycopg.connect(url, autocommit=True) as looker:
+
+        def waited(number: int) -> None:
+            while (looker.execute(waiting.encode()).fetchone() or (0,))[0] < number:
+                continue
+
+        with psycopg.connect(url) as other:
+            locking = beside.submit(other.execute, "LOCK TABLE accounts")
+            waited(1)
+            reading = beside.submit(held.read)
+            waited(2)
+            held.cancel()
+            # not tables_changed, as after its own patience with locks
+            assert refused(reading.result).code == "backup_check.database_unavailable"
+            other.cancel_safe()
+            with pytest.raises(psycopg.errors.QueryCanceled):
+                locking.result()
+
+
+def test_one_that_was_ended_before_it_began_does_not_begin(postgres: Server, database: str) -> None:
+    fill(postgres, database, BANK)
+    with hold(postgres.url(database)) as held:
+        held.cancel()
+        assert "cancelled" in refused(held.read).problem

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,8 @@ from aegis.adapters.objects_local_writing import WritableFolder
 from aegis.backup.manifest import StoredObject
 from aegis.backup.writing import Item, write_backup
 from aegis.core.errors import CouldNotDecide
+from aegis.core.ports.objects import ObjectInfo
+from aegis.core.ports.writing import Upload
 
 
 def item(name: str, *chunks: bytes, then: Callable[[], object] = lambda: None) -> Item:
@@ -136,3 +139,80 @@ def test_an_interruption_while_the_manifest_is_made(
     with pytest.raises(type(error)):
         write_backup(store, "db/1/", [item("a", b"x")], manifest)
     assert left(tmp_path) == []
+
+
+class TestSignature:
+    def test_it_is_there_before_the_manifest_is(self, store: WritableFolder, tmp_path: Path) -> None:
+        seen: list[list[str]] = []
+        creating = store.create
+
+        def create(key: str) -> AbstractContextManager[Upload]:
+            seen.append(left(tmp_path))
+            return creating(key)
+
+        store.create = create  # type: ignore[assignment, method-assign]
+        write_backup(store, "db/1/", [item("a", b"x")], lambda _: b"{}", sign=lambda data: b"of " + data)
+        assert seen[-1] == ["db/1/a", "db/1/manifest.sigstore.json"]
+        assert (tmp_path / "db/1/manifest.sigstore.json").read_bytes() == b"of {}"
+        assert (tmp_path / "db/1/manifest.json").read_bytes() == b"{}"
+
+    def test_one_that_cannot_be_made_makes_no_backup(self, store: WritableFolder, tmp_path: Path) -> None:
+        with pytest.raises(CouldNotDecide, match="no"):
+            write_backup(store, "db/1/", [item("a", b"x")], lambda _: b"{}", sign=lambda _: fail())  # type: ignore[arg-type, return-value]
+        assert left(tmp_path) == []
+
+    def test_nor_stays_one_whose_manifest_could_not_be_stored(self, store: WritableFolder, tmp_path: Path) -> None:
+        (tmp_path / "db/1").mkdir(parents=True)
+        (tmp_path / "db/1/manifest.json").write_text("of others")
+        with pytest.raises(CouldNotDecide):
+            write_backup(store, "db/1/", [item("a", b"x")], lambda _: b"{}", sign=lambda data: data)
+        assert left(tmp_path) == ["db/1/manifest.json"]
+
+
+class Interrupted(WritableFolder):
+    """Its manifest's storing does not end well; `stored` says whether it was stored all the same."""
+
+    stored = True
+    known = True
+
+    @contextmanager
+    def create(self, key: str) -> Iterator[Any]:
+        if key.endswith("manifest.json") and not self.stored:
+            fail()
+        with super().create(key) as upload:
+            yield upload
+        if key.endswith("manifest.json"):
+            raise KeyboardInterrupt
+
+    def head(self, key: str) -> ObjectInfo | None:
+        if not self.known:
+            fail()
+        return super().head(key)
+
+
+def test_a_backup_that_is_whole_though_interrupted_stays(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        write_backup(Interrupted(tmp_path), "db/1/", [item("a", b"x")], lambda _: b"{}")
+    assert left(tmp_path) == ["db/1/a", "db/1/manifest.json"]
+
+
+def test_so_does_one_of_which_nobody_knows(tmp_path: Path) -> None:
+    store = Interrupted(tmp_path)
+    store.known = False
+    with pytest.raises(KeyboardInterrupt):
+        write_backup(store, "db/1/", [item("a", b"x")], lambda _: b"{}")
+    assert left(tmp_path) == ["db/1/a", "db/1/manifest.json"]
+
+
+def test_one_whose_manifest_was_refused_goes(tmp_path: Path) -> None:
+    store = Interrupted(tmp_path)
+    store.stored = False
+    with pytest.raises(CouldNotDecide, match="no"):
+        write_backup(store, "db/1/", [item("a", b"x")], lambda _: b"{}")
+    assert left(tmp_path) == []
+
+
+def test_whoever_waits_is_told_the_bytes(store: WritableFolder) -> None:
+    told: list[int] = []
+    write_backup(store, "db/1/", [item("a", b"xy", b"", b"z"), item("b", b"1234")], lambda _: b"{}", told=told.append)
+    assert sorted(told) == [1, 2, 4]
