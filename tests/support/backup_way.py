@@ -172,15 +172,28 @@ class Shelf:
         environ: Mapping[str, str] | None = None,
     ) -> Stored:
         """`aegis backup run`, with the server's own programs or those of a folder."""
+        ran = self.attempt(server, database, url=url, stream=stream, programs=programs, environ=environ)
+        if ran.code != 0:
+            raise RefusedError(ran.code, ran.reason, ran.err)
+        return self.newest()
+
+    def attempt(
+        self,
+        server: Server,
+        database: str,
+        *,
+        url: str = "",
+        stream: bool = False,
+        programs: Path | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> Ran:
+        """The same, whatever comes of it."""
         self.folder.mkdir(exist_ok=True)
-        ran = command(
+        return command(
             *("backup", "run", "--policy", str(self.written()), "--jobs", "2", *(["--stream"] if stream else [])),
             programs=programs or server.bin,
             environ={"AEGIS_DATABASE_URL": url or server.url(database), **(environ or {})},
         )
-        if ran.code != 0:
-            raise RefusedError(ran.code, ran.reason, ran.err)
-        return self.newest()
 
     def written(self) -> Path:
         """The policy's file."""

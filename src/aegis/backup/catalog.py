@@ -14,7 +14,8 @@ _HELD = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relpers
 _OF_EXTENSION = """EXISTS (
     SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'
 )"""
-_READABLE = "has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')"
+_READABLE = "coalesce(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), true)"
+"""Both are NULL of what has been dropped since the snapshot: whoever locks or reads it is told so."""
 
 TABLES = f"""
 SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, c.relispartition,
