@@ -77,7 +77,7 @@ def looks(rng: Generator, world: World, count: int, interval: float = 10.0) -> I
             bad = _bad(rng, seen, world.rate * burst * ratio * effects[side], world.cluster)
             for pod in range(pods):
                 before = waiting.pop((side, pod), (0.0, 0.0))
-                whole = (before[0] + max(seen[pod], bad[pod]), before[1] + bad[pod])
+                whole = (before[0] + float(max(seen[pod], bad[pod])), before[1] + float(bad[pod]))
                 if world.staggered and (number + pod * 7 + (side == "stable")) % 3:
                     waiting[side, pod] = whole
                     continue

@@ -14,12 +14,16 @@ from aegis.gates.canary.evidence.clustering import Clustering
 from aegis.gates.canary.evidence.grid import Grid, grid
 from aegis.gates.canary.evidence.ratio import MOST, NO_SPREAD, Mix, grown, hypotheses, weigh
 from aegis.gates.canary.evidence.spread import WINDOW, Spread, effective, fixed, mix
-from aegis.gates.canary.increment import Increment
+from aegis.gates.canary.increment import Increment, Side
 from aegis.gates.canary.plan import MetricPlan, Plan
 
+_WAIT = 60.0
+"""Seconds that counts of one side wait for the other: the longest usual interval of scrapes."""
+_LEAST = 1e-9
+"""Exposure that is as good as none."""
 PLAIN = 0.0
 """Stands for the edge where there is no histogram."""
-SLACK = 15.0
+_SLACK = 15.0
 """Seconds: requests are compared with the clock after a window less this, before the next one would drop them."""
 _NEWS = 1.02
 """Evidence is weighed again when bad events or exposure have grown by a fiftieth: most of its cost is here."""
@@ -54,6 +58,8 @@ class Waiting(msgspec.Struct, forbid_unknown_fields=True):
     canary_bad: list[float]
     """A number a lane."""
     stable_bad: list[float]
+    seen: set[Side]
+    """The sides that were scraped."""
 
 
 class Tally(msgspec.Struct, forbid_unknown_fields=True):
@@ -190,13 +196,15 @@ def _learn(tally: Tally, plan: Plan, metric: MetricPlan, increment: Increment) -
 def _count(tally: Tally, metric: MetricPlan, slot: Sequence[Increment], weight: float | None) -> None:
     """Add the counts of one interval to those that wait, and make evidence of them when both sides are there."""
     waiting = tally.waiting
-    if waiting is None or waiting.weight != weight or slot[0].time - waiting.since > WINDOW:
+    longest = WINDOW if metric.kind == "share" else _WAIT
+    if waiting is None or waiting.weight != weight or slot[0].time - waiting.since > longest:
         # counts of one side compare nothing, and those of long ago compare other times
         zeros = [0.0] * len(tally.lanes)
-        waiting = tally.waiting = Waiting(slot[0].time, weight, 0.0, 0.0, zeros, list(zeros))
+        waiting = tally.waiting = Waiting(slot[0].time, weight, 0.0, 0.0, zeros, list(zeros), set())
     for increment in slot:
         # a request may be counted as failed just before it is counted at all
         exposure = max(increment.exposure, *increment.bad)
+        waiting.seen.add(increment.side)
         if increment.side == "canary":
             tally.canary[increment.pod] = tally.canary.get(increment.pod, 0.0) + exposure
             waiting.canary += exposure
@@ -220,11 +228,12 @@ def _count(tally: Tally, metric: MetricPlan, slot: Sequence[Increment], weight: 
 def _share(waiting: Waiting, metric: MetricPlan, now: float) -> float | None:
     """The canary's part of the exposure; None where it is too early to compare."""
     if metric.kind != "share":
-        return waiting.canary / (waiting.canary + waiting.stable) if waiting.canary > 0 and waiting.stable > 0 else None
+        # a side that was scraped and had no requests has been seen: its part is nothing
+        return waiting.canary / max(waiting.canary + waiting.stable, _LEAST) if len(waiting.seen) == 2 else None
     if waiting.weight is None or not 0 < waiting.weight < 1:
         return None
     # requests are compared with the clock, so every pod must have been scraped about as often
-    return waiting.weight if now - waiting.since >= WINDOW - SLACK else None
+    return waiting.weight if now - waiting.since >= WINDOW - _SLACK else None
 
 
 def _grow(tally: Tally, metric: MetricPlan, waiting: Waiting, share: float) -> None:
@@ -239,7 +248,7 @@ def _due(tally: Tally) -> bool:
     so evidence is valid at the looks that are left; and none is later than by a fiftieth of the bad events.
     """
     counted = sum(lane.canary_bad + lane.stable_bad for lane in tally.lanes)
-    exposure = sum(tally.canary.values())
+    exposure = math.fsum(tally.canary.values())
     if counted < tally.weighed_bad * _NEWS and exposure < tally.weighed_exposure * _NEWS:
         return False
     tally.weighed_bad, tally.weighed_exposure = counted, exposure
@@ -260,7 +269,7 @@ def _estimate(tally: Tally, metric: MetricPlan) -> None:
 
 def _weigh(tally: Tally, plan: Plan, metric: MetricPlan) -> None:
     against = hypotheses(over(metric), tuple(tally.mix))
-    exposure = sum(tally.canary.values())
+    exposure = math.fsum(tally.canary.values())
     for lane in tally.lanes:
         lane.harm, lane.good = weigh(lane.likelihood, tally.size, against)
         if metric.floor:

@@ -22,7 +22,7 @@ _STEPS = (
 )
 """Around the tolerated ratio, as logarithms: 0.25 to 30 times as many bad events."""
 _GOOD = tuple(math.log(ratio) for ratio in (0.25, 0.5, 0.7, 0.85, 1.0))
-"""What a canary that may be promoted could be: fewer bad events, or as many."""
+"""What a canary that may be promoted could be, beside the tolerated ratio: fewer bad events, or as many."""
 _HARM = (0.1, math.log(30.0))
 """The effects that harm is looked for in, above the tolerated ratio: 1.1 to 30 times, as logarithms."""
 _EFFECTS = 32
@@ -50,7 +50,7 @@ def grid(tolerated: float, margin: float) -> Grid:
     """The grid for a tolerated ratio and a margin, both positive."""
     low, high = math.log(tolerated), math.log(margin)
     points: list[float] = []
-    for point in sorted((*(low + step for step in _STEPS), *_GOOD, low, high)):
+    for point in sorted((*(low + step for step in (*_STEPS, *_GOOD)), high)):
         if not points or point - points[-1] > _SAME:
             points.append(point)
     return Grid(tuple(points), tuple(math.expm1(point) for point in points), low, high)
@@ -80,8 +80,8 @@ def harmful(over: Grid, spread: float) -> Weights:
 
 @lru_cache(maxsize=1024)
 def harmless(over: Grid, spread: float) -> Weights:
-    """What a good canary does: a quarter of the bad events up to as many, and chance around."""
-    return _mean([around(over, point, spread) for point in _GOOD])
+    """What a good canary does: a quarter of the tolerated ratio up to all of it, and chance around."""
+    return _mean([around(over, over.tolerated + step, spread) for step in _GOOD])
 
 
 @lru_cache(maxsize=256)

@@ -49,7 +49,9 @@ class Spread(msgspec.Struct, forbid_unknown_fields=True):
         self.open[pod] = (before[0] + exposure, before[1] + bad)
 
     def _close(self) -> None:
-        exposure, bad = (sum(column) for column in zip(*self.open.values(), strict=True)) if self.open else (0.0, 0.0)
+        # sums that do not depend on the order of pods: a state that was saved has another one
+        exposure = math.fsum(exposure for exposure, _ in self.open.values())
+        bad = math.fsum(bad for _, bad in self.open.values())
         if len(self.open) > 1 and exposure > 0:
             for pod, (own_exposure, own_bad) in self.open.items():
                 self.bad[pod] = self.bad.get(pod, 0.0) + own_bad
@@ -95,8 +97,8 @@ def fixed(spread: float, canary_pods: float, stable_pods: float) -> Mix:
 def effective(exposures: Iterable[float]) -> float:
     """How many pods of equal exposure these are worth (Kish 1965); 1 at least."""
     values = list(exposures)
-    squares = sum(value * value for value in values)
-    return max(1.0, sum(values) ** 2 / squares) if squares > 0 else 1.0
+    squares = math.fsum(value * value for value in values)
+    return max(1.0, math.fsum(values) ** 2 / squares) if squares > 0 else 1.0
 
 
 def _of_ratio(spread: float, canary_pods: float, stable_pods: float) -> float:
@@ -105,9 +107,9 @@ def _of_ratio(spread: float, canary_pods: float, stable_pods: float) -> float:
 
 
 def _restricted(pods: list[tuple[float, float]], variance: float) -> float:
+    """The restricted log likelihood of a variance between pods; of each, its deviation and the variance of chance."""
     precision = [1 / (variance + noise) for _, noise in pods]
-    total = sum(precision)
-    mean = sum(weight * value for weight, (value, _) in zip(precision, pods, strict=True)) / total
-    return 0.5 * sum(
-        math.log(weight) - weight * (value - mean) ** 2 for weight, (value, _) in zip(precision, pods, strict=True)
-    ) - 0.5 * math.log(total)
+    total = math.fsum(precision)
+    mean = math.fsum(weight * value for weight, (value, _) in zip(precision, pods, strict=True)) / total
+    squares = math.fsum(weight * (value - mean) ** 2 for weight, (value, _) in zip(precision, pods, strict=True))
+    return 0.5 * (math.fsum(math.log(weight) for weight in precision) - squares - math.log(total))
