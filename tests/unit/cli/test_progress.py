@@ -15,6 +15,21 @@ class Terminal(io.StringIO):
         return True
 
 
+@pytest.fixture(autouse=True)
+def on_a_laptop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+
+
+def test_a_workflow_s_log_gets_none_even_where_its_runner_has_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command after a bar's control characters is none: annotations would be lost."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    with bytes_bar("downloading") as told:
+        assert told is None
+    assert terminal.getvalue() == ""
+
+
 def test_nobody_watches(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rich.progress", None)  # importing it would fail
     with progress_bar("scan") as told:

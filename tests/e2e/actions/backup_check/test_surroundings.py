@@ -162,13 +162,14 @@ def largest(shop: Shop) -> str:
 
 
 def meeting(reached: threading.Event, go_on: threading.Event, operation: str, key: str | None = None) -> Fault:
-    """The store says when it is asked for this, and answers later."""
+    """The store says when it is asked for this, and never answers."""
 
     def wait(_: S3) -> None:
         reached.set()
         go_on.wait(60)
 
-    return Fault(operation, key=key, times=FOREVER, meanwhile=wait)
+    # of two objects it has taken something has to be removed again
+    return Fault(operation, key=key, times=FOREVER, after=2 * (key is None), meanwhile=wait, drop=True)
 
 
 def asks(shop: Shop) -> bool:
