@@ -2,7 +2,9 @@
 
 Nothing is restored, and of many backups only the newest few are looked into: a thousand cost one page of a listing more
 than ten. What an age is counted from is the snapshot's time in the manifest, by the clock of the server that was
-dumped: a name or an upload says when somebody wrote, not what a restore would give back.
+dumped: a name or an upload says when somebody wrote, not what a restore would give back. It is held against the clock
+of this machine, which cannot be far off where a cloud answers: S3 refuses requests that are 15 minutes away from its
+own time, and OCI those that are 5.
 """
 
 from __future__ import annotations
@@ -116,7 +118,6 @@ def look(
         problems += _same_cluster(newest.listed, manifest.manifest, database)
         size = sum(each.size for each in manifest.manifest.objects)
         problems += _not_shrunk(newest.listed, size, [each.size for each in complete[1 : 1 + COMPARED]], database)
-    problems += _not_vanished(store, prefix, database, seen, backups, entries)
     if newest is not None:
         notices += _unfinished(seen, newest)
 
@@ -133,6 +134,7 @@ def look(
     if proof is None:
         older = [listed for listed in backups if newest is None or listed.id < newest.listed.id]
         proof = verified_among(store, records_store, database, older, entries)
+    problems += _not_vanished(store, prefix, database, seen, backups, entries, proof)
     problems += _proven(records_store, records_prefix, database, proof, now)
     return Shelf(
         name=database.name,
@@ -273,13 +275,18 @@ def _not_vanished(
     seen: Sequence[Contents],
     backups: Sequence[Listed],
     entries: Sequence[Entry],
+    proof: Proof | None,
 ) -> list[AegisError]:
-    """Backups that were restored from, and are not whole any more. Pruning keeps the newest that passed."""
+    """Backups that were restored from, and are not whole any more.
+
+    Pruning takes nothing that is newer than the newest verified one; what is older may be what it has left.
+    """
     where = f"{store.location}/{databases_folder(prefix, database.name)}"
-    restored = {entry.backup for entry in entries if entry.word != "UNKNOWN"}
+    since = proof.listed.id if proof is not None else ""
+    restored = {entry.backup for entry in entries if entry.word != "UNKNOWN" and entry.backup > since}
     without = [contents.listed.id for contents in seen if not contents.complete and contents.listed.id in restored]
-    passed = max((entry.backup for entry in entries if entry.word == "PASS"), default=None)
-    gone = [passed] if passed is not None and passed not in {listed.id for listed in backups} else []
+    passed = max((entry.backup for entry in entries if entry.word == "PASS"), default="")
+    gone = [passed] if passed > since and passed not in {listed.id for listed in backups} else []
     if not without and not gone:
         return []
     parts = [f"{name} has lost its manifest" for name in without] + [f"{name} is gone" for name in gone]

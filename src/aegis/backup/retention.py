@@ -21,7 +21,8 @@ GRACE: Final = timedelta(hours=48)
 _SKEW: Final = timedelta(seconds=60)
 
 Held: TypeAlias = Literal["verified", "unproven", "failed", "damaged"]
-"""What is known of a backup: `damaged` ones were complete once, since they were restored from, and aren't now."""
+"""What is known of a backup: `damaged` ones were restored from, and have another manifest now, or none: somebody has
+touched them, or pruning was cut short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +77,15 @@ def _fate(
     if candidate.held == "verified":
         reason = kept.get(listed.id)
         return Fate(candidate, reason is not None, reason or "verified, and no place is left for it")
-    if candidate.held == "damaged":
-        return Fate(
-            candidate, True, "it was restored from and is not whole any more: look at it, then remove it by hand"
-        )
     newer = sum(other.contents.listed.id > listed.id for other in verified)
+    if candidate.held == "damaged" and (candidate.contents.complete or newer < keep.last):
+        return Fate(candidate, True, "it was restored from and is not whole any more: look at it")
     if not candidate.contents.complete:
         if now - listed.time < GRACE:
             return Fate(candidate, True, "no manifest yet: it may be on its way")
         if not newer:
             return Fate(candidate, True, "no manifest, but no verified backup is newer")
-        return Fate(candidate, False, "it never got a manifest")
+        return Fate(candidate, False, "it has no manifest")
     word = "its restore has failed" if candidate.held == "failed" else "never proven"
     if newer < keep.last:
         return Fate(candidate, True, f"{word}; {newer} of {keep.last} verified backups are newer")

@@ -286,12 +286,23 @@ class TestVanished:
         store.drop(f"{newest(store)}manifest.json")
         assert codes(seen(store, max_age="2d")) == ["backup_vanished", "never_proven"]
 
+    def test_one_that_failed_and_lost_its_manifest(self, store: ShelfStore) -> None:
+        made = back_up(store, NOW - hours(1), complete=False)
+        restore(store, made, NOW, **FAILED)
+        assert codes(seen(store)) == ["backup_vanished"]
+
+    def test_pruning_that_was_cut_short_may_leave_parts_of_older_ones(self, store: ShelfStore) -> None:
+        old = manifest_at(NOW - hours(34), 30, 70)
+        restore(store, old, NOW - hours(33))
+        store.drop(f"{PREFIX}shop/{old.id}/manifest.json")
+        assert codes(seen(store)) == []
+
     def test_pruning_may_take_older_ones(self, store: ShelfStore) -> None:
         restore(store, manifest_at(NOW - hours(500), 30, 70), NOW - hours(499))
         assert codes(seen(store)) == []
 
     def test_pruning_may_take_those_that_failed(self, store: ShelfStore) -> None:
-        restore(store, manifest_at(NOW - hours(2), 30, 70), NOW - hours(1), **FAILED)
+        restore(store, manifest_at(NOW - hours(34), 30, 70), NOW - hours(1), **FAILED)
         assert codes(seen(store)) == []
 
 

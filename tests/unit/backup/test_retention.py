@@ -94,8 +94,16 @@ class TestWithoutAManifest:
     def test_it_stays_while_no_verified_one_is_newer(self) -> None:
         assert kept(fates([*days(3, held="unproven", complete=False), *days(4)], NOTHING, NOW)) == [3, 4]
 
-    def test_one_that_was_restored_from_is_not_removed_by_us(self) -> None:
-        assert kept(fates([*days(30, held="damaged", complete=False), *days(0)], NOTHING, NOW)) == [0, 30]
+    @pytest.mark.parametrize(("newer", "stays"), [(1, True), (2, False)])
+    def test_one_that_was_restored_from_is_kept_to_be_looked_at_while_it_may_be_needed(
+        self, newer: int, stays: bool
+    ) -> None:
+        keep = Keep(last=2, daily=0, weekly=0, monthly=0)
+        found = fates([*days(30, held="damaged", complete=False), *days(*range(newer))], keep, NOW)
+        assert found[-1].keep == stays
+
+    def test_one_with_another_manifest_than_was_proven_always_is(self) -> None:
+        assert kept(fates([*days(30, held="damaged"), *days(0, 1, 2)], NOTHING, NOW)) == [0, 30]
 
 
 def test_by_a_clock_that_is_behind_nothing_goes() -> None:
@@ -131,7 +139,7 @@ def test_what_holds_for_every_shelf(shelf: list[tuple[int, Held, bool]], keep: K
         assert verified[0].keep
         newer = [fate for fate in found if fate.candidate.contents.listed.id > verified[0].candidate.contents.listed.id]
         assert all(fate.keep for fate in newer)
-    assert all(fate.keep for fate in found if fate.candidate.held == "damaged")
+    assert all(fate.keep for fate in found if fate.candidate.held == "damaged" and fate.candidate.contents.complete)
     # what stays would stay again: to prune twice is to prune once
     again = fates([fate.candidate for fate in found if fate.keep], keep, NOW)
     assert all(fate.keep for fate in again)
