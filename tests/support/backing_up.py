@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -132,3 +133,32 @@ def backups(server: Server, folder: Path, content: str = CONTENT) -> Iterator[Ba
         yield found
     finally:
         server.drop_database(database)
+
+
+def programs(shop: Backups, script: str) -> None:
+    """PostgreSQL's own, but for a pg_dump that runs `script` for each dump; the real one is `real`."""
+    folder = shop.folder / "bin"
+    folder.mkdir()
+    for name in ("pg_dumpall", "pg_restore"):
+        (folder / name).symlink_to(shop.server.bin / name)
+    (folder / "pg_dump").write_text(
+        f"#!/bin/sh\nreal() {{ '{shop.server.bin}/pg_dump' \"$@\"; }}\n"
+        f'case " $* " in *" --format=directory "*|*" --format=custom "*) {script};; *) real "$@";; esac\n',
+        "utf-8",
+    )
+    (folder / "pg_dump").chmod(0o755)
+
+
+@contextmanager
+def dumping(shop: Backups, *form: str, **changes: str) -> Iterator[subprocess.Popen[str]]:
+    """A run whose pg_dump has written all of its dump, and does not end before there is a file `go`."""
+    here = shop.folder
+    wait = f"while [ ! -e '{here}/go' ]; do sleep 0.05; done"
+    programs(shop, f"real \"$@\" || exit; echo $$ > '{here}/pid'; : > '{here}/dumped'; {wait}")
+    with shop.start("run", *form, PATH=f"{here / 'bin'}:{os.environ['PATH']}", **changes) as process:
+        last = time.monotonic() + PATIENCE
+        while not (here / "dumped").exists():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < last
+            time.sleep(0.02)
+        yield process

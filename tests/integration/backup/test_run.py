@@ -11,9 +11,8 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ from aegis.cli.backup_policy import database_of, read_policy
 from aegis.cli.backup_stores import Place
 from aegis.cli.backup_taking import Taken, Wishes, back_up
 from aegis.core.errors import CouldNotDecide
-from tests.support.backing_up import PATIENCE, ROOT, Backups, backups
+from tests.support.backing_up import PATIENCE, ROOT, Backups, backups, dumping, programs
 from tests.support.postgres import Server
 
 LARGE = "CREATE TABLE big AS SELECT n, md5(n::text) AS word FROM generate_series(1, 300000) n"
@@ -357,35 +356,6 @@ def taken_here(shop: Backups, *, stream: bool, script: str = "exec sleep 120") -
     place = Place(WritableFolder(shop.store), "")
     wishes = Wishes(url=shop.url, stream=stream, temporary=shop.folder / "tmp")
     return back_up(policed.policy, database_of(policed, None), place, wishes, environ)
-
-
-def programs(shop: Backups, script: str) -> None:
-    """PostgreSQL's own, but for a pg_dump that runs `script` for each dump; the real one is `real`."""
-    folder = shop.folder / "bin"
-    folder.mkdir()
-    for name in ("pg_dumpall", "pg_restore"):
-        (folder / name).symlink_to(shop.server.bin / name)
-    (folder / "pg_dump").write_text(
-        f"#!/bin/sh\nreal() {{ '{shop.server.bin}/pg_dump' \"$@\"; }}\n"
-        f'case " $* " in *" --format=directory "*|*" --format=custom "*) {script};; *) real "$@";; esac\n',
-        "utf-8",
-    )
-    (folder / "pg_dump").chmod(0o755)
-
-
-@contextmanager
-def dumping(shop: Backups, *form: str) -> Iterator[subprocess.Popen[str]]:
-    """A run whose pg_dump has written all of its dump, and does not end before there is a file `go`."""
-    here = shop.folder
-    wait = f"while [ ! -e '{here}/go' ]; do sleep 0.05; done"
-    programs(shop, f"real \"$@\" || exit; echo $$ > '{here}/pid'; : > '{here}/dumped'; {wait}")
-    with shop.start("run", *form, PATH=f"{here / 'bin'}:{os.environ['PATH']}") as process:
-        last = time.monotonic() + PATIENCE
-        while not (here / "dumped").exists():
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < last
-            time.sleep(0.02)
-        yield process
 
 
 class TestAudit:
