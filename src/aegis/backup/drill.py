@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from aegis.backup.compare import Difference
+from aegis.core.errors import AegisError, CouldNotDecide, Refused
 from aegis.core.policy import Tier
 
 Phase = Literal["find", "download", "engine", "restore", "compare", "smoke"]
@@ -58,3 +59,11 @@ class DrillResult:
     not_run: tuple[str, ...] = ()
     """What this tier leaves out, for people."""
     notices: tuple[str, ...] = ()
+
+
+def error_of(result: DrillResult) -> AegisError | None:
+    """The error that a restore's answer stands for; None for a pass."""
+    if result.outcome == "PASS":
+        return None
+    kind = Refused if result.outcome == "FAIL" else CouldNotDecide
+    return kind(result.reason, result.problem, expected="a restore that is equal to the snapshot", remedy=result.remedy)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import datetime
 
-from aegis.backup.drill import DrillResult
+from aegis.backup.drill import DrillResult, error_of
 from aegis.backup.records import record_of, write_record
 from aegis.cli.backup_audit import BackupAudit
 from aegis.cli.backup_stores import Place
-from aegis.core.errors import AegisError, CouldNotDecide, Refused
 from aegis.core.tool import running_tool
 
 
@@ -50,11 +49,3 @@ def remember(
         run_url=run_url,
     )
     write_record(records.store, records.prefix, record)
-
-
-def error_of(result: DrillResult) -> AegisError | None:
-    """The error that a restore's answer stands for; None for a pass."""
-    if result.outcome == "PASS":
-        return None
-    kind = Refused if result.outcome == "FAIL" else CouldNotDecide
-    return kind(result.reason, result.problem, expected="a restore that is equal to the snapshot", remedy=result.remedy)

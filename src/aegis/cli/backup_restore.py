@@ -95,10 +95,10 @@ def _rehearsed(arguments: argparse.Namespace, found: Chosen, database: BackedUp 
 
 
 def _restored(arguments: argparse.Namespace, found: Chosen, database: BackedUp | None) -> int:
+    from aegis.backup.drill import error_of
     from aegis.cli.backup_audit import audit_of
     from aegis.cli.backup_drill import JOBS
     from aegis.cli.backup_into import Into, restore_and_compare
-    from aegis.cli.backup_remember import error_of
 
     target = Into(
         url=backup_secrets.database_url(arguments.database_url_file, os.environ),

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aegis.backup.drill import DrillResult
+from aegis.backup.drill import DrillResult, error_of
 from aegis.backup.freshness import Shelf
 from aegis.core.codes import CODES
 from aegis.core.errors import AegisError, CouldNotDecide, Refused
@@ -120,10 +120,11 @@ def _subjects(seen: Seen) -> Iterator[Subject]:
 def _findings(store: str, seen: Seen) -> Iterator[Finding]:
     drill = seen.drill
     found = list(seen.errors)
-    if drill is not None and drill.outcome != "PASS":
-        found.append(_of_drill(drill))
+    failed = error_of(drill) if drill is not None else None
+    if failed is not None:
+        found.append(failed)
     for problem in seen.shelf.problems if seen.shelf is not None else ():
-        if problem.code != _ALREADY_SAID or drill is None or drill.outcome != "FAIL":
+        if problem.code != _ALREADY_SAID or not isinstance(failed, Refused):
             found.append(problem)
     if not found and (seen.shelf is None or seen.shelf.proof is None):
         raise AssertionError(f"{seen.database.name}: nothing against it, and nothing for it")
@@ -131,11 +132,6 @@ def _findings(store: str, seen: Seen) -> Iterator[Finding]:
     for error in found:
         times[error.code] += 1
         yield _finding(seen.database.name, store, error, times[error.code])
-
-
-def _of_drill(drill: DrillResult) -> AegisError:
-    kind = Refused if drill.outcome == "FAIL" else CouldNotDecide
-    return kind(drill.reason, drill.problem, expected="a restore that is equal to what was dumped", remedy=drill.remedy)
 
 
 def _finding(name: str, store: str, error: AegisError, number: int) -> Finding:

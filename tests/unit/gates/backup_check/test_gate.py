@@ -198,6 +198,12 @@ def test_beside_a_refusal_it_is_a_refusal() -> None:
     assert exit_code(verdict_of(asked)) == 1
 
 
+def test_a_database_that_is_refused_and_undecided_is_refused() -> None:
+    asked = request(seen(shelf=shelf(problems=(STALE,)), errors=(DENIED,)))
+    assert exit_code(verdict_of(asked)) == 1
+    assert databases(judge(asked))[0]["outcome"] == "FAIL"
+
+
 def test_a_record_that_could_not_be_written_is_no_pass() -> None:
     asked = request(seen(drill=drill(), errors=(DENIED,)))
     assert exit_code(verdict_of(asked)) == 3
@@ -230,6 +236,10 @@ class TestRestores:
         assert answer.outcome.findings[0].remedy == "take another"
         assert databases(answer)[0]["drill"]["differences"] == {"backup_check.table_content": 2}
         assert exit_code(verdict_of(asked)) == 1
+
+    def test_one_that_fails_is_refused_and_not_undecided(self) -> None:
+        asked = request(seen(drill=failed()))
+        assert (exit_code(verdict_of(asked)), judge(asked).outcome.findings[0].cause) == (1, "artifact")
 
     def test_one_that_failed_in_an_earlier_run_is_told(self) -> None:
         said = Refused("backup_check.proof_failed", "shop: failed", expected="", remedy="")
