@@ -16,7 +16,8 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -141,11 +142,13 @@ def restore(
     limits: Limits = Limits(),
     chosen: str | None = None,
     owners: bool = True,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Restored:
     """Restore an archive into the prepared engine, by as many sessions as `jobs`.
 
     `chosen`: lines of `listing`, where not all of the tier's are to be restored. `owners`: restore owners and rights,
-    too, whose roles must be there.
+    too, whose roles must be there. `progress` gets the bytes of the database now and then, and 0: nobody knows how many
+    they will be.
 
     Raises Refused `backup_check.restore_failed`; CouldNotDecide `backup_check.engine_lacks`, `….engine_failed`,
     `….engine_exhausted`.
@@ -167,7 +170,7 @@ def restore(
         entries.chmod(0o644)
         arguments.append(f"--use-list={entries}")
         shown.append(entries)
-    said = _run(engine, [*arguments, str(path)], shown, limits)
+    said = _run(engine, [*arguments, str(path)], shown, limits, progress=progress)
     if path != archive.path:
         shutil.rmtree(path.parent)
     return Restored(
@@ -401,7 +404,12 @@ def _read(engine: Engine, arguments: Sequence[str], path: Path) -> str:
 
 
 def _run(
-    engine: Engine, arguments: Sequence[str], shown: Sequence[Path], limits: Limits, stdout: int = subprocess.DEVNULL
+    engine: Engine,
+    arguments: Sequence[str],
+    shown: Sequence[Path],
+    limits: Limits,
+    stdout: int = subprocess.DEVNULL,
+    progress: Callable[[int, int], None] | None = None,
 ) -> str:
     """What it wrote to its standard error in a good run; raises for every other."""
     last = time.monotonic() + limits.seconds
@@ -417,6 +425,8 @@ def _run(
                 disk = os.statvfs(engine.folder)
                 if disk.f_bavail * disk.f_frsize < limits.free_disk:
                     raise _exhausted(f"it leaves less than {limits.free_disk} bytes of the disk free")
+                if progress is not None:
+                    progress(_size_of(engine), 0)
                 if os.fstat(errors.fileno()).st_size > _SAID:
                     break
         finally:
@@ -426,6 +436,16 @@ def _run(
     if error is not None:
         raise error
     return said
+
+
+def _size_of(engine: Engine) -> int:
+    """Bytes of all databases so far."""
+    size = 0
+    for folder, _, names in os.walk(engine.folder / "data" / "base"):
+        for name in names:
+            with suppress(FileNotFoundError):
+                size += os.stat(os.path.join(folder, name)).st_size  # noqa: PTH116, PTH118 - there may be thousands
+    return size
 
 
 def _ended(running: Running) -> int | None:

@@ -12,7 +12,7 @@ import datetime
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -215,10 +215,10 @@ def _load(
             with running.phase("restore"):
                 chosen = only_rows_of(listing(engine, archive), tables, large_objects=sample.large_objects)
             with running.phase("download"):
-                fetch(only={name for name in names if name not in first and _is_chosen(name, chosen, sample)})
-    with running.phase("restore"):
+                fetch(only=_files_of((name for name in names if name not in first), chosen, sample))
+    with running.phase("restore"), bytes_bar("restoring") as written:
         tier = "data" if running.tier == "sample" else running.tier
-        restored = restore(engine, archive, tier=tier, jobs=jobs, chosen=chosen)
+        restored = restore(engine, archive, tier=tier, jobs=jobs, chosen=chosen, progress=written)
     if restored.notices:
         running.notices.append(f"pg_restore gave {restored.notices} warnings")
 
@@ -228,13 +228,15 @@ def _holds_rows(name: str) -> bool:
     return name.startswith(f"{DUMP}/") and name.removesuffix(ENCRYPTED) != f"{DUMP}/toc.dat"
 
 
-def _is_chosen(name: str, chosen: str, sample: Sample) -> bool:
-    """Files of rows are named after their entry's number, those of large objects `blob…`."""
-    file = name.removeprefix(f"{DUMP}/")
-    if file.startswith("blob"):
-        return sample.large_objects
-    number = file.partition(".")[0]
-    return chosen.startswith(f"{number};") or f"\n{number};" in chosen
+def _files_of(names: Iterable[str], chosen: str, sample: Sample) -> set[str]:
+    """The files of rows that these entries need: named after an entry's number, those of large objects `blob…`."""
+    numbers = {line.partition(";")[0] for line in chosen.splitlines()}
+    files = {name: name.removeprefix(f"{DUMP}/") for name in names}
+    return {
+        name
+        for name, file in files.items()
+        if (sample.large_objects if file.startswith("blob") else file.partition(".")[0] in numbers)
+    }
 
 
 def _compare(running: Running, engine: Engine, manifest: Manifest, jobs: int, sample: Sample | None) -> None:
@@ -247,8 +249,9 @@ def _compare(running: Running, engine: Engine, manifest: Manifest, jobs: int, sa
             if manifest.dump.client_version == running.engine:
                 found = structs.replace(found, schema_sha256=schema_sha256(engine))
             else:
+                dumped_by = manifest.dump.client_version
                 running.not_run.append(
-                    f"the digest of all definitions: dumped by {manifest.dump.client_version}, restored by {running.engine}"
+                    f"the digest of all definitions: dumped by {dumped_by}, restored by {running.engine}"
                 )
         expected = manifest if sample is None else restricted(manifest, sample)
         running.differences = compare(expected, found, refreshed=running.tier in {"proof", "full"})

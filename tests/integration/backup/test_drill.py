@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -275,6 +276,20 @@ def test_a_store_that_says_no_says_nothing_of_the_backup(backups: dict[str, Path
     result = drill(bucket, "")
     assert told(result)[:2] == ("COULD NOT VERIFY", "verify.store_denied")
     assert (result.backup, result.manifest_sha256, result.snapshot_time) == ("", "", "")
+
+
+def test_whoever_waits_sees_how_far_it_is(backups: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    told_of: dict[str, list[tuple[int, int]]] = {}
+
+    @contextmanager
+    def bar(title: str) -> Iterator[Callable[[int, int], None]]:
+        told_of[title] = []
+        yield lambda done, total: told_of[title].append((done, total))
+
+    monkeypatch.setattr(backup_drill, "bytes_bar", bar)
+    result = drilled(backups["custom"], tier="data")
+    assert told_of["downloading"][-1] == (result.size, result.size)
+    assert all(done > 0 and total == 0 for done, total in told_of["restoring"])
 
 
 def test_a_defect_is_no_pass(backups: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
