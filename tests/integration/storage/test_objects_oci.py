@@ -374,13 +374,13 @@ class TestArguments:
     )
     def test_a_store_that_is_none(self, namespace: str, bucket: str) -> None:
         with pytest.raises(UsageError) as caught:
-            OciStore(namespace, bucket, "eu-frankfurt-1", lambda method, url: {})
+            OciStore(namespace, bucket, "eu-frankfurt-1", lambda method, url, document: {})
         assert caught.value.code == "verify.source_invalid"
 
     @pytest.mark.parametrize("region", ["", "evil.example/", "eu-frankfurt-1.evil", "EU-1", "eu-frankfurt-1\n", "eu"])
     def test_a_region_that_is_none(self, region: str) -> None:
         with pytest.raises(UsageError) as caught:
-            OciStore("n", "b", region, lambda method, url: {})
+            OciStore("n", "b", region, lambda method, url, document: {})
         assert caught.value.code == "verify.region_invalid"
 
     @pytest.mark.parametrize(
@@ -389,7 +389,7 @@ class TestArguments:
     )
     def test_an_endpoint_to_which_no_session_may_be_shown(self, endpoint: str) -> None:
         with pytest.raises(UsageError) as caught:
-            OciStore("n", "b", "eu-frankfurt-1", lambda method, url: {}, endpoint=endpoint)
+            OciStore("n", "b", "eu-frankfurt-1", lambda method, url, document: {}, endpoint=endpoint)
         assert caught.value.code == "verify.endpoint_invalid"
 
     def test_the_address_is_the_one_of_the_region(self) -> None:
