@@ -119,7 +119,7 @@ class PrometheusServer:
     def _query(self, query: str, at: float | None) -> Mapping[str, Any]:
         """The `data` of a successful answer that is whole."""
         # Thanos: no answer rather than one that lacks a store; others ignore it.
-        parameters = [("query", query), ("timeout", f"{self._timeout:g}s"), ("partial_response", "false")]
+        parameters = [("query", query), ("timeout", f"{math.ceil(self._timeout)}s"), ("partial_response", "false")]
         if at is not None:
             parameters.append(("time", f"{at:.3f}"))
         request, secrets = self._request(target(f"{urlsplit(self._url).path}/api/v1/query", parameters))

@@ -171,7 +171,7 @@ def _is_new(target: Target, time: float, start: float | None, *, began: float, u
     """
     if start is not None:
         scraped_before = min(target.starts) < time
-        return scraped_before or began <= start <= time + START_SKEW
+        return scraped_before or began - START_JITTER < start <= time + START_SKEW
     return target.side == "canary" and unseen and time > old
 
 
