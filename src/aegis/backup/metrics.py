@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Final
 
 from aegis.backup.freshness import Shelf
+from aegis.core.errors import AegisError
 from aegis.core.policy import BackedUp, minutes
 
 _HELP: Final = {
@@ -31,17 +32,24 @@ _HELP: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One database and what was seen; None where the stores did not answer."""
+    """One database and what was seen of its backups."""
 
     database: BackedUp
     shelf: Shelf | None
+    """None where nothing could be seen."""
+    error: AegisError | None = None
+    """Why."""
+
+    @property
+    def problems(self) -> tuple[AegisError, ...]:
+        """All that stands against passing."""
+        seen = self.shelf.problems if self.shelf is not None else ()
+        return (*seen, *([self.error] if self.error is not None else ()))
 
     @property
     def outcome(self) -> int:
-        """As an exit code."""
-        if self.shelf is None:
-            return 3
-        return max((problem.exit_code for problem in self.shelf.problems), default=0)
+        """As an exit code; what could not be decided counts more than a failure."""
+        return max((problem.exit_code for problem in self.problems), default=0)
 
 
 def exposition(checked: Sequence[Checked], now: datetime) -> str:

@@ -11,13 +11,13 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aegis.cli.backup_options import BackupOptions, add_policy_arguments
-from aegis.core.errors import AegisError, CouldNotDecide, UsageError
+from aegis.core.errors import CouldNotDecide, Refused, UsageError
 from aegis.report.escape import terminal, terminal_block
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from aegis.backup.metrics import Checked
     from aegis.cli.backup_policy import Policed
     from aegis.core.policy import BackedUp
-    from aegis.signatures.types import Trust
 
 _WORDS: Mapping[int, str] = {0: "PASS", 1: "FAIL", 3: "COULD NOT VERIFY"}
 
@@ -48,9 +47,8 @@ def add_command(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check each database, then say and write what was seen."""
-    from aegis.backup.metrics import Checked, exposition
+    from aegis.backup.metrics import exposition
     from aegis.cli.backup_policy import database_of, read_policy
-    from aegis.cli.backup_trust import trust_in
 
     if arguments.pushgateway is not None:
         from aegis.adapters.pushgateway import check_address, push
@@ -60,17 +58,9 @@ def run(arguments: argparse.Namespace) -> int:
     policed = read_policy(options.policy, os.environ)
     asked = [database_of(policed, arguments.database)] if arguments.database else list(policed.policy.databases)
     asked = [_tightened(database, arguments.max_age) for database in asked]
-    trust = trust_in(policed, os.environ)
     now = datetime.now(UTC)
-    checked: list[Checked] = []
-    errors: dict[str, AegisError] = {}
-    for database in asked:
-        try:
-            checked.append(Checked(database, _look(policed, options, database, trust, now)))
-        except CouldNotDecide as error:
-            checked.append(Checked(database, None))
-            errors[database.name] = error
-    _say(arguments.format, checked, errors)
+    checked = _checked(policed, options, asked, now)
+    _say(arguments.format, checked)
     if arguments.metrics is not None:
         from aegis.cli.files import write
 
@@ -100,30 +90,44 @@ def _tightened(database: BackedUp, max_age: str | None) -> BackedUp:
     return msgspec.structs.replace(database, max_age=max_age)
 
 
-def _look(policed: Policed, options: BackupOptions, database: BackedUp, trust: Trust | None, now: datetime) -> Shelf:
+def _checked(policed: Policed, options: BackupOptions, asked: Sequence[BackedUp], now: datetime) -> list[Checked]:
+    """What is seen of each database; what keeps one from being seen is kept too, for the others and the metrics."""
     from aegis.backup.freshness import look
+    from aegis.backup.metrics import Checked
     from aegis.cli.backup_stores import opened
+    from aegis.cli.backup_trust import trust_in
 
-    places = opened(policed.policy, options, "read", environ=os.environ, root=policed.root)
-    return look(
-        places.backups.store,
-        places.records.store,
-        database,
-        prefix=places.backups.prefix,
-        records_prefix=places.records.prefix,
-        now=now,
-        trust=trust,
-    )
+    trust = trust_in(policed, os.environ)
+    try:
+        places = opened(policed.policy, options, "read", environ=os.environ, root=policed.root)
+    except CouldNotDecide as error:
+        return [Checked(database, None, error) for database in asked]
+    backups, records = places.backups, places.records
+    checked = []
+    for database in asked:
+        try:
+            shelf = look(
+                backups.store,
+                records.store,
+                database,
+                prefix=backups.prefix,
+                records_prefix=records.prefix,
+                now=now,
+                trust=trust,
+            )
+            checked.append(Checked(database, shelf))
+        except (Refused, CouldNotDecide) as error:
+            checked.append(Checked(database, None, error))
+    return checked
 
 
-def _say(form: str, checked: list[Checked], errors: Mapping[str, AegisError]) -> None:
+def _say(form: str, checked: Sequence[Checked]) -> None:
     if form == "json":
-        sys.stdout.write(json.dumps([_fields(each, errors.get(each.database.name)) for each in checked]) + "\n")
+        sys.stdout.write(json.dumps([_fields(each) for each in checked]) + "\n")
         return
     for each in checked:
         sys.stdout.write(terminal(f"{_WORDS[each.outcome]} {each.database.name}: {_seen(each.shelf)}") + "\n")
-        error = errors.get(each.database.name)
-        for problem in (*(each.shelf.problems if each.shelf is not None else ()), *([error] if error else ())):
+        for problem in each.problems:
             sys.stdout.write(terminal_block(f"{problem.code}: {problem}") + "\n")
         for notice in each.shelf.notices if each.shelf is not None else ():
             sys.stdout.write(terminal(notice) + "\n")
@@ -133,7 +137,7 @@ def _seen(shelf: Shelf | None) -> str:
     from aegis.backup.freshness import span
 
     if shelf is None:
-        return "the store did not answer"
+        return "nothing could be seen"
     newest = "no backup" if shelf.newest is None else f"the newest backup is {shelf.newest.id}"
     if shelf.age is not None:
         newest += f", {span(shelf.age)} old, of {shelf.size:,} bytes"
@@ -142,14 +146,13 @@ def _seen(shelf: Shelf | None) -> str:
     return f"{newest}; {shelf.proof.backup} was proven {span(shelf.proof_age)} ago, tier {shelf.proof.tier.upper()}"
 
 
-def _fields(each: Checked, error: AegisError | None) -> dict[str, object]:
+def _fields(each: Checked) -> dict[str, object]:
     shelf = each.shelf
-    problems = [*(shelf.problems if shelf is not None else ()), *([error] if error is not None else ())]
     fields: dict[str, object] = {
         "database": each.database.name,
         "outcome": _WORDS[each.outcome],
         "problems": [
-            {"code": problem.code, "problem": problem.problem, "next": problem.remedy} for problem in problems
+            {"code": problem.code, "problem": problem.problem, "next": problem.remedy} for problem in each.problems
         ],
     }
     if shelf is not None:

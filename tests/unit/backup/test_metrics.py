@@ -6,8 +6,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from aegis.backup.freshness import look
 from aegis.backup.metrics import Checked, exposition
+from aegis.core.errors import CouldNotDecide
 from tests.doubles.shelf import ShelfStore
 from tests.support.shelves import NOW, PREFIX, RECORDS, SHOP, back_up, hours, restore
+
+ERROR = CouldNotDecide("verify.store_denied", "403", expected="200", remedy="grant it")
 
 
 def read(text: str) -> dict[str, float]:
@@ -50,10 +53,10 @@ def test_what_never_was_is_zero_and_thus_very_old() -> None:
 
 
 def test_of_a_store_that_did_not_answer_nothing_is_known() -> None:
-    assert set(read(exposition([Checked(SHOP, None)], NOW))) == {
+    assert set(read(exposition([Checked(SHOP, None, ERROR)], NOW))) == {
         "max_age_seconds",
         "max_proof_age_seconds",
         "check_outcome",
         "checked_timestamp_seconds",
     }
-    assert read(exposition([Checked(SHOP, None)], NOW))["check_outcome"] == 3
+    assert read(exposition([Checked(SHOP, None, ERROR)], NOW))["check_outcome"] == 3

@@ -151,6 +151,36 @@ class TestCheck:
         assert "COULD NOT VERIFY shop" in out
         assert "verify.store_missing" in out
 
+    def test_a_database_whose_folder_is_no_place_to_look_fails_and_the_others_are_told(self, site: Site) -> None:
+        healthy(site)
+        file = site.folder / "aegis.prom"
+        (site.folder / "store/shop/link").symlink_to(site.folder)
+        code, out, _ = site.run("check", f"--metrics={file}")
+        assert code == 1
+        assert "FAIL shop: nothing could be seen" in out
+        assert "verify.symlink" in out
+        assert "PASS billing" in out
+        assert 'aegis_backup_check_outcome{database="shop"} 1' in file.read_text()
+        (shop, billing) = site.json("check")
+        assert [problem["code"] for problem in shop["problems"]] == ["verify.symlink"]
+        assert billing["outcome"] == "PASS"
+
+    def test_a_store_without_credentials_is_no_verdict_on_any(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file = site.folder / "aegis.prom"
+        monkeypatch.setenv("GITHUB_ACTIONS", "true")
+        for name in ("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GITHUB_EVENT_PATH"):
+            monkeypatch.delenv(name, raising=False)
+        (site.folder / "aegis.yml").write_text(
+            POLICY.replace("./store/", "s3://bucket/prod/")
+            + "  aws: {region: eu-central-1, role: 'arn:aws:iam::123456789012:role/r'}\n"
+        )
+        code, out, _ = site.run("check", f"--metrics={file}")
+        assert code == 3
+        assert out.count("COULD NOT VERIFY") == 2
+        assert 'aegis_backup_check_outcome{database="billing"} 3' in file.read_text()
+
     def test_an_age_may_only_be_shortened(self, site: Site) -> None:
         healthy(site)
         assert site.run("check", "--max-age=2h")[0] == 1
