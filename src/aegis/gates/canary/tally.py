@@ -187,9 +187,10 @@ def _learn(tally: Tally, plan: Plan, metric: MetricPlan, increment: Increment) -
     bad = _bad(tally.lanes[0], increment)
     # how many requests a pod gets is counted by time, of which each scrape is one piece
     exposure = 1.0 if metric.kind == "share" else max(increment.exposure, bad)
-    tally.clustering.add(increment.pod, exposure, bad)
     tally.known += bad
-    if not plan.first:
+    if metric.cluster is None:
+        tally.clustering.add(increment.pod, exposure, bad)
+    if metric.spread is None and not plan.first:
         tally.spread.add(increment.pod, increment.time, exposure, bad)
 
 
