@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import hashlib
 import json
 import os
@@ -33,6 +34,9 @@ from aegis.cli.backup_policy import database_of, read_policy
 from aegis.cli.backup_stores import Place
 from aegis.cli.backup_taking import Taken, Wishes, back_up
 from aegis.core.errors import CouldNotDecide
+from tests.doubles import github_oidc
+from tests.doubles.sigstore import server
+from tests.doubles.sigstore.signer import IDENTITY, ISSUER, PrivateSigstore
 from tests.support.backing_up import PATIENCE, ROOT, Backups, backups, dumping, programs
 from tests.support.postgres import Server
 
@@ -163,6 +167,19 @@ class TestSignature:
         bundle = json.loads((folder / "manifest.sigstore.json").read_bytes())
         signature = base64.b64decode(bundle["messageSignature"]["signature"])
         private.public_key().verify(signature, (folder / "manifest.json").read_bytes(), ec.ECDSA(hashes.SHA256()))
+
+    def test_keyless_it_is_the_workflow_s_own(self, shop: Backups, tmp_path: Path) -> None:
+        claims = github_oidc.claims(sub=IDENTITY, iss=ISSUER)
+        now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+        with github_oidc.serve(github_oidc.Issuer(claims)) as issuer, server.serve(PrivateSigstore(at=now)) as sigstore:
+            (tmp_path / "trust.json").write_text(json.dumps(sigstore.trust_config()), "utf-8")
+            folder, _ = shop.taken("--keyless", "--trust-config", "trust.json", **issuer.environ)
+            (token,) = issuer.minted
+        bundle = (folder / "manifest.sigstore.json").read_bytes()
+        assert token.encode() not in bundle
+        digest = hashlib.sha256((folder / "manifest.json").read_bytes()).digest()
+        said = json.loads(bundle)["messageSignature"]["messageDigest"]["digest"]
+        assert base64.b64decode(said) == digest
 
     def test_a_policy_that_asks_for_one_gets_no_backup_without(self, shop: Backups) -> None:
         shop.policy(f"{POLICY}signers:\n  - key: key.pub")
