@@ -44,7 +44,7 @@ class Fate:
 
 
 def fates(candidates: Sequence[Candidate], keep: Keep, now: datetime) -> tuple[Fate, ...]:
-    """Each backup's fate, newest first, as they came.
+    """Each backup's fate, newest first.
 
     Periods are days, ISO weeks and months (UTC) of snapshots that have a verified backup: where backups stop, the old
     ones stay. CouldNotDecide `backup_check.clocks_differ` where a backup is from the future.
@@ -59,21 +59,17 @@ def fates(candidates: Sequence[Candidate], keep: Keep, now: datetime) -> tuple[F
         )
     verified = [candidate for candidate in ordered if candidate.held == "verified"]
     kept = _kept(verified, keep)
-    newest = verified[0].contents.listed.id if verified else None
-    return tuple(_fate(candidate, kept, newest, verified, keep, now) for candidate in ordered)
+    return tuple(_fate(candidate, kept, verified, keep, now) for candidate in ordered)
 
 
 def _fate(
     candidate: Candidate,
     kept: dict[str, str],
-    newest: str | None,
     verified: Sequence[Candidate],
     keep: Keep,
     now: datetime,
 ) -> Fate:
     listed = candidate.contents.listed
-    if newest is None:
-        return Fate(candidate, True, "no backup is verified, so nothing goes")
     if candidate.held == "verified":
         reason = kept.get(listed.id)
         return Fate(candidate, reason is not None, reason or "verified, and no place is left for it")
