@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from aegis.core.errors import UsageError
 from aegis.core.policy import CanaryMetric, CanaryPolicy, seconds
+from aegis.gates.canary.planned import plan_of
 from aegis.gates.canary.samples.sources import name_of, source_of
 
 
@@ -28,6 +29,7 @@ def check_policy(policy: CanaryPolicy, *, file: str) -> None:
             raise _incomplete(file, f"canary.metrics.{name_of(metric)} {problem}", expected)
         source_of(metric, policy.rollout)
     _check_whole(policy, file)
+    plan_of(policy, first=False)
 
 
 def _check_whole(policy: CanaryPolicy, file: str) -> None:
@@ -70,13 +72,15 @@ def _counted(metric: CanaryMetric) -> Iterator[tuple[str, str]]:
 
 def _bounds(metric: CanaryMetric, policy: CanaryPolicy) -> Iterator[tuple[str, str]]:
     """What contradicts another bound."""
-    if metric.critical and metric.tolerated >= policy.margin:
+    if metric.tolerated >= policy.margin:
         yield (
             f"tolerates {metric.tolerated:g} times, and canary.margin is {policy.margin:g}",
             "a margin above it: a promotion excludes the margin",
         )
     if metric.ceiling is not None and metric.ceiling <= metric.floor:
         yield f"has the ceiling {metric.ceiling:g} and the floor {metric.floor:g}", "a ceiling above the floor"
+    if metric.direction not in {None, "increase"} and (metric.floor or metric.ceiling is not None):
+        yield f"has a floor or a ceiling, and the direction {metric.direction}", "bounds where more events are worse"
     if metric.total is not None and metric.bad is None:
         if metric.direction not in {None, "either"}:
             yield f"is traffic with the direction {metric.direction}", "either, or no direction"

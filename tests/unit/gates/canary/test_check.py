@@ -31,6 +31,13 @@ def with_metric(**keys: Any) -> CanaryPolicy:
     return structs.replace(GOOD, metrics=(CanaryMetric(**keys),))
 
 
+@pytest.mark.parametrize("metric", [{"name": "m", "total": "a"}, {"preset": "http", "critical": False}])
+def test_something_must_speak_for_a_promotion(metric: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="no metric that could promote") as raised:
+        check_policy(with_metric(**metric), file="aegis.yml")
+    assert raised.value.code == "canary.plan_invalid"
+
+
 def test_ten_lines_are_enough() -> None:
     assert TEN_LINES.count(b"\n") == 10
     policy = parse_policy(TEN_LINES, file="aegis.yml").policy.canary
@@ -45,10 +52,8 @@ def test_ten_lines_are_enough() -> None:
     [
         with_metric(name="m", total="a", bad='a{code="500"}'),
         with_metric(name="m", bad="oom_total"),
-        with_metric(name="m", total="a"),
-        with_metric(name="m", total="a", direction="either"),
         with_metric(name="m", histogram="a_bucket", slo=0.5, floor=0.01, ceiling=0.02),
-        with_metric(preset="restarts", tolerated=3.0, critical=False),
+        structs.replace(GOOD, metrics=(*GOOD.metrics, CanaryMetric(name="traffic", total="a"))),
         structs.replace(GOOD, prometheus=structs.replace(SERVER, bearer_env="PROMETHEUS_TOKEN", tenant="a")),
     ],
 )
@@ -76,6 +81,9 @@ def test_what_says_one_way_to_count_is_taken(policy: CanaryPolicy) -> None:
         (with_metric(name="m", histogram="a_count", slo=1.0), "has 'a_count' as histogram"),
         (with_metric(preset="http", tolerated=2.0), "tolerates 2 times, and canary.margin is 2"),
         (with_metric(preset="http", floor=0.1, ceiling=0.1), "the ceiling 0.1 and the floor 0.1"),
+        (with_metric(preset="http", direction="decrease", floor=0.1), "floor or a ceiling, and the direction decrease"),
+        (with_metric(preset="http", direction="either", ceiling=0.1), "floor or a ceiling, and the direction either"),
+        (with_metric(preset="http", tolerated=2.5, critical=False), "tolerates 2.5 times"),
         (with_metric(name="m", total="a", direction="increase"), "traffic with the direction increase"),
         (with_metric(name="m", total="a", floor=0.1), "traffic with a floor or a ceiling"),
         (with_metric(name="m", total="a", ceiling=0.1), "traffic with a floor or a ceiling"),

@@ -1,0 +1,66 @@
+"""The policy's section `canary` as the plan that a rollout is judged by."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aegis.core.policy import CanaryMetric, CanaryPolicy, Estimated, seconds
+from aegis.gates.canary.plan import Direction, Kind, MetricPlan, Plan
+from aegis.gates.canary.samples.sources import name_of, source_of
+
+NO_DATA_SECONDS: Final = 60
+NO_DATA_SCRAPES: Final = 5
+"""After the longer of the two without samples there are none: one scrape that fails is no outage."""
+
+
+def plan_of(policy: CanaryPolicy, *, first: bool) -> Plan:
+    """Of a policy that `check_policy` has let through. `first`: there is no stable side.
+
+    Raises UsageError `canary.plan_invalid` for what could not promote, e.g. a first version without a ceiling.
+    """
+    return Plan(
+        metrics=tuple(_metric(each, policy) for each in policy.metrics),
+        alpha=policy.alpha,
+        beta=policy.beta,
+        interval=seconds(policy.interval),
+        warm_up=seconds(policy.warm_up),
+        deadline=seconds(policy.deadline),
+        at_deadline=policy.at_deadline,
+        no_data=policy.no_data,
+        no_data_after=max(NO_DATA_SECONDS, NO_DATA_SCRAPES * seconds(policy.prometheus.scrape_interval)),
+        min_bad_events=policy.min_bad_events,
+        first=first,
+    )
+
+
+def kind_of(metric: CanaryMetric, policy: CanaryPolicy) -> Kind:
+    """How a metric's increments are to be read."""
+    source = source_of(metric, policy.rollout)
+    if source.buckets is not None:
+        return "latency"
+    if source.total is None:
+        return "pace"
+    return "share" if source.bad == (source.total,) else "events"
+
+
+def _metric(metric: CanaryMetric, policy: CanaryPolicy) -> MetricPlan:
+    kind = kind_of(metric, policy)
+    default: Direction = "either" if kind == "share" else "increase"
+    return MetricPlan(
+        name=name_of(metric),
+        kind=kind,
+        direction=metric.direction or default,
+        weight=metric.weight,
+        # how much traffic a canary gets says nothing good about it
+        critical=metric.critical and kind != "share",
+        tolerated=metric.tolerated,
+        margin=policy.margin,
+        floor=metric.floor,
+        ceiling=metric.ceiling,
+        spread=_known(policy.spread),
+        cluster=_known(policy.cluster),
+    )
+
+
+def _known(value: float | Estimated) -> float | None:
+    return None if isinstance(value, str) else value

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from functools import partial
+from typing import get_args
+
+import pytest
+from msgspec import structs
+
+from aegis.core.errors import UsageError
+from aegis.core.policy import CanaryMetric, CanaryPolicy, Preset, Prometheus, Rollout
+from aegis.gates.canary.check import check_policy
+from aegis.gates.canary.plan import MetricPlan, Plan
+from aegis.gates.canary.planned import kind_of, plan_of
+
+SHORT = CanaryPolicy(
+    prometheus=Prometheus(url="https://prometheus.example.com"),
+    rollout=Rollout(namespace="shop", name="web"),
+    metrics=(CanaryMetric(preset="http"),),
+)
+
+
+def test_the_policys_defaults_are_the_plans() -> None:
+    assert plan_of(SHORT, first=False) == Plan(metrics=(MetricPlan(name="http"),), no_data_after=150)
+
+
+def test_everything_that_a_policy_says_is_in_the_plan() -> None:
+    policy = CanaryPolicy(
+        prometheus=Prometheus(url="https://prometheus.example.com", scrape_interval="5s"),
+        rollout=SHORT.rollout,
+        metrics=(
+            CanaryMetric(
+                name="slow",
+                histogram="a_bucket",
+                slo=0.5,
+                weight=3.0,
+                critical=False,
+                tolerated=1.2,
+                floor=0.01,
+                ceiling=0.5,
+            ),
+            CanaryMetric(name="orders", total="a", bad='a{b="c"}', direction="decrease"),
+            CanaryMetric(name="traffic", total="a"),
+            CanaryMetric(preset="restarts"),
+        ),
+        alpha=0.02,
+        beta=0.1,
+        margin=1.5,
+        interval="20s",
+        warm_up="30s",
+        deadline="2h",
+        at_deadline="abort",
+        no_data="abort",
+        min_bad_events=5,
+        spread=0.2,
+        cluster=4.0,
+    )
+    check_policy(policy, file="aegis.yml")
+    same = partial(MetricPlan, margin=1.5, spread=0.2, cluster=4.0)
+    assert plan_of(policy, first=False) == Plan(
+        metrics=(
+            same(name="slow", kind="latency", weight=3.0, critical=False, tolerated=1.2, floor=0.01, ceiling=0.5),
+            same(name="orders", direction="decrease"),
+            same(name="traffic", kind="share", direction="either", critical=False),
+            same(name="restarts", kind="pace"),
+        ),
+        alpha=0.02,
+        beta=0.1,
+        interval=20,
+        warm_up=30,
+        deadline=7200,
+        at_deadline="abort",
+        no_data="abort",
+        no_data_after=60,
+        min_bad_events=5,
+    )
+
+
+def test_each_preset_is_of_a_kind() -> None:
+    kinds = {preset: kind_of(CanaryMetric(preset=preset, slo=1.0), SHORT) for preset in get_args(Preset)}
+    assert {preset for preset, kind in kinds.items() if kind == "latency"} == {
+        "http-latency", "otel-http-latency", "grpc-latency", "aegis-latency"
+    }  # fmt: skip
+    assert {preset for preset, kind in kinds.items() if kind == "events"} == {"http", "otel-http", "grpc", "aegis"}
+    assert kinds["restarts"] == "pace"
+
+
+def test_a_first_version_needs_a_ceiling() -> None:
+    with pytest.raises(UsageError) as raised:
+        plan_of(SHORT, first=True)
+    assert raised.value.code == "canary.plan_invalid"
+    ceiling = structs.replace(SHORT, metrics=(CanaryMetric(preset="http", ceiling=0.05),))
+    assert plan_of(ceiling, first=True).first
