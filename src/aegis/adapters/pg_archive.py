@@ -1,4 +1,4 @@
-r"""A backup's files before anything reads them: their digests, their form, and what is to be restored of them.
+r"""An archive before anything reads it: its form, what its head says, and what is to be restored of it.
 
 Only archives are taken (custom and directory format). Plain dumps are for psql, which obeys commands in them
 (CVE-2025-8714: `\!` runs a program as whoever restores), and show neither where they end nor what they hold.
@@ -6,16 +6,12 @@ Only archives are taken (custom and directory format). Plain dumps are for psql,
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
-import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from aegis.backup.manifest import StoredObject
 from aegis.core.errors import Refused
 
 _MAGIC: Final = b"PGDMP"
@@ -46,22 +42,6 @@ class Archive:
 
     path: Path
     format: Literal["custom", "directory"]
-
-
-def check_objects(folder: Path, objects: Iterable[StoredObject]) -> None:
-    """Whether the folder holds the manifest's objects and nothing else. Refused `backup_check.object_damaged`.
-
-    This is before pg_restore reads anything: of zstd and lz4 archives it takes most one-bit flips for data, and a
-    file of a directory that ends early for a whole one.
-    """
-    expected = {each.name: each for each in objects}
-    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()}
-    for name in sorted(expected.keys() | found):
-        if name not in found:
-            raise _damaged(f"{name} is missing")
-        if name not in expected:
-            raise _damaged(f"{name!a} is in no manifest")
-        _check_object(folder / name, expected[name])
 
 
 def recognised(path: Path) -> Archive:
@@ -194,33 +174,6 @@ def _begins_with(text: str, chosen: frozenset[str]) -> bool:
     """Whether some words at its start are one of `chosen`; the owner stands after them."""
     ends = (found.start() for found in re.finditer(" ", text))
     return any(text[:end] in chosen for end in ends)
-
-
-def _check_object(path: Path, expected: StoredObject) -> None:
-    digest = hashlib.sha256()
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - of a descriptor
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise _damaged(f"{expected.name} is no file")
-            if status.st_size != expected.size:
-                raise _damaged(f"{expected.name} has {status.st_size} bytes, not {expected.size}")
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-    except OSError as error:
-        raise _damaged(f"{expected.name} cannot be read: {error.strerror}") from error
-    if digest.hexdigest() != expected.sha256:
-        raise _damaged(f"{expected.name} has the SHA-256 {digest.hexdigest()}, not {expected.sha256}")
-
-
-def _damaged(problem: str) -> Refused:
-    return Refused(
-        "backup_check.object_damaged",
-        problem,
-        expected="the objects of the manifest, byte by byte",
-        remedy="Restore from another backup that was verified, and take a new one.",
-    )
 
 
 def _unknown(problem: str) -> Refused:

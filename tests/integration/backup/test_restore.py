@@ -14,7 +14,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from aegis.adapters.pg_archive import check_objects, recognised
+from aegis.adapters.objects_local import LocalStore
+from aegis.adapters.pg_archive import recognised
 from aegis.adapters.pg_engine import Engine, running_engine
 from aegis.adapters.pg_restore import (
     DATABASE,
@@ -30,9 +31,11 @@ from aegis.adapters.pg_restore import (
 from aegis.adapters.pg_snapshot import read_inventory
 from aegis.adapters.pg_tools import tools_at
 from aegis.backup.compare import Difference, compare
+from aegis.backup.fetching import Found, fetch
 from aegis.backup.inventory import Extension, Inventory, Role
 from aegis.backup.manifest import StoredObject
 from aegis.core.errors import AegisError, CouldNotDecide, Refused
+from tests.support.backup_inventories import manifest
 from tests.support.postgres import Server, binaries, majors, running
 
 PROGRAM = Path("/tmp/aegis-test-was-owned")  # a name that nothing else uses
@@ -260,19 +263,28 @@ def test_every_flipped_bit_and_every_cut_is_refused_before_the_restore(
 ) -> None:
     """34 of each kind, over the six forms more than 200; at places in proportion to the files' sizes."""
     chance = random.Random(f"{form} {compression} {how}")
-    source.dump(tmp_path / "dump", form, compression)
-    objects = listed(tmp_path)
-    check_objects(tmp_path, objects)
-    for _ in range(34):
+    stored = tmp_path / "stored"
+    stored.mkdir()
+    source.dump(stored / "dump", form, compression)
+    objects = listed(stored)
+    found = Found("", msgspec.structs.replace(manifest(), objects=tuple(objects)), "", ())
+
+    def fetched(number: int) -> None:
+        target = tmp_path / str(number)
+        target.mkdir()
+        fetch(LocalStore(stored), found, target)
+
+    for number in range(34):
         (chosen,) = chance.choices(objects, [each.size for each in objects])
-        path = tmp_path / chosen.name
+        path = stored / chosen.name
         whole = path.read_bytes()
         path.write_bytes(damaged(whole, chance, how))
         with pytest.raises(Refused) as caught:
-            check_objects(tmp_path, objects)
+            fetched(number)
         assert caught.value.code == "backup_check.object_damaged"
         path.write_bytes(whole)
-    check_objects(tmp_path, objects)
+    fetched(34)
+    assert listed(tmp_path / "34") == objects
 
 
 def test_without_the_digests_some_flips_restore_and_only_the_content_tells(

@@ -3,104 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from aegis.adapters.pg_archive import (
     Archive,
-    check_objects,
     dumped_from,
     only_rows_of,
     recognised,
     without_plain_indexes,
 )
-from aegis.backup.manifest import StoredObject
 from aegis.core.errors import Refused
 
 CUSTOM = b"PGDMP\x01\x10\x00\x04\x08\x01"
 TAR = b"PGDMP\x01\x10\x00\x04\x08\x03"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "dump").mkdir()
-    (tmp_path / "dump/toc.dat").write_bytes(b"contents")
-    (tmp_path / "globals.sql").write_bytes(b"roles")
-    return tmp_path
-
-
-def objects(folder: Path) -> list[StoredObject]:
-    return [
-        StoredObject(
-            name=str(path.relative_to(folder)),
-            size=path.stat().st_size,
-            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-        )
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    ]
-
-
-def test_what_was_written_passes(folder: Path) -> None:
-    check_objects(folder, objects(folder))
-
-
-def flip(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[3] ^= 1
-    path.write_bytes(data)
-
-
-def cut(path: Path) -> None:
-    os.truncate(path, 3)
-
-
-def link(path: Path) -> None:
-    """To a file of the same content."""
-    path.rename(path.with_name("elsewhere"))
-    path.symlink_to("elsewhere")
-
-
-def pipe(path: Path) -> None:
-    path.unlink()
-    os.mkfifo(path)
-
-
-@pytest.mark.parametrize(
-    ("damage", "told"),
-    [
-        (flip, "has the SHA-256"),
-        (cut, "has 3 bytes, not 8"),
-        (Path.unlink, "is missing"),
-        (link, "is in no manifest|cannot be read"),
-        (pipe, "is no file"),
-    ],
-)
-def test_damage_is_refused(folder: Path, damage: Callable[[Path], None], told: str) -> None:
-    expected = objects(folder)
-    damage(folder / "dump/toc.dat")
-    with pytest.raises(Refused, match=told) as caught:
-        check_objects(folder, expected)
-    assert caught.value.code == "backup_check.object_damaged"
-
-
-def test_a_link_out_of_the_folder_is_not_followed(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    expected = objects(folder)
-    outside = tmp_path_factory.mktemp("outside") / "toc.dat"
-    (folder / "dump/toc.dat").rename(outside)
-    (folder / "dump/toc.dat").symlink_to(outside)
-    with pytest.raises(Refused, match="cannot be read"):
-        check_objects(folder, expected)
-
-
-def test_what_nobody_wrote_is_refused(folder: Path) -> None:
-    expected = objects(folder)
-    (folder / "dump/9999.dat\n").write_bytes(b"")
-    with pytest.raises(Refused, match=r"'dump/9999.dat\\n' is in no manifest"):
-        check_objects(folder, expected)
 
 
 def test_the_two_forms_are_recognised(tmp_path: Path) -> None:
