@@ -286,7 +286,7 @@ def _not_vanished(
     restored = {entry.backup for entry in entries if entry.word != "UNKNOWN" and entry.backup > since}
     without = [contents.listed.id for contents in seen if not contents.complete and contents.listed.id in restored]
     passed = max((entry.backup for entry in entries if entry.word == "PASS"), default="")
-    gone = [passed] if passed > since and passed not in {listed.id for listed in backups} else []
+    gone = [passed] if passed and passed not in {listed.id for listed in backups} else []
     if not without and not gone:
         return []
     parts = [f"{name} has lost its manifest" for name in without] + [f"{name} is gone" for name in gone]
