@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,9 @@ import pytest
 
 from aegis.backup.manifest import dump_manifest, parse_manifest
 from aegis.cli.main import main
+from tests.doubles import cloud as clouds
+from tests.doubles.aws.s3_faults import FOREVER, Fault
+from tests.doubles.cloud import ARN, BUCKET, REGION, Cloud
 from tests.support.backing_up import Backups, backups
 from tests.support.gitrepo import GitRepo
 from tests.support.postgres import Server
@@ -54,6 +58,15 @@ class Verdict:
         (evidence,) = (each["value"] for each in self.document["evidence"] if each["name"] == "databases")
         (found,) = evidence
         return dict(found)
+
+
+@dataclass(frozen=True)
+class Done:
+    """A run in a workflow: what it said, and its verdict."""
+
+    code: int
+    said: str
+    document: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -394,3 +407,81 @@ def test_in_a_workflow(checked: Checked, tmp_path: Path) -> None:
     assert "| orders | PASS |" in files["GITHUB_STEP_SUMMARY"].read_text("utf-8")
     assert "\nPASS\n" in files["GITHUB_OUTPUT"].read_text("utf-8")
     assert (checked.repo.root / "out" / "verdict.json").is_file()
+
+
+class TestInAWorkflow:
+    """By the job's own OIDC token, over an S3 that allows just what the session's policy does."""
+
+    @pytest.fixture
+    def cloud(self, proven: Path) -> Iterator[Cloud]:
+        with clouds.cloud() as running:
+            files = [file for file in proven.rglob("*") if file.is_file()]
+            running.put({f"db/{file.relative_to(proven)}": file.read_bytes() for file in files})
+            yield running
+
+    def run(self, checked: Checked, cloud: Cloud, event: str = "schedule", **inputs: str) -> Done:
+        aws = json.dumps({"region": REGION, "role": ARN, **cloud.places})
+        section = SECTION.replace("store/", f"s3://{BUCKET}/db/")
+        checked.repo.commit({"aegis.yml": f"version: 1\nbackup-check:\n{section}  aws: {aws}\n"})
+        outside = checked.repo.root.parent
+        commit = checked.repo.git("rev-parse", "HEAD")
+        change = {
+            "number": 7,
+            "head": {"ref": "change", "sha": commit, "repo": {"full_name": "stranger/shop"}},
+            "base": {"ref": "main", "sha": commit, "repo": {"full_name": "octo/shop"}},
+        }
+        payload = {"pull_request": change} if event == "pull_request" else {}
+        (outside / "event.json").write_text(json.dumps(payload), "utf-8")
+        environ = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(outside),
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_WORKSPACE": str(checked.repo.root),
+            "GITHUB_EVENT_NAME": event,
+            "GITHUB_EVENT_PATH": str(outside / "event.json"),
+            "GITHUB_REPOSITORY": "octo/shop",
+            "AEGIS_INPUT_UPLOAD": "never",
+            "AEGIS_INPUT_OUTPUT": "out",
+            **(cloud.job if event == "schedule" else {}),
+            **{f"AEGIS_INPUT_{name}": value for name, value in inputs.items()},
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "aegis", "backup-check", "--github"],
+            env=environ, cwd=outside, capture_output=True, text=True, timeout=PATIENCE,
+        )  # fmt: skip
+        said = re.sub(r"^::add-mask::.*$", "", done.stdout + done.stderr, flags=re.MULTILINE)
+        told = said + "".join(file.read_text("utf-8") for file in (checked.repo.root / "out").iterdir())
+        assert not [secret for secret in cloud.secrets if secret in told]
+        return Done(done.returncode, said, json.loads((checked.repo.root / "out" / "verdict.json").read_text("utf-8")))
+
+    def test_a_check_reads_and_writes_nothing(self, checked: Checked, cloud: Cloud) -> None:
+        done = self.run(checked, cloud)
+        assert done.code == 0, done.said
+        operations = {each.operation for each in cloud.s3.asked}
+        assert operations <= {"ListObjectsV2", "ListObjectVersions", "HeadObject", "GetObject"}
+        assert not [key for key in cloud.read() if "/dump" in key]
+
+    def test_a_restore_adds_a_record_and_nothing_else(self, checked: Checked, cloud: Cloud) -> None:
+        before = set(cloud.s3.buckets[BUCKET])
+        done = self.run(checked, cloud, MODE="verify")
+        assert done.code == 0, done.said
+        (added,) = set(cloud.s3.buckets[BUCKET]) - before
+        assert re.fullmatch(rf"db/_records/orders/{checked.backup.name}/[0-9]{{8}}T[0-9]{{6}}Z-PASS\.json", added)
+
+    def test_a_restore_that_cannot_be_remembered_is_no_pass(self, checked: Checked, cloud: Cloud) -> None:
+        cloud.s3.faults = [Fault("PutObject", status=503, times=FOREVER)]
+        done = self.run(checked, cloud, MODE="verify")
+        assert (done.code, done.document["decision"]) == (3, "COULD NOT VERIFY")
+
+    def test_a_run_for_a_fork_has_no_answer(self, checked: Checked, cloud: Cloud) -> None:
+        done = self.run(checked, cloud, "pull_request")
+        assert (done.code, done.document["decision"]) == (3, "COULD NOT VERIFY"), done.said
+        assert done.document["reason"] == "verify.no_id_token_fork"
+        assert cloud.s3.asked == []
+
+    def test_another_job_gets_no_credentials(self, checked: Checked, cloud: Cloud) -> None:
+        cloud.trust(repository="octo/other")
+        done = self.run(checked, cloud)
+        assert (done.code, done.document["decision"]) == (3, "COULD NOT VERIFY")
+        assert cloud.s3.asked == []
