@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from aegis.backup.inventory import Checksums
 from aegis.cli import backup_options, backup_secrets
+from aegis.cli.interruption import Stopped
 from aegis.core.errors import AegisError, UsageError
 from aegis.report.escape import terminal
 
@@ -89,8 +90,9 @@ def run(arguments: argparse.Namespace) -> int:
                 progress=progress,
             )
             taken = back_up(policed.policy, database, places.backups, wishes, os.environ)
-    except AegisError as error:
+    except (AegisError, Stopped) as ended:
         with suppress(AegisError):  # what failed first is what is to be told
+            error = ended.reason if isinstance(ended, Stopped) else ended
             audit.record("backup.created", database.name, error=error)
         raise
     audit.record("backup.created", database.name, version=taken.manifest.id, sha256=taken.sha256)

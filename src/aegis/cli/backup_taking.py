@@ -42,6 +42,7 @@ from aegis.cli.surroundings import ROOT
 from aegis.core.errors import Refused
 from aegis.core.policy import BackedUp, BackupCheckPolicy
 from aegis.startup.surroundings import cache_folder
+from aegis.storage.private_folder import disk_failed
 
 JOBS: Final = min(os.cpu_count() or 1, 4)
 """Sessions that dump, and as many that compute checksums: a database has others to serve."""
@@ -109,8 +110,8 @@ class _Run:
 
     def dumped(self) -> Taken:
         """By a folder on this machine: several sessions dump, and the snapshot is let go before anything is sent."""
-        with tempfile.TemporaryDirectory(prefix="aegis-backup-", dir=self.wishes.temporary) as temporary:
-            folder = Path(temporary) / DUMP
+        with _temporary(self.wishes.temporary) as temporary:
+            folder = temporary / DUMP
             with self._held() as held, _reading(held) as reading:
                 began = held.clock()
                 roles = self.dumper.globals()
@@ -260,6 +261,17 @@ def _reading(held: Held) -> Iterator[_Reading]:
         yield reading
     finally:
         reading.cancel()
+
+
+@contextmanager
+def _temporary(parent: Path | None) -> Iterator[Path]:
+    """A folder for this run alone, and what nobody else may read; gone afterwards."""
+    try:
+        temporary = tempfile.TemporaryDirectory(prefix="aegis-backup-", dir=parent)
+    except OSError as error:
+        raise disk_failed(str(parent or "the temporary folder"), error) from error
+    with temporary as name:
+        yield Path(name)
 
 
 def _watched(item: Item, reading: _Reading) -> Item:

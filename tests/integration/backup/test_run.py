@@ -283,6 +283,13 @@ class TestRefusals:
         assert done.code == 3
         assert not shop.store.exists()
 
+    def test_a_temporary_folder_that_is_not_there(self, shop: Backups) -> None:
+        done = shop.run("run", "--temporary", "nowhere")
+        assert (done.code, "verify.disk_failed" in done.err) == (3, True)
+        assert shop.left() == []
+        assert shop.run("run", "--temporary", "home").code == 0
+        assert not list((shop.folder / "home").glob("aegis-backup-*"))
+
     def test_a_policy_without_the_section(self, shop: Backups) -> None:
         (shop.folder / "aegis.yml").write_text("version: 1\n", "utf-8")
         done = shop.run("run")
@@ -394,6 +401,14 @@ class TestAudit:
         assert shop.run("run", AEGIS_DATA=data, AEGIS_AUDIT="disk").code == 1
         (entry,) = entries(shop, data)
         assert (entry["outcome"], entry["reason"]) == ("refused", "backup_check.cluster_other")
+
+    def test_so_is_one_that_was_stopped(self, shop: Backups) -> None:
+        data = str(shop.folder / "data")
+        with dumping(shop, AEGIS_DATA=data, AEGIS_AUDIT="disk") as process:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=PATIENCE)
+        (entry,) = entries(shop, data)
+        assert (entry["outcome"], entry["reason"]) == ("failure", "core.interrupted")
 
     def test_where_it_cannot_be_written_there_is_no_backup(self, shop: Backups) -> None:
         (shop.folder / "data").write_text("no folder", "utf-8")
