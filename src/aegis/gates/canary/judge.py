@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aegis.core.errors import CouldNotDecide
-from aegis.gates.canary.increment import Increment
+from aegis.gates.canary.increment import Increment, Side
 from aegis.gates.canary.plan import Plan
 from aegis.gates.canary.state import Decision, Point, State
-from aegis.gates.canary.tally import add, average
+from aegis.gates.canary.tally import add, average, check
 
 MOST_POINTS = 256
 """Of the history that is kept for a chart; when it is full, every second one goes."""
@@ -48,7 +48,8 @@ def look(
     """Take in what is new, and decide. `state` grows in place; saved and read back, it goes on as if never stopped.
 
     `now` is the time of the look by the clock of the samples; `weight` the canary's share of traffic by configuration.
-    A time before the last look's counts as that one. Raises CouldNotDecide `canary.increment_invalid`.
+    A time before the last look's counts as that one. Raises CouldNotDecide `canary.increment_invalid`, before anything
+    of the look has been counted.
     """
     if state.decision is not None:
         return _decided(state, state.decision)
@@ -92,6 +93,10 @@ def _add(state: State, plan: Plan, increments: Iterable[Increment], weight: floa
                 remedy="start again with the policy's own metrics",
             )
         of_metric[increment.metric].append(increment)
+    # all of them before the first is counted: a look that is refused has changed nothing, and can be made again
+    for metric in plan.metrics:
+        for increment in of_metric[metric.name]:
+            check(increment, metric)
     for metric in plan.metrics:
         if of_metric[metric.name]:
             add(state.tallies[metric.name], plan, metric, state.start, of_metric[metric.name], weight)
@@ -125,11 +130,13 @@ def _decide(state: State, plan: Plan, harm: float, good: float) -> Decision | No
 
 
 def _no_data(state: State, plan: Plan) -> bool:
-    """Whether a critical metric of the canary has been silent for too long. A scrape without requests is no silence."""
+    """Whether a critical metric has been silent on one side for too long. A scrape without requests is no silence."""
+    sides: tuple[Side, ...] = ("canary",) if plan.first else ("canary", "stable")
     return any(
-        state.now - max(state.start, state.tallies[metric.name].newest or 0.0) > plan.no_data_after
+        state.now - max(state.start, state.tallies[metric.name].newest.get(side, 0.0)) > plan.no_data_after
         for metric in plan.metrics
         if metric.critical
+        for side in sides
     )
 
 

@@ -82,7 +82,7 @@ class Plan:
     """Seconds after the start when it must be decided."""
     at_deadline: Undecided = "hold"
     no_data: Undecided = "hold"
-    """What is done when the canary gives no samples; never a promotion."""
+    """What is done when a side gives no samples; never a promotion."""
     no_data_after: float = 60.0
     """Seconds without samples."""
     min_bad_events: int = 3

@@ -116,6 +116,7 @@ def _problem(state: State, plan: Plan) -> str | None:
         tally, points = state.tallies[metric.name], len(over(metric).points)
         counts = (
             *tally.canary.values(), *tally.stable.values(), *tally.last.values(), *tally.born.values(),
+            *tally.newest.values(),
             *tally.spread.bad.values(), *tally.spread.expected.values(), *tally.spread.open.values(),
             *tally.clustering.first.values(),
             *((tally.waiting.canary, tally.waiting.stable) if tally.waiting else ()),

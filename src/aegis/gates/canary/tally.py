@@ -97,8 +97,8 @@ class Tally(msgspec.Struct, forbid_unknown_fields=True):
     """Evidence (a logarithm) that it may be promoted."""
     peak: float = 0.0
     """The highest that `harm` has been: its exponential's inverse is an always-valid p-value."""
-    newest: float | None = None
-    """Time of the canary's last increment."""
+    newest: dict[Side, float] = {}
+    """Time of each side's last increment."""
     repeated: int = 0
     """Increments that were not newer than what had been counted."""
 
@@ -108,20 +108,17 @@ def add(
 ) -> None:
     """Count what is new. `weight` is the canary's share of traffic by configuration, for the metric of kind `share`.
 
-    Of the time before the start only the stable side counts, and only for what it says of pods and clusters. Raises
-    CouldNotDecide `canary.increment_invalid`.
+    Of the time before the start only the stable side counts, and only for what it says of pods and clusters.
     """
     slots: dict[float, list[Increment]] = {}
     for increment in sorted(increments, key=lambda one: one.time):
-        _check(increment, metric)
         if increment.time <= tally.last.get(increment.pod, -math.inf):
             tally.repeated += 1
             continue
         tally.last[increment.pod] = increment.time
         if not tally.lanes:
             tally.lanes = _lanes(metric, increment.edges)
-        if increment.side == "canary":
-            tally.newest = increment.time if tally.newest is None else max(tally.newest, increment.time)
+        tally.newest[increment.side] = max(increment.time, tally.newest.get(increment.side, 0.0))
         born = tally.born.setdefault(increment.pod, increment.time)
         if metric.kind != "pace" and increment.time < born + plan.warm_up:
             continue
@@ -135,8 +132,11 @@ def add(
         _weigh(tally, plan, metric)
 
 
-def _check(increment: Increment, metric: MetricPlan) -> None:
-    """What cannot be a count must not become evidence: NaN compares as false with every threshold."""
+def check(increment: Increment, metric: MetricPlan) -> None:
+    """What cannot be a count must not become evidence: NaN compares as false with every threshold.
+
+    Raises CouldNotDecide `canary.increment_invalid`.
+    """
     bad, edges = increment.bad, increment.edges
     ordinary = 0 <= increment.time < math.inf and 0 <= increment.exposure < math.inf
     if metric.kind != "latency":

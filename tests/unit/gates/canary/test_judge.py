@@ -12,6 +12,7 @@ from aegis.core.errors import CouldNotDecide
 from aegis.gates.canary.increment import Increment
 from aegis.gates.canary.judge import MOST_POINTS, claims
 from aegis.gates.canary.plan import MetricPlan, Plan
+from aegis.gates.canary.state import save
 from tests.support.counted import START, Counts, Watched
 
 GOOD: Counts = (100.0, 1.0)
@@ -109,8 +110,13 @@ class TestNoData:
         assert judgement.good > -math.log(watched.plan.beta)
         assert (judgement.decision, judgement.reason) == ("continue", "canary.no_data")
 
-    def test_silence_aborts_where_the_policy_says_so(self) -> None:
-        assert ends(Watched(plan(no_data="abort")), None) == "abort canary.no_data"
+    @pytest.mark.parametrize(("canary", "stable"), [(None, STABLE), (GOOD, None)], ids=["canary", "stable"])
+    def test_silence_aborts_where_the_policy_says_so(self, canary: Counts | None, stable: Counts | None) -> None:
+        assert ends(Watched(plan(no_data="abort")), canary, stable) == "abort canary.no_data"
+
+    def test_a_first_version_has_no_stable_side_that_could_be_silent(self) -> None:
+        first = plan(metric(ceiling=0.05), first=True, no_data="abort")
+        assert ends(Watched(first), GOOD, None) == "promote canary.not_worse"
 
     def test_a_pod_without_requests_is_not_silent(self) -> None:
         watched = Watched(plan(no_data="abort", deadline=600.0))
@@ -238,6 +244,16 @@ class TestCounting:
         with pytest.raises(CouldNotDecide) as caught:
             watched.take(increment)
         assert caught.value.code == "canary.increment_invalid"
+
+    def test_a_look_that_is_refused_has_changed_nothing(self) -> None:
+        watched = Watched(plan(metric(), metric("slow")))
+        watched.look(GOOD, STABLE)
+        before = save(watched.state)
+        watched.now += 10
+        good = [*watched.counts(GOOD, STABLE), *watched.counts(GOOD, STABLE, metric="slow")]
+        with pytest.raises(CouldNotDecide):
+            watched.take(*good, Increment("slow", "canary", "canary-1", watched.now, 1.0, (math.nan,)))
+        assert save(watched.state) == before
 
 
 class TestGuards:
