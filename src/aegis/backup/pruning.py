@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from aegis.backup.listing import Contents, Listed, contents_of, side_by_side
 from aegis.backup.manifest import NAME
-from aegis.backup.records import Entry, standing_of
+from aegis.backup.proofs import standing_of
+from aegis.backup.records import Entry
 from aegis.backup.retention import Candidate, Held
 from aegis.core.errors import AegisError, CouldNotDecide
 from aegis.core.policy import BackedUp

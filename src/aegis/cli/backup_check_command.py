@@ -134,7 +134,7 @@ def _say(form: str, checked: Sequence[Checked]) -> None:
 
 
 def _seen(shelf: Shelf | None) -> str:
-    from aegis.backup.freshness import span
+    from aegis.backup.shelf_problems import span
 
     if shelf is None:
         return "nothing could be seen"

@@ -12,7 +12,7 @@ from msgspec import structs
 from aegis.backup.layout import backup_folder, is_backup_id
 from aegis.backup.listing import newest_complete
 from aegis.backup.manifest import NAME
-from aegis.backup.records import newest_verified
+from aegis.backup.proofs import newest_verified
 from aegis.cli.backup_options import DEFAULT_POLICY, BackupOptions
 from aegis.cli.backup_policy import Policed, read_policy
 from aegis.cli.backup_stores import Places, opened

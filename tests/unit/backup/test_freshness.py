@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from aegis.backup.freshness import COMPARED, TREND, Shelf, look, span
+from aegis.backup.freshness import COMPARED, TREND, Shelf, look
 from aegis.backup.manifest import dump_manifest
 from aegis.backup.records import dump_record, record_key
+from aegis.backup.shelf_problems import span
 from aegis.core.errors import CouldNotDecide, Refused
 from aegis.core.policy import BackedUp
 from aegis.signatures.types import IdentitySigner, Trust

@@ -13,17 +13,16 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from aegis.backup.manifest import Manifest
+from aegis.backup.proofs import newest_verified, standing_of
 from aegis.backup.records import (
     MAX_BYTES,
     Record,
     dump_record,
     entries_of,
-    newest_verified,
     parse_record,
     read_record,
     record_key,
     records_of,
-    standing_of,
     write_record,
 )
 from aegis.core.errors import CouldNotDecide, Refused
