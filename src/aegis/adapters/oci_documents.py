@@ -41,7 +41,7 @@ def parse_objects(document: bytes, where: str, prefix: str) -> Page:
 def parse_folders(document: bytes, where: str, prefix: str) -> tuple[tuple[str, ...], str | None]:
     """The folders on a page of ListObjects with the delimiter `/`, and with which name the next one starts."""
     fields = _object(document, where)
-    folders = fields.get("prefixes", [])
+    folders = [] if fields.get("prefixes") is None else fields["prefixes"]
     following = fields.get("nextStartWith")
     if not isinstance(folders, list) or not isinstance(fields.get("objects"), list):
         raise faults.bad_listing(where, "the listing has no folders")

@@ -437,12 +437,12 @@ class TestFolders:
             lambda body: body | {"prefixes": ["staging/"]},
             lambda body: body | {"prefixes": ["staging/sub"]},
             lambda body: body | {"prefixes": [7]},
-            lambda body: body | {"prefixes": None},
+            lambda body: body | {"prefixes": "staging/sub/"},
             lambda body: {"prefixes": body["prefixes"]},
             lambda body: body | {"nextStartWith": "staging/sub/"},
             lambda body: body | {"nextStartWith": 7},
         ],
-        ids=["elsewhere", "deeper", "itself", "no folder", "no text", "none", "no objects", "circle", "no name"],
+        ids=["elsewhere", "deeper", "itself", "no folder", "no text", "no list", "no objects", "circle", "no name"],
     )
     def test_a_listing_that_says_something_else_is_an_error(
         self, oci: Tenancy, edit: Callable[[dict[str, Any]], dict[str, Any]]
