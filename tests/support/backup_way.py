@@ -223,7 +223,8 @@ class Shelf:
         assert ran.code == {"PASS": 0, "FAIL": 1, "COULD NOT VERIFY": 3}[found["outcome"]], ran.err
         if found["outcome"] == "PASS":
             return PASS
-        assert self.check()[0] == 1
+        if found["outcome"] == "FAIL":  # what could not be verified changes nothing
+            assert self.check()[0] == 1
         return Told(found["outcome"], found["reason"])
 
     def prove(self, *backups: Stored) -> None:

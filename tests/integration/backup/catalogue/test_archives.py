@@ -17,6 +17,12 @@ def half(whole: bytes) -> bytes:
     return whole[: len(whole) // 2]
 
 
+def flipped(whole: bytes) -> bytes:
+    """With another bit in the middle."""
+    place = len(whole) // 2
+    return whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :]
+
+
 def test_01_an_archive_is_cut_in_half(streamed: Shelf, broken: bool) -> None:
     """`pg_restore --list` reads the head alone, and finds it whole."""
     stored = streamed.newest()
@@ -48,16 +54,17 @@ def test_02_a_plain_dump_that_was_cut_before_it_was_compressed(
 
 
 @pytest.mark.parametrize("compression", ["zstd", "lz4"])
-def test_03_a_file_of_a_directory_is_cut(
-    server: Server, database: str, shelf: Shelf, compression: str, broken: bool
+@pytest.mark.parametrize("damage", ["healthy", "cut", "flip"])
+def test_03_a_file_of_a_directory_is_damaged(
+    server: Server, database: str, shelf: Shelf, compression: str, damage: str
 ) -> None:
-    """pg_restore takes it for a whole one, unless a row is cut, and these hold no checksum of their own."""
+    """pg_restore takes it for data, and the end of a cut file for its end: these hold no checksum of their own."""
     stored = shelf.newest()
     stored.archive(dumped(server, database, f"--compress={compression}"))
-    if broken:
-        stored.change(stored.data(), half)
-    assert shelf.drill() == (fails("object_damaged") if broken else PASS)
-    if broken:
+    if damage != "healthy":
+        stored.change(stored.data(), half if damage == "cut" else flipped)
+    assert shelf.drill() == (PASS if damage == "healthy" else fails("object_damaged"))
+    if damage == "cut":
         stored.told()
         assert shelf.drill().outcome == "FAIL"
 
