@@ -28,15 +28,16 @@ class Watched:
         metric: str | None = None,
         weight: float | None = None,
         seconds: float = 10.0,
+        blind: bool = False,
     ) -> Judgement:
         """Time goes on, and both sides have done this since the last look; None: nothing was scraped."""
         self.now += seconds
-        return self.take(*self.counts(canary, stable, metric=metric), weight=weight)
+        return self.take(*self.counts(canary, stable, metric=metric), weight=weight, blind=blind)
 
     def counts(self, canary: Counts | None, stable: Counts | None, *, metric: str | None = None) -> list[Increment]:
         name = metric or self.plan.metrics[0].name
         sides: tuple[tuple[Side, Counts | None], ...] = (("canary", canary), ("stable", stable))
         return [Increment(name, side, f"{side}-0", self.now, of[0], (of[1],)) for side, of in sides if of is not None]
 
-    def take(self, *increments: Increment, weight: float | None = None) -> Judgement:
-        return look(self.state, self.plan, increments, self.now, weight)
+    def take(self, *increments: Increment, weight: float | None = None, blind: bool = False) -> Judgement:
+        return look(self.state, self.plan, increments, self.now, weight, blind=blind)

@@ -43,26 +43,33 @@ class Judgement:
 
 
 def look(
-    state: State, plan: Plan, increments: Iterable[Increment], now: float, weight: float | None = None
+    state: State,
+    plan: Plan,
+    increments: Iterable[Increment],
+    now: float,
+    weight: float | None = None,
+    *,
+    blind: bool = False,
 ) -> Judgement:
     """Take in what is new, and decide. `state` grows in place; saved and read back, it goes on as if never stopped.
 
     `now` is the time of the look by the clock of the samples; `weight` the canary's share of traffic by configuration.
+    `blind` says that a part of the canary could not be read: such a look may abort, but not promote.
     A time before the last look's counts as that one. Raises CouldNotDecide `canary.increment_invalid`, before anything
     of the look has been counted.
     """
     if state.decision is not None:
-        return _decided(state, state.decision)
+        return _decided(state.decision)
     _add(state, plan, increments, weight)
     state.now = max(state.now, now)
     harm, good = _harm(state, plan), _good(state, plan)
     _remember(state, harm, good)
-    decision = _decide(state, plan, harm, good)
+    unseen = blind or _no_data(state, plan)
+    decision = _decide(state, plan, harm, good, unseen)
     if decision is not None:
         state.decision = decision
-        return _decided(state, decision)
-    reason = "canary.no_data" if _no_data(state, plan) else "canary.undecided"
-    return Judgement("continue", reason, state.now, harm, good, ())
+        return _decided(decision)
+    return Judgement("continue", "canary.no_data" if unseen else "canary.undecided", state.now, harm, good, ())
 
 
 def claims(state: State, plan: Plan) -> dict[Claim, tuple[float, float]]:
@@ -114,16 +121,15 @@ def _good(state: State, plan: Plan) -> float:
     )
 
 
-def _decide(state: State, plan: Plan, harm: float, good: float) -> Decision | None:
-    no_data = _no_data(state, plan)
+def _decide(state: State, plan: Plan, harm: float, good: float, unseen: bool) -> Decision | None:
     if harm >= -math.log(plan.alpha):
         return Decision("abort", "canary.worse", state.now, harm, good, list(_culprits(state, plan)))
-    if good >= -math.log(plan.beta) and not no_data:
+    if good >= -math.log(plan.beta) and not unseen:
         return Decision("promote", "canary.not_worse", state.now, harm, good)
-    if no_data and plan.no_data == "abort":
+    if plan.no_data == "abort" and _no_data(state, plan):
         return Decision("abort", "canary.no_data", state.now, harm, good)
     if state.now >= state.start + plan.deadline:
-        reason = "canary.no_data" if no_data else "canary.undecided"
+        reason = "canary.no_data" if unseen else "canary.undecided"
         end: Literal["abort", "inconclusive"] = "abort" if plan.at_deadline == "abort" else "inconclusive"
         return Decision(end, reason, state.now, harm, good)
     return None
@@ -170,7 +176,7 @@ def _remember(state: State, harm: float, good: float) -> None:
         state.history = state.history[::2]
 
 
-def _decided(state: State, decision: Decision) -> Judgement:
+def _decided(decision: Decision) -> Judgement:
     return Judgement(
         decision.answer, decision.reason, decision.time, decision.harm, decision.good, tuple(decision.culprits)
     )

@@ -12,19 +12,19 @@ from aegis.core.errors import CouldNotDecide
 from aegis.gates.canary.evidence import absolute
 from aegis.gates.canary.evidence.clustering import Clustering
 from aegis.gates.canary.evidence.grid import Grid, grid
-from aegis.gates.canary.evidence.ratio import MOST, NO_SPREAD, Mix, grown, hypotheses, weigh
+from aegis.gates.canary.evidence.ratio import MOST, NO_SPREAD, grown, hypotheses, weigh
 from aegis.gates.canary.evidence.spread import WINDOW, Spread, effective, fixed, mix
 from aegis.gates.canary.increment import Increment, Side
 from aegis.gates.canary.plan import MetricPlan, Plan
 
-_WAIT = 60.0
-"""Seconds that counts of one side wait for the other: the longest usual interval of scrapes."""
-_LEAST = 1e-9
-"""Exposure that is as good as none."""
 PLAIN = 0.0
 """Stands for the edge where there is no histogram."""
+_WAIT = 60.0
+"""Seconds that counts of one side wait for the other: the longest usual interval of scrapes."""
 _SLACK = 15.0
 """Seconds: requests are compared with the clock after a window less this, before the next one would drop them."""
+_LEAST = 1e-9
+"""Exposure that is as good as none."""
 _NEWS = 1.02
 """Evidence is weighed again when bad events or exposure have grown by a fiftieth: most of its cost is here."""
 _GROWTH = 1.2
@@ -296,8 +296,3 @@ def average(parts: Sequence[tuple[float, float]]) -> float:
     top = max(value for _, value in parts)
     mean = sum(part * math.exp(value - top) for part, value in parts)
     return max(-MOST, min(MOST, top + math.log(mean)))
-
-
-def as_mix(tally: Tally) -> Mix:
-    """The spread as the evidence takes it."""
-    return tuple(tally.mix)

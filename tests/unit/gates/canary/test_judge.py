@@ -114,6 +114,20 @@ class TestNoData:
     def test_silence_aborts_where_the_policy_says_so(self, canary: Counts | None, stable: Counts | None) -> None:
         assert ends(Watched(plan(no_data="abort")), canary, stable) == "abort canary.no_data"
 
+    def test_a_look_that_does_not_see_all_of_the_canary_promotes_nothing(self) -> None:
+        watched = Watched(plan())
+        judgement = watched.look((1_000.0, 0.0), (19_000.0, 190.0), blind=True)
+        assert judgement.good > -math.log(watched.plan.beta)
+        assert (judgement.decision, judgement.reason) == ("continue", "canary.no_data")
+        assert watched.look((0.0, 0.0), STABLE).decision == "promote"
+
+    def test_a_look_that_does_not_see_all_of_the_canary_can_abort(self) -> None:
+        assert ends(Watched(plan()), BAD, blind=True) == "abort canary.worse"
+
+    def test_a_part_that_is_not_seen_is_no_silence(self) -> None:
+        watched = Watched(plan(no_data="abort", deadline=600.0))
+        assert ends(watched, GOOD, blind=True) == "inconclusive canary.no_data"
+
     def test_a_first_version_has_no_stable_side_that_could_be_silent(self) -> None:
         first = plan(metric(ceiling=0.05), first=True, no_data="abort")
         assert ends(Watched(first), GOOD, None) == "promote canary.not_worse"
