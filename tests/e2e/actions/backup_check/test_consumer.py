@@ -16,6 +16,7 @@ from tests.support.act import ROOT, Run, commit
 from tests.support.consumer import EXAMPLE
 
 BACKUP, CHECK = ".github/workflows/backup.yml", ".github/workflows/backup-check.yml"
+DEPLOYING = ".github/workflows/deploy.yml"
 STORE = "octo-shop-backups"
 SUNDAY = "41 3 * * 0"
 DEPLOY = f"""\
@@ -46,7 +47,7 @@ def example(shop: Shop) -> Path:
     files = {name: (EXAMPLE / name).read_text("utf-8") for name in (BACKUP, CHECK)}
     commit(
         repository,
-        {**files, "aegis.backup.yml": yaml.safe_dump(policy), ".github/workflows/deploy.yml": DEPLOY},
+        {**files, "aegis.backup.yml": yaml.safe_dump(policy), DEPLOYING: DEPLOY},
         "The shop",
     )
     shop.cloud.s3.buckets[STORE] = {}
@@ -77,11 +78,10 @@ def scheduled(cron: str) -> events.Event:
 
 def test_the_examples_database_is_backed_up_proven_and_deployed(shop: Shop) -> None:
     repository = example(shop)
-    keys, push = {IDENTITY: shop.shelf.keys.identities[0]}, events.Event("push", {"repository": events.REPOSITORY})
+    keys = {IDENTITY: shop.shelf.keys.identities[0]}
     first = run(shop, repository, BACKUP, scheduled("23 1 * * *"), {URL: shop.shelf.url})
     # on the first day nothing was proven yet
     assert {note.title.partition(":")[0] for note in first.errors()} == {"backup_check.never_proven"}, first.log[-4000:]
-    assert not run(shop, repository, ".github/workflows/deploy.yml", push, {}).green
 
     daily = run(shop, repository, CHECK, scheduled("41 3 * * 1-6"), keys)
     assert daily.green, daily.log[-4000:]
@@ -90,13 +90,12 @@ def test_the_examples_database_is_backed_up_proven_and_deployed(shop: Shop) -> N
     assert sunday.green, sunday.log[-4000:]
     assert "FULL" in sunday.summary
 
-    second = run(shop, repository, BACKUP, scheduled("23 1 * * *"), {URL: shop.shelf.url})
-    assert second.green, second.log[-4000:]
-    deploy = run(shop, repository, ".github/workflows/deploy.yml", push, {})
+    push = events.push(repository, {"README.md": "A shop.\n"})
+    deploy = run(shop, repository, DEPLOYING, push, {})
     assert deploy.green, deploy.log[-4000:]
     assert "deployed" in deploy.log
     stored = shop.cloud.s3.buckets[STORE]
-    assert len([key for key in stored if key.endswith("/manifest.json")]) == 2
+    assert len([key for key in stored if key.endswith("/manifest.json")]) == 1
     assert len([key for key in stored if key.startswith("postgresql/_records/")]) == 2
 
 

@@ -98,8 +98,6 @@ def test_the_policy_of_the_base_is_in_force(shop: Shop) -> None:
     [
         ("mode", "restore", "core.wrong_usage"),
         ("max-age", "2d", "core.policy_loosened"),
-        ("max-age", "soon", "core.wrong_usage"),
-        ("tier", "sample", "core.policy_loosened"),
         ("database", "other", "core.wrong_usage"),
     ],
 )
