@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,12 @@ def raised() -> frozenset[str]:
 @pytest.fixture(scope="module")
 def asserted() -> frozenset[str]:
     return words("tests")
+
+
+def test_no_reason_is_registered_twice() -> None:
+    for name in ("shared", "scan", "verify", "backup_check", "runtime", "audit", "token", "canary"):
+        table = import_module(f"aegis.core.codes.{name}").TABLE
+        assert len({code.id for code in table}) == len(table), name
 
 
 @pytest.mark.parametrize("code", EACH)

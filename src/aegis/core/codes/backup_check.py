@@ -248,12 +248,6 @@ TABLE: tuple[Code, ...] = (
         "It names no database, one name twice, a prefix for two things, or a single key whose loss loses every backup.",
         "Correct `backup-check` in the policy file; docs/backup.md explains each key.",
     ),
-    Code(
-        "backup_check.restore_slow",
-        "The restore takes longer than it may",
-        "In an emergency people wait for all phases but the comparison; the policy says for how long.",
-        "Speed the restore up (more jobs, fewer large indexes), or agree on another `max-restore`.",
-    ),
     # --- encryption, secrets ------------------------------------------------------------------------------------------
     Code(
         "backup_check.recipient_invalid",
