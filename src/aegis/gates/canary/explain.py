@@ -57,13 +57,18 @@ class Lines:
     """About how many the canary still needs until it would be aborted for twice the rate; None: can't be told."""
 
 
-def lines(state: State, plan: Plan) -> tuple[Lines, ...]:
-    """The explanation's table, the strongest evidence against the canary first."""
+def lines(state: State, plan: Plan, most: int = 20) -> tuple[Lines, ...]:
+    """The explanation's table, the strongest evidence against the canary first, and no more than `most` of them."""
     weights: dict[str, float] = {}
     for (name, _), (part, _) in claims(state, plan).items():
         weights[name] = weights.get(name, 0.0) + part
-    found = [_lines(plan, metric, state.tallies[metric.name], weights.get(metric.name, 0.0)) for metric in plan.metrics]
-    return tuple(sorted(found, key=lambda line: -max(line.evidence, line.over_ceiling or 0.0)))
+
+    def strength(metric: MetricPlan) -> float:
+        tally = state.tallies[metric.name]
+        return tally.harm if metric.ceiling is None else max(tally.harm, tally.over)
+
+    ranked = sorted(plan.metrics, key=strength, reverse=True)[:most]
+    return tuple(_lines(plan, metric, state.tallies[metric.name], weights.get(metric.name, 0.0)) for metric in ranked)
 
 
 def _lines(plan: Plan, metric: MetricPlan, tally: Tally, weight: float) -> Lines:

@@ -18,8 +18,9 @@ from aegis.gates.canary.tally import Tally, average, over
 
 LONGEST = 30 * 24 * 3600.0
 """Seconds: what takes longer is told as never."""
-_STEP = 1.05
-"""Times are tried in steps of 5 %."""
+_STEP = 1.3
+"""Times are tried in steps of 30 %; the first one that is long enough is then narrowed down."""
+_EXACT = 1.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,9 +159,13 @@ def _good(metric: MetricPlan, path: _Path, ratio: float) -> Callable[[float], fl
 
 
 def _first(reached: Callable[[float], bool], shortest: float, longest: float) -> float | None:
-    value = shortest
-    while value <= longest:
-        if reached(value):
-            return value
-        value *= _STEP
-    return None
+    """The first value at which something is reached, to two hundredths; None where it is not."""
+    before, value = shortest, shortest
+    while not reached(value):
+        if value >= longest:
+            return None
+        before, value = value, value * _STEP
+    while value > before * _EXACT:
+        middle = math.sqrt(before * value)
+        before, value = (before, middle) if reached(middle) else (middle, value)
+    return value

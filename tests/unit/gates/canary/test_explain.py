@@ -57,6 +57,7 @@ def test_the_strongest_evidence_stands_first() -> None:
         *(one for name in names for one in watched.counts((1_000.0, bad[name]), (19_000.0, 95.0), metric=name))
     )
     assert [line.metric for line in lines(watched.state, watched.plan)] == ["b", "c", "a"]
+    assert [line.metric for line in lines(watched.state, watched.plan, 2)] == ["b", "c"]
 
 
 def test_fewer_events_are_told_as_a_ratio_below_one() -> None:
