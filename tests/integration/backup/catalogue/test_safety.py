@@ -120,8 +120,22 @@ def test_20_a_part_of_an_upload_is_left(
         ("COPY accounts (note) FROM PROGRAM 'cat /etc/passwd';", "restore_failed"),
         ("COPY accounts (note) FROM PROGRAM 'bash -c \"cat < /dev/tcp/127.0.0.1/{port}\"';", "restore_failed"),
         ("DO $$ BEGIN PERFORM lo_export(4712, '{}'); END $$;", "restore_failed"),
+        ("COPY (SELECT 1) TO PROGRAM 'cat; env | grep -q TMPDIR=';", ""),
+        ("COPY (SELECT 1) TO PROGRAM 'cat; cat /proc/*/environ | grep -qa S3CR3T';", "restore_failed"),
+        ("COPY (SELECT 1) TO PROGRAM 'cat; cat /proc/*/cmdline /proc/*/mem | grep -qa S3CR3T';", "restore_failed"),
     ],
-    ids=["healthy", "a role", "a setting", "a program", "a file", "the network", "an export"],
+    ids=[
+        "healthy",
+        "a role",
+        "a setting",
+        "a program",
+        "a file",
+        "the network",
+        "an export",
+        "own surroundings",
+        "ours",
+        "our memory",
+    ],
 )
 def test_24_a_dump_that_attacks_who_restores_it(
     server: Server, streamed: Shelf, tmp_path: Path, statement: str, code: str
@@ -134,7 +148,12 @@ def test_24_a_dump_that_attacks_who_restores_it(
     if statement:
         stored.change(stored.data(), lambda whole: whole.replace(honest, written.ljust(len(honest))))
     stored.told()
-    assert streamed.drill() == (fails(code) if statement else PASS)
+    secret = {
+        "AEGIS_DATABASE_URL": "postgresql://u:S3CR3T@h/d",
+        "AWS_SECRET_ACCESS_KEY": "S3CR3T",
+        "GITHUB_TOKEN": "S3CR3T",
+    }
+    assert streamed.drill(environ=secret) == (fails(code) if code else PASS)
     assert not (tmp_path / "owned").exists()
 
 
