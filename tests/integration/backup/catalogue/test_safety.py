@@ -133,8 +133,8 @@ def test_20_a_part_of_an_upload_is_left(
         "the network",
         "an export",
         "own surroundings",
-        "ours",
-        "our memory",
+        "our surroundings",
+        "processes",
     ],
 )
 def test_24_a_dump_that_attacks_who_restores_it(
