@@ -52,9 +52,13 @@ def database(server: Server) -> str:
 
 @pytest.fixture(scope="module")
 def backups(server: Server, database: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The folders of a backup in each form."""
+    """The folders of a backup in each form, and of a small one."""
     root = tmp_path_factory.mktemp("store")
+    small = server.new_database()
+    with psycopg.connect(server.url(small), autocommit=True) as connection:
+        connection.execute("CREATE TABLE made AS SELECT 1 AS id")
     return {
+        "small": root / "s" / store(server, small, root / "s", form="custom"),
         "directory": root / "d" / store(server, database, root / "d"),
         "custom": root / "c" / store(server, database, root / "c", form="custom"),
     }
@@ -181,7 +185,7 @@ def test_the_schema_of_another_client_is_not_compared(backups: dict[str, Path], 
         dump = msgspec.structs.replace(manifest.dump, client_version="17.12")
         return msgspec.structs.replace(manifest, dump=dump, schema_sha256="0" * 64)
 
-    result = drilled(changed(backups["custom"], tmp_path, change), tier="full")
+    result = drilled(changed(backups["small"], tmp_path, change), tier="full")
     assert told(result) == PROVEN
     assert result.not_run == ("the digest of all definitions: dumped by 17.12, restored by 17.11",)
 
@@ -212,7 +216,7 @@ def test_questions_decide(backups: dict[str, Path]) -> None:
         Smoke(name="no 'rows'", sql="SELECT count(*) = 0 FROM made"),
         Smoke(name="isolated", sql="SELECT pg_read_file('/proc/self/environ', true) IS NULL"),
     ]
-    result = drilled(backups["custom"], smoke=asked)
+    result = drilled(backups["small"], smoke=asked)
     assert told(result) == ("FAIL", "backup_check.smoke_failed", "equal")
     assert result.problem == "\"no 'rows'\": false"
     assert [each.ok for each in result.smoke] == [True, False, True]
@@ -234,7 +238,7 @@ def test_without_namespaces_it_is_said_and_no_program_gets_our_environment(
     monkeypatch.setattr(pg_engine, "best", lambda: Sandbox("plain"))
     monkeypatch.setenv("AEGIS_DATABASE_URL", "postgresql://shop:hunter2@db/shop")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
-    result = drilled(backups["custom"])
+    result = drilled(backups["small"])
     assert told(result) == PROVEN, result
     assert not result.isolated
     assert result.notices == (backup_drill._NOT_ISOLATED,)
@@ -256,15 +260,15 @@ def test_an_engine_with_known_holes_is_not_taken(backups: dict[str, Path], tmp_p
     old.mkdir()
     (old / "pg_dump").write_text("#!/bin/sh\necho 'pg_dump (PostgreSQL) 17.4'\n")
     (old / "pg_dump").chmod(0o755)
-    assert told(drilled(backups["custom"], engine=old))[:2] == ("COULD NOT VERIFY", "backup_check.tools_old")
-    assert told(drilled(backups["custom"], engine=tmp_path))[:2] == ("COULD NOT VERIFY", "backup_check.tools_missing")
-    result = drilled(backups["custom"], engine=binaries(16))
+    assert told(drilled(backups["small"], engine=old))[:2] == ("COULD NOT VERIFY", "backup_check.tools_old")
+    assert told(drilled(backups["small"], engine=tmp_path))[:2] == ("COULD NOT VERIFY", "backup_check.tools_missing")
+    result = drilled(backups["small"], engine=binaries(16))
     assert told(result) == ("COULD NOT VERIFY", "backup_check.engine_lacks", "not run")
     assert result.engine == "16.15"
 
 
 def test_a_store_that_says_no_says_nothing_of_the_backup(backups: dict[str, Path]) -> None:
-    folder = backups["custom"]
+    folder = backups["small"]
     bucket = Bucket(location=str(folder))
     assert told(drill(bucket, "shop/"))[:2] == ("FAIL", "backup_check.no_backup")
     bucket.put({str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()})
@@ -287,7 +291,7 @@ def test_whoever_waits_sees_how_far_it_is(backups: dict[str, Path], monkeypatch:
         yield lambda done, total: told_of[title].append((done, total))
 
     monkeypatch.setattr(backup_drill, "bytes_bar", bar)
-    result = drilled(backups["custom"], tier="data")
+    result = drilled(backups["small"], tier="data")
     assert told_of["downloading"][-1] == (result.size, result.size)
     assert all(done > 0 and total == 0 for done, total in told_of["restoring"])
 
@@ -297,7 +301,7 @@ def test_a_defect_is_no_pass(backups: dict[str, Path], monkeypatch: pytest.Monke
         raise KeyError("a row")
 
     monkeypatch.setattr(backup_drill, "compare", broken)
-    result = drilled(backups["custom"])
+    result = drilled(backups["small"])
     assert told(result) == ("COULD NOT VERIFY", "core.crashed", "not run")
     assert "a row" not in repr(result)
 
@@ -308,7 +312,7 @@ def test_a_mistake_of_the_user_is_raised(backups: dict[str, Path], monkeypatch: 
 
     monkeypatch.setattr(backup_drill, "compare", mistaken)
     with pytest.raises(UsageError):
-        drilled(backups["custom"])
+        drilled(backups["small"])
 
 
 def test_an_object_of_no_form(backups: dict[str, Path], tmp_path: Path) -> None:
@@ -317,6 +321,6 @@ def test_an_object_of_no_form(backups: dict[str, Path], tmp_path: Path) -> None:
         one = StoredObject(name="dump", size=len(data), sha256=hashlib.sha256(data).hexdigest())
         return msgspec.structs.replace(manifest, objects=(one,))
 
-    folder = changed(backups["custom"], tmp_path, change)
+    folder = changed(backups["small"], tmp_path, change)
     (folder / "dump").write_bytes(b"SELECT 1;")
     assert told(drilled(folder))[:2] == ("FAIL", "backup_check.archive_unknown")
