@@ -45,10 +45,12 @@ def run(arguments: argparse.Namespace) -> int:
 
         options = BackupCheckOptions.from_inputs(os.environ)
         verdict = answer(options, os.environ)
-        code = deliver.to_github(verdict, options, os.environ)
-        if problem := backup_check_issue.keep(verdict, options, os.environ):
-            deliver.warn("Aegis: issue", f"The issue about backups: {problem}")
-        return code
+        try:
+            return deliver.to_github(verdict, options, os.environ)
+        finally:
+            # it is the alarm that is left where a report could not be written
+            if problem := backup_check_issue.keep(verdict, options, os.environ):
+                deliver.warn("Aegis: issue", f"The issue about backups: {problem}")
     options = BackupCheckOptions.from_arguments(arguments, os.environ)
     verdict = answer(options, os.environ)
     if options.output is not None:

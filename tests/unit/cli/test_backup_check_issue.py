@@ -12,6 +12,7 @@ import pytest
 
 from aegis.cli.backup_check_issue import LABEL, keep
 from aegis.cli.backup_check_options import BackupCheckOptions
+from aegis.cli.main import main
 from aegis.core.verdict import PolicyInForce, Verdict
 from tests.doubles import github as github_double
 from tests.doubles.github import Fault, GitHub
@@ -186,3 +187,13 @@ class TestFaults:
         github.issues.add("mine", body)  # no label: he may not set one
         keep(FAILED, OPTIONS, environ)
         assert len(github.issues.every) == 2
+
+
+def test_a_report_that_cannot_be_written_keeps_no_alarm_quiet(
+    github: GitHub, environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = {"GITHUB_WORKSPACE": str(tmp_path), "GITHUB_REPOSITORY": "octo/widgets", "AEGIS_INPUT_UPLOAD": "never"}
+    for name, value in {**environ, **inputs, "GITHUB_STEP_SUMMARY": str(tmp_path / "no" / "such")}.items():
+        monkeypatch.setenv(name, value)
+    assert main(["backup-check", "--github"]) == 3
+    assert len(open_ones(github)) == 1
