@@ -181,11 +181,17 @@ def test_an_error_says_whose_it_is(api: Api, status: int, kind: str, code: str) 
 
 @pytest.mark.parametrize(
     ("status", "code"),
-    [(401, "refused"), (403, "refused"), (404, "unavailable"), (429, "unavailable"), (502, "unavailable")],
+    [
+        (401, "canary.prometheus_refused"),
+        (403, "canary.prometheus_refused"),
+        (404, "canary.prometheus_unavailable"),
+        (429, "canary.prometheus_unavailable"),
+        (502, "canary.prometheus_unavailable"),
+    ],
 )
 def test_a_status_without_an_answer_says_what_to_do(api: Api, status: int, code: str) -> None:
     error = refused(api, b"no", status)
-    assert error.code == f"canary.prometheus_{code}"
+    assert error.code == code
     assert str(status) in error.problem
 
 
