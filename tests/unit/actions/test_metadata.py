@@ -214,3 +214,26 @@ def test_six_workflows_are_checks() -> None:
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: f"{path.parents[2].name}-{path.stem}")
 def test_no_checkout_leaves_credentials_behind(workflow: Path) -> None:
     assert all(step["with"]["persist-credentials"] == "false" for step in checkouts(workflow))
+
+
+class TestBackups:
+    WORKFLOWS = ROOT / "examples" / "consumer" / ".github" / "workflows"
+
+    @pytest.mark.parametrize("name", ["backup", "backup-check"])
+    def test_none_is_cancelled_by_the_next(self, name: str) -> None:
+        assert load(self.WORKFLOWS / f"{name}.yml")["concurrency"]["cancel-in-progress"] == "false"
+
+    @pytest.mark.parametrize("name", ["backup", "backup-check"])
+    def test_each_runs_by_the_clock_at_an_odd_minute_and_by_hand(self, name: str) -> None:
+        events = load(self.WORKFLOWS / f"{name}.yml")["on"]
+        assert events["schedule"]
+        assert "workflow_dispatch" in events
+        assert all(int(entry["cron"].split()[0]) % 2 == 1 for entry in events["schedule"])
+
+    def test_who_takes_backups_and_who_proves_them_have_environments_and_secrets_of_their_own(self) -> None:
+        jobs = {name: load(self.WORKFLOWS / f"{name}.yml")["jobs"][name] for name in ("backup", "backup-check")}
+        assert jobs["backup"]["environment"] != jobs["backup-check"]["environment"]
+        secrets = {
+            name: {secret for step in job["steps"] for secret in step.get("env", {})} for name, job in jobs.items()
+        }
+        assert secrets == {"backup": {"AEGIS_DATABASE_URL"}, "backup-check": {"AEGIS_AGE_IDENTITY"}}
