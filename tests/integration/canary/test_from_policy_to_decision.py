@@ -35,6 +35,7 @@ canary:
   deadline: 10m
 """
 T0 = 1_700_000_000.0
+Told = dict[tuple[str, str], float]
 LEVELS = (("0.1", 0.9), ("0.5", 0.09), ("1.0", 0.007), ("+Inf", 0.003))
 
 
@@ -57,14 +58,14 @@ class Pod:
                 sum_ += share
                 self.durations[edge] += took < sum_ or edge == "+Inf"
 
-    def exposition(self) -> dict[tuple[str, str], float]:
+    def exposition(self) -> Told:
         told = {("http_requests_total", f'code="{code}"'): float(count) for code, count in self.codes.items()}
         for edge, count in self.durations.items():
             told["http_request_duration_seconds_bucket", f'le="{edge}"'] = float(count)
         return told
 
 
-def judged(canary: float, spoiled: Callable[[dict[tuple[str, str], float]], dict[tuple[str, str], float]]) -> Judgement:
+def judged(canary: float, spoiled: Callable[[Told], Told], *, more: bool = False) -> Judgement:
     """Watch until there is a decision. Every tenth look is of another process, which knows what was kept."""
     policy: CanaryPolicy | None = parse_policy(POLICY, file="aegis.yml").policy.canary
     assert policy is not None
@@ -73,6 +74,7 @@ def judged(canary: float, spoiled: Callable[[dict[tuple[str, str], float]], dict
     scope = Scope(policy.rollout.namespace, Hashes(policy.rollout.name, "new", "old"))
     store, counters, state = MetricsStore(), Counters(), begin(plan, "shop/web@new", T0)
     pods = [Pod("web-new-00000", canary, random.Random(0))]
+    pods += [Pod("web-new-00009", canary, random.Random(9))] * more
     pods += [Pod(f"web-old-0000{number}", 0.005, random.Random(number)) for number in range(1, 5)]
     for number in range(70):
         for offset, pod in enumerate(pods):
@@ -89,7 +91,7 @@ def judged(canary: float, spoiled: Callable[[dict[tuple[str, str], float]], dict
             counters,
             scrape_interval=seconds(policy.prometheus.scrape_interval),
         )
-        judgement = judge.look(state, plan, reading.increments, reading.time)
+        judgement = judge.look(state, plan, reading.increments, reading.time, blind=reading.blind)
         if judgement.decision != "continue":
             return judgement
         if number % 10 == 9:
@@ -115,8 +117,14 @@ def test_a_canary_whose_counts_are_no_numbers_is_never_promoted(code: str) -> No
     assert (judgement.decision, judgement.reason) == ("inconclusive", "canary.no_data")
 
 
+def test_a_pod_that_cannot_be_counted_keeps_the_others_from_being_promoted_and_not_from_being_aborted() -> None:
+    spoiled = {("http_requests_total", 'code="500"'): math.nan}
+    assert judged(0.005, lambda told: told | spoiled, more=True).decision == "inconclusive"
+    assert judged(0.05, lambda told: told | spoiled, more=True).decision == "abort"
+
+
 def test_a_canary_whose_errors_have_another_label_is_never_promoted() -> None:
-    def renamed(told: dict[tuple[str, str], float]) -> dict[tuple[str, str], float]:
+    def renamed(told: Told) -> Told:
         return {(name, labels.replace("code=", "result=")): value for (name, labels), value in told.items()}
 
     judgement = judged(0.025, renamed)

@@ -137,6 +137,7 @@ def count(
             except _UnusableError as error:
                 told = str(error)
                 continue
+            told = ""  # the difference across what was left out is whole
             if known is None:
                 pod = target.pod if target.pod not in counted.pods else f"{target.pod} {key}"
                 known = counted.targets[key] = Known(pod, time, start)

@@ -34,8 +34,12 @@ class Reading:
     newest: Mapping[str, Mapping[Side, float]]
     """Metric → side → Unix seconds of the newest scrape that could be counted, of this look or of one before."""
     unusable: tuple[Unusable, ...]
-    """Where a canary's samples stand here, the look is no ground for a promotion."""
     notices: tuple[str, ...]
+
+    @property
+    def blind(self) -> bool:
+        """Whether a canary has samples that could not be counted, so that nothing speaks for a promotion now."""
+        return any(each.side == "canary" for each in self.unusable)
 
 
 def look(

@@ -197,6 +197,22 @@ def test_a_value_that_no_counter_has_leaves_the_scrape_out_and_is_told(of: tuple
     assert watch.counts(20) == [(20, 22, (2.0,))]
 
 
+def test_only_what_is_unusable_of_a_canary_makes_a_look_blind() -> None:
+    for pod, blind in ((CANARY, True), (STABLE, False)):
+        watch = Watch()
+        watch.scrape(pod, 0, {OK: math.nan})
+        assert watch.look(0).blind == blind
+        watch.scrape(pod, 10, {OK: 5})
+        assert not watch.look(10).blind
+
+
+def test_the_newest_scrape_is_of_any_pod_of_a_side() -> None:
+    watch = Watch()
+    watch.scrape(CANARY, 20, {OK: 1})
+    watch.scrape("web-new-zzzzz", 10, {OK: 1})
+    assert watch.look(20).newest == {"http": {"canary": T0 + 20}}
+
+
 def test_times_that_go_back_are_not_counted() -> None:
     watch = Watch()
     watch.scrape(STABLE, 80, {OK: 100})
@@ -302,6 +318,15 @@ def test_series_without_a_pod_are_of_no_side() -> None:
         watch.scrape(CANARY, at, {OK: 10.0 + at})
         watch.store.scrape({"namespace": "shop", "job": "x"}, {OK: 10.0 + at}, T0 + at)
     assert watch.counts(10) == [(10, 10, (0.0,))]
+
+
+def test_series_of_a_version_without_a_pod_are_of_no_side() -> None:
+    rollout = Rollout(namespace="shop", name="web", hash_label="hash")
+    watch = Watch(source_of(CanaryMetric(preset="http"), rollout))
+    for at in (0, 10):
+        watch.scrape(CANARY, at, {OK: 10.0 + at}, hash="new")
+        watch.store.scrape({"namespace": "shop", "job": "sum", "hash": "new"}, {OK: 10.0 + at}, T0 + at)
+    assert [each.pod for each in watch.look(10).increments] == [CANARY]
 
 
 @pytest.mark.parametrize(
