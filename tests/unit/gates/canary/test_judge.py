@@ -484,6 +484,12 @@ class TestManyMetrics:
             judgement = self.look(watched, {"m3": (100.0, 40.0), "m7": (100.0, 80.0)})
         assert [name for name, _ in judgement.culprits] == ["m7", "m3"]
 
+    def test_what_alone_would_abort_is_not_named_where_ten_were_looked_at(self) -> None:
+        watched = self.watched()
+        judgement = self.look(watched, {"m3": (100.0, 7.0), "m7": (100.0, 80.0)})
+        assert 100 < math.exp(watched.state.tallies["m3"].harm) < 900
+        assert judgement.culprits == (("m7", "worse than stable"),)
+
     def test_more_metrics_need_more_evidence_of_one(self) -> None:
         one, ten = Watched(plan()), self.watched()
         while one.state.decision is None:
