@@ -100,6 +100,7 @@ class TestList:
     def test_only_the_verified_ones(self, site: Site) -> None:
         proven = site.made(30, proven=True)
         site.made(20, **FAILED)
+        site.made(15, tier="data")
         site.made(10)
         assert [each["id"] for each in site.json("list", "--database=shop", "--verified")["backups"]] == [proven.id]
 
