@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -81,8 +81,8 @@ class Gatherer:
                 side = self._scope.sides.side(pod, hash_)
                 if pod and side is not None:
                     target = _text((series.labels.get("job", ""), series.labels.get("instance", ""), pod))
-                    name = _text(sorted(series.labels.items()))
-                    found[name] = _Placed(target, name, side, pod, series)
+                    key = _text(sorted(series.labels.items()))
+                    found[key] = _Placed(target, _name(series.labels), side, pod, series)
         outside = source.total is None and source.buckets is None
         _check_once(found.values(), _TOLD_FROM_OUTSIDE if outside else _SCRAPERS)
         return list(found.values())
@@ -95,6 +95,21 @@ class Gatherer:
 
 def _text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _name(labels: Mapping[str, str]) -> str:
+    """Of a series in its target. Prometheus 3 writes the edge `2.0` where Prometheus 2 wrote `2`."""
+    edge = _edge(labels)
+    return _text(sorted((labels if edge is None else {**labels, "le": str(edge)}).items()))
+
+
+def _edge(labels: Mapping[str, str]) -> float | None:
+    """A bucket's upper edge; None where there is none."""
+    try:
+        edge = float(labels.get("le", ""))
+    except ValueError:
+        return None
+    return None if math.isnan(edge) else edge
 
 
 def _by_target(placed: Iterable[_Placed]) -> dict[str, Target]:
@@ -131,16 +146,12 @@ def _histograms(placed: Iterable[_Placed]) -> dict[str, Target]:
     kept = list(placed)
     targets = _by_target(kept)
     for each in kept:
-        target, edge = targets[each.target], each.series.labels.get("le", "")
-        try:
-            upper = float(edge)
-        except ValueError:
-            upper = math.nan
-        if math.isnan(upper):
-            target.problem = f'a bucket has the edge le="{edge[:80]}"'
-            upper = -math.inf
+        target, edge = targets[each.target], _edge(each.series.labels)
+        if edge is None:
+            target.problem = f'a bucket has the edge le="{each.series.labels.get("le", "")[:80]}"'
+            edge = -math.inf
         group = _text(sorted(item for item in each.series.labels.items() if item[0] != "le"))
-        target.buckets[each.name] = Bucket(group, upper)
+        target.buckets[each.name] = Bucket(group, edge)
     return targets
 
 

@@ -79,7 +79,7 @@ def look(
         unusable += not_made
         if source.bad and not any(target.bad for target in targets.values()):
             notices.append(f"{source.metric}: no series of bad events yet ({source.bad[0].name})")
-    counters.began, counters.looked = began, max(now, counters.looked or now)
+    counters.began, counters.looked = began, now
     return Reading(
         now,
         tuple(sorted(increments, key=lambda each: each.time)),
