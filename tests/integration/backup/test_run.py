@@ -372,7 +372,7 @@ class TestEnds:
         assert shop.left() == []
 
 
-def taken_here(shop: Backups, *, stream: bool, script: str = "exec sleep 120") -> Taken:
+def taken_here(shop: Backups, *, stream: bool, script: str = "sleep 60; exit 1") -> Taken:
     """A backup in this process, by a pg_dump of ours."""
     programs(shop, script)
     policed = read_policy(shop.folder / "aegis.yml", {})
