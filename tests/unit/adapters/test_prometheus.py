@@ -5,17 +5,22 @@ from __future__ import annotations
 import datetime
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import structs
 
 from aegis.adapters import prometheus
+from aegis.adapters.http_call import Answer
 from aegis.adapters.prometheus import PrometheusServer, Sigv4, server_of
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError
 from aegis.core.policy import Prometheus
@@ -140,6 +145,45 @@ def sample(*values: Any) -> bytes:
 )
 def test_what_is_no_answer_of_the_api_is_refused(api: Api, body: bytes) -> None:
     assert refused(api, body).code == "canary.answer_malformed"
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=9)
+    | st.sampled_from(["NaN", T0, "matrix"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def replaced(value: Any, chance: Callable[[int], int], by: Any) -> Any:
+    """The document with something in it replaced."""
+    inside = (
+        list(value.items()) if isinstance(value, dict) else list(enumerate(value)) if isinstance(value, list) else []
+    )
+    if not inside or chance(3) == 0:
+        return by
+    key, child = inside[chance(len(inside))]
+    return type(value)(
+        {**value, key: replaced(child, chance, by)}
+        if isinstance(value, dict)
+        else [replaced(child, chance, by) if number == key else each for number, each in enumerate(value)]
+    )
+
+
+@given(st.randoms(use_true_random=False), ANYTHING)
+def test_whatever_a_server_says_there_is_an_answer_or_a_reason(chance: Random, by: Any) -> None:
+    document = replaced(json.loads(answered([ONE], warnings=[], infos=[])), chance.randrange, by)
+    answer = Answer(200, "", json.dumps(document).encode())
+    with patch.object(prometheus, "call", lambda *_, **__: ("", answer)):
+        try:
+            series = PrometheusServer("https://p.example.com").samples("a{}", 60, T0)
+        except CouldNotDecide:
+            return
+    assert all(T0 - 61 < time <= T0 + 1 for each in series for time, _ in each.samples)
 
 
 def test_an_answer_that_ends_early_is_refused(api: Api) -> None:

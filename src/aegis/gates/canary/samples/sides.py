@@ -18,6 +18,7 @@ from aegis.gates.canary.samples.sources import Source
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 _GENERATED: Final = 58
 """Characters of a name to which Kubernetes appends five of its own (k8s.io/apiserver/pkg/storage/names)."""
+_SUFFIX: Final = "[a-z0-9]{5}"
 _SPELLED: Final = 20
 """Pods that a query names one by one; of more it names what their names begin with."""
 
@@ -67,21 +68,22 @@ class Hashes:
         if source.hash_label is not None:
             return f"{source.hash_label}=~{quoted('|'.join(self._hashes()))}"
         begins = "|".join(re.escape(self._prefix(each)).replace("\\-", "-") for each in self._hashes())
-        return f"{source.pod_label}=~{quoted(f'(?:{begins}).+')}"
+        return f"{source.pod_label}=~{quoted(f'(?:{begins}){_SUFFIX}')}"
 
     def side(self, pod: str, hash_: str | None) -> Side | None:
         """By the hash itself, else by the pod's name."""
-        found: Side | None = None
-        if self.canary == hash_ or (hash_ is None and pod.startswith(self._prefix(self.canary))):
-            found = "canary"
-        elif self.stable is not None and (
-            self.stable == hash_ or (hash_ is None and pod.startswith(self._prefix(self.stable)))
-        ):
-            found = "stable"
-        return found
+        if self.canary == hash_ or (hash_ is None and self._names(self.canary, pod)):
+            return "canary"
+        if self.stable is not None and (self.stable == hash_ or (hash_ is None and self._names(self.stable, pod))):
+            return "stable"
+        return None
 
     def _hashes(self) -> tuple[str, ...]:
         return (self.canary,) if self.stable is None else (self.canary, self.stable)
+
+    def _names(self, hash_: str, pod: str) -> bool:
+        # the whole name: another Rollout may be called as a ReplicaSet of this one
+        return re.fullmatch(re.escape(self._prefix(hash_)) + _SUFFIX, pod) is not None
 
     def _prefix(self, hash_: str) -> str:
         return f"{self.rollout}-{hash_}-"[:_GENERATED]

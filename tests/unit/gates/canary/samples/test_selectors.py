@@ -52,8 +52,9 @@ def test_a_counter_with_matchers_is_read(text: str, query: str) -> None:
     ],
 )
 def test_anything_else_is_refused(text: str, problem: str) -> None:
-    with pytest.raises(UsageError, match=problem) as raised:
+    with pytest.raises(UsageError) as raised:
         parse_selector(text, where="canary.metrics.m.bad")
+    assert problem in raised.value.problem
     assert raised.value.code == "canary.selector_invalid"
     assert raised.value.problem.startswith("canary.metrics.m.bad: ")
 
