@@ -12,7 +12,7 @@ import pytest
 from tests.support.binomial_bounds import at_least, at_most
 from tests.support.rollouts import World, judged, never_promoting, plan
 
-RUNS, LOOKS = 100, 60
+RUNS, LOOKS = 80, 60
 ALPHA = BETA = 0.05
 WORLDS = {
     "usual": World(),
