@@ -14,7 +14,7 @@ help: ## print the targets
 venv: ## make the developers' environment in .venv, whole and by hash
 	@$(PYTHON) -I src/aegis/startup/main.py venv >/dev/null
 
-demo: venv ## run the example repository's workflows under act: code with and without an SDK, models signed and tampered with
+demo: venv ## run the example repository's workflows under act: code with and without an SDK, models signed and tampered with, a backup
 	@$(RUN) scripts/demo.py
 
 test: lint ## lint, unit, property and integration tests: needs PyPI and npm only
@@ -55,3 +55,5 @@ bench: venv ## print ratios beside peers (semgrep, ruff, pip, cosign, sigstore, 
 	$(RUN) benchmarks/loader.py large small import
 	$(RUN) benchmarks/audit.py
 	$(RUN) benchmarks/jwt.py
+	$(RUN) benchmarks/backup.py
+	$(RUN) benchmarks/backup_check.py
