@@ -25,8 +25,6 @@ _SLACK = 15.0
 """Seconds: requests are compared with the clock after a window less this, before the next one would drop them."""
 _LEAST = 1e-9
 """Exposure that is as good as none."""
-_NEWS = 1.02
-"""Evidence is weighed again when bad events or exposure have grown by a fiftieth: most of its cost is here."""
 _GROWTH = 1.2
 """Spread and clustering are estimated anew when the stable side's bad events have grown by a fifth."""
 
@@ -85,10 +83,6 @@ class Tally(msgspec.Struct, forbid_unknown_fields=True):
     """Of a cluster of bad events, as estimated."""
     mix: list[tuple[float, float]] = msgspec.field(default_factory=lambda: list(NO_SPREAD))
     """How much the ratio of both sides spreads by chance, as estimated."""
-    weighed_bad: float = 0.0
-    """Bad events of both sides, all lanes together, when evidence was last weighed."""
-    weighed_exposure: float = 0.0
-    """The canary's exposure at that time."""
     harm: float = 0.0
     """Evidence (a logarithm) that the canary is worse than stable."""
     over: float = 0.0
@@ -127,7 +121,7 @@ def add(
             slots.setdefault(increment.time // plan.interval, []).append(increment)
     for slot in slots.values():
         _count(tally, metric, slot, weight)
-    if slots and _due(tally):
+    if slots:
         _estimate(tally, metric)
         _weigh(tally, plan, metric)
 
@@ -242,18 +236,6 @@ def _grow(tally: Tally, metric: MetricPlan, waiting: Waiting, share: float) -> N
         if canary_bad + stable_bad > 0:
             own, part = (stable_bad, 1 - share) if lane.swapped else (canary_bad, share)
             lane.likelihood = grown(lane.likelihood, over(metric), part, own, canary_bad + stable_bad)
-
-
-def _due(tally: Tally) -> bool:
-    """Whether there is enough new to weigh it again. That depends on both sides together, never on whose events it was,
-    so evidence is valid at the looks that are left; and none is later than by a fiftieth of the bad events.
-    """
-    counted = sum(lane.canary_bad + lane.stable_bad for lane in tally.lanes)
-    exposure = math.fsum(tally.canary.values())
-    if counted < tally.weighed_bad * _NEWS and exposure < tally.weighed_exposure * _NEWS:
-        return False
-    tally.weighed_bad, tally.weighed_exposure = counted, exposure
-    return True
 
 
 def _estimate(tally: Tally, metric: MetricPlan) -> None:

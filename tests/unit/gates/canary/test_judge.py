@@ -272,10 +272,10 @@ class TestCounting:
 
 class TestGuards:
     def test_two_bad_events_abort_nothing(self) -> None:
-        """The canary fails twice in its first requests, stable never: e > 100, but two are no pattern."""
+        """The canary fails twice in its first requests, stable never: e > 20, but two are no pattern."""
         counts = ((2.0, 2.0), (1_000.0, 0.0))
-        assert Watched(plan(min_bad_events=1)).look(*counts).decision == "abort"
-        assert Watched(plan()).look(*counts).decision == "continue"
+        assert Watched(plan(alpha=0.05, min_bad_events=1)).look(*counts).decision == "abort"
+        assert Watched(plan(alpha=0.05)).look(*counts).decision == "continue"
 
     def test_below_the_floor_nobody_minds(self) -> None:
         """Ten times as many, but one in a thousand."""

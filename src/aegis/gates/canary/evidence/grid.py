@@ -23,8 +23,9 @@ _STEPS = (
 """Around the tolerated ratio, as logarithms: 0.25 to 30 times as many bad events."""
 _GOOD = tuple(math.log(ratio) for ratio in (0.25, 0.5, 0.7, 0.85, 1.0))
 """What a canary that may be promoted could be, beside the tolerated ratio: fewer bad events, or as many."""
-_HARM = (0.1, math.log(30.0))
-"""The effects that harm is looked for in, above the tolerated ratio: 1.1 to 30 times, as logarithms."""
+_HARM = (0.2, 3.0)
+"""The effects that harm is looked for in, above the tolerated ratio: 1.2 to 20 times, as logarithms. In a wider range
+each takes longer to be seen, and what is beyond this one is seen at once anyway."""
 _EFFECTS = 32
 """Points that stand for them where pods differ by chance."""
 _SAME = 1e-9
@@ -70,7 +71,7 @@ def around(over: Grid, centre: float, spread: float) -> Weights:
 
 @lru_cache(maxsize=1024)
 def harmful(over: Grid, spread: float) -> Weights:
-    """What a bad canary does: 1.1 to 30 times the tolerated ratio, each order of magnitude alike, and chance around."""
+    """What a bad canary does: 1.2 to 20 times the tolerated ratio, each order of magnitude alike, and chance around."""
     low, high = (over.tolerated + bound for bound in _HARM)
     if spread == 0:
         return _even(over, low, high)
