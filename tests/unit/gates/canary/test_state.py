@@ -58,6 +58,14 @@ def test_the_same_state_gives_the_same_bytes() -> None:
     assert save(resume(PLAN, ROLLOUT, saved())) == saved()
 
 
+def test_names_are_sorted() -> None:
+    def names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        assert [name for name, _ in pairs] == sorted(name for name, _ in pairs)
+        return dict(pairs)
+
+    json.loads(saved(), object_pairs_hook=names)
+
+
 def test_a_decision_survives() -> None:
     state = begin(PLAN, ROLLOUT, START)
     rng = np.random.default_rng(3)

@@ -69,7 +69,7 @@ class Spread(msgspec.Struct, forbid_unknown_fields=True):
             for pod, expected in self.expected.items()
             if expected > 0
         ]
-        if len(pods) < 2:
+        if not pods:
             logarithms = [math.log(before) for before in _BEFORE]
         else:
             logarithms = [
