@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import get_args
 
 from aegis.core.policy import (
+    REQUESTS_FLOOR,
+    TRAFFIC_TOLERATED,
     Artifact,
     BackedUp,
     BackupCheckPolicy,
@@ -262,13 +264,31 @@ def _canary_metric(key: str, before: CanaryMetric, after: CanaryMetric) -> Itera
         was, now = getattr(before, name), getattr(after, name)
         if was is not None and (now is None or now > was):
             yield f"{key}.{name}: {'gone' if now is None else now} instead of {was}"
-    for name in ("tolerated", "floor"):
-        if getattr(after, name) > getattr(before, name):
-            yield f"{key}.{name}: {getattr(after, name)} instead of {getattr(before, name)}"
+    for name, was_bound, bound in (
+        ("tolerated", _tolerated(before), _tolerated(after)),
+        ("floor", _floor(before), _floor(after)),
+    ):
+        if bound > was_bound:
+            yield f"{key}.{name}: {bound:g} instead of {was_bound:g}"
     if after.weight < before.weight:
         yield f"{key}.weight: {after.weight} instead of {before.weight}"
-    if before.critical and not after.critical:
-        yield f"{key}.critical: false instead of true"
+    # the default depends on what is counted
+    if (before.critical and not after.critical) or (before.critical is None and after.critical is False):
+        yield (
+            f"{key}.critical: {'false' if after.critical is False else 'the default'} instead of "
+            f"{'true' if before.critical else 'the default'}"
+        )
+
+
+def _tolerated(metric: CanaryMetric) -> float:
+    if metric.tolerated is not None:
+        return metric.tolerated
+    return TRAFFIC_TOLERATED if metric.total is not None and metric.bad is None else 1.0
+
+
+def _floor(metric: CanaryMetric) -> float:
+    """What is left out is 0.001 at most."""
+    return REQUESTS_FLOOR if metric.floor is None else metric.floor
 
 
 def _spread(value: float | str) -> float:

@@ -342,6 +342,8 @@ class Prometheus(_Section, frozen=True):
     """Sign requests for Amazon Managed Service for Prometheus in this region."""
     tenant: Annotated[str, Meta(pattern=r"^[A-Za-z0-9!._*'()|-]{1,150}$(?!\n)")] | None = None
     """The header `X-Scope-OrgID` of Mimir, Cortex and Loki."""
+    via: Literal["direct", "api-server"] = "direct"
+    """`api-server`: a private Prometheus through the cluster's API server, by its service's address in `url`."""
     scrape_interval: Span = field(default="30s", name="scrape-interval")
     """The longest of the targets' own."""
 
@@ -355,6 +357,12 @@ class Rollout(_Section, frozen=True):
     pod_label: LabelName = field(default="pod", name="pod-label")
     hash_label: LabelName | None = field(default=None, name="hash-label")
     """The label that holds the pod template's hash; none named: pods are told apart by their names."""
+
+
+REQUESTS_FLOOR = 0.001
+"""Of a metric whose policy names no floor: one bad request in a thousand."""
+TRAFFIC_TOLERATED = 1.5
+"""Of traffic whose policy names no ratio."""
 
 
 class CanaryMetric(_Section, frozen=True):
@@ -382,12 +390,14 @@ class CanaryMetric(_Section, frozen=True):
     """Which way is worse: more bad events, or (of e.g. finished orders) fewer. None: more; of traffic either."""
     weight: Annotated[float, Meta(gt=0, le=1000)] = 1.0
     """In the average that aborts, beside the other metrics."""
-    critical: bool = True
-    """Whether a promotion needs this metric's own evidence."""
-    tolerated: Annotated[float, Meta(ge=1, le=10)] = 1.0
-    """The ratio of canary to stable that nobody minds."""
-    floor: Annotated[float, Meta(ge=0, le=1)] = 0.0
-    """The share of bad events (or events a second) below which nobody minds, whatever the ratio."""
+    critical: bool | None = None
+    """Whether a promotion needs this metric's own evidence. None: yes, but of events per time and of traffic, which are
+    evidence against a canary only."""
+    tolerated: Annotated[float, Meta(ge=1, le=10)] | None = None
+    """The ratio of canary to stable that nobody minds. None: 1; of traffic 1.5, since a share is never met exactly."""
+    floor: Annotated[float, Meta(ge=0, le=1)] | None = None
+    """The share of bad events (or events a second) below which nobody minds, whatever the ratio. None: 0.001 of
+    requests, since a service without errors has none to compare; else 0."""
     ceiling: Annotated[float, Meta(gt=0)] | None = None
     """The share (or events a second) above which the canary is aborted, whatever stable does."""
 

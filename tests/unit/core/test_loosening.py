@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -359,10 +360,10 @@ def metric(**changes: object) -> Policy:
         (metric(slo=None), "canary.metrics.m.slo: gone instead of 0.5"),
         (metric(ceiling=0.2), "canary.metrics.m.ceiling: 0.2 instead of 0.1"),
         (metric(ceiling=None), "canary.metrics.m.ceiling: gone instead of 0.1"),
-        (metric(tolerated=1.2), "canary.metrics.m.tolerated: 1.2 instead of 1.0"),
-        (metric(floor=0.01), "canary.metrics.m.floor: 0.01 instead of 0.0"),
+        (metric(tolerated=1.2), "canary.metrics.m.tolerated: 1.2 instead of 1"),
+        (metric(floor=0.01), "canary.metrics.m.floor: 0.01 instead of 0.001"),
         (metric(weight=0.5), "canary.metrics.m.weight: 0.5 instead of 1.0"),
-        (metric(critical=False), "canary.metrics.m.critical: false instead of true"),
+        (metric(critical=False), "canary.metrics.m.critical: false instead of the default"),
         (watched(alpha=0.001), "canary.alpha: 0.001 instead of 0.01"),
         (watched(beta=0.1), "canary.beta: 0.1 instead of 0.05"),
         (watched(margin=3.0), "canary.margin: 3 instead of 2"),
@@ -402,7 +403,23 @@ def test_another_question_about_a_canary_is_told_both_ways(after: Policy, words:
     assert loosenings(after, WATCHED) == [words]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ({"critical": True}, {}, "critical: the default instead of true"),
+        ({"critical": True}, {"critical": False}, "critical: false instead of true"),
+        ({"floor": 0.0}, {}, "floor: 0.001 instead of 0"),
+        ({"total": "a", "tolerated": 1.4}, {"total": "a"}, "tolerated: 1.5 instead of 1.4"),
+        ({"total": "a"}, {"total": "a", "tolerated": 1.6}, "tolerated: 1.6 instead of 1.5"),
+    ],
+)
+def test_what_is_left_out_is_compared_as_its_default(before: Any, after: Any, words: str) -> None:
+    one, other = (watched(metrics=(CanaryMetric(name="m", **keys),)) for keys in (before, after))
+    assert loosenings(one, other) == [f"canary.metrics.m.{words}"]
+    assert loosenings(other, one) == []
+
+
 def test_a_metric_without_a_name_goes_by_its_preset() -> None:
     preset = CanaryMetric(preset="http")
     before, after = (watched(metrics=(each,)) for each in (preset, structs.replace(preset, name="http", floor=0.1)))
-    assert loosenings(before, after) == ["canary.metrics.http.floor: 0.1 instead of 0.0"]
+    assert loosenings(before, after) == ["canary.metrics.http.floor: 0.1 instead of 0.001"]

@@ -5,13 +5,17 @@ What a type cannot say: that there is a metric, that each says just one way to c
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
+from typing import Final
 
 from aegis.core.errors import UsageError
 from aegis.core.policy import CanaryMetric, CanaryPolicy, seconds
-from aegis.gates.canary.planned import plan_of
-from aegis.gates.canary.samples.sources import name_of, source_of
+from aegis.gates.canary.planned import floor_of, kind_of, plan_of, tolerated_of
+from aegis.gates.canary.samples.sources import name_of
+
+_SERVICE: Final = re.compile(r"https?://[a-z0-9-]+\.[a-z0-9-]+\.svc(?:\.cluster\.local)?(?::[0-9]+)?(?:/|$)")
 
 
 def check_policy(policy: CanaryPolicy, *, file: str) -> None:
@@ -25,9 +29,10 @@ def check_policy(policy: CanaryPolicy, *, file: str) -> None:
         if count > 1:
             raise _incomplete(file, f"{name!r} stands {count} times in canary.metrics", "a `name` for each")
     for metric in policy.metrics:
-        for problem, expected in (*_counted(metric), *_bounds(metric, policy)):
-            raise _incomplete(file, f"canary.metrics.{name_of(metric)} {problem}", expected)
-        source_of(metric, policy.rollout)
+        # how it is counted must be clear before its bounds are
+        for part in (_counted(metric), _bounds(metric, policy)):
+            for problem, expected in part:
+                raise _incomplete(file, f"canary.metrics.{name_of(metric)} {problem}", expected)
     _check_whole(policy, file)
     plan_of(policy, first=False)
 
@@ -39,6 +44,17 @@ def _check_whole(policy: CanaryPolicy, file: str) -> None:
         raise _incomplete(
             file, "canary.prometheus has several credentials", "one of bearer-env, bearer-file and sigv4-region"
         )
+    if prometheus.via == "api-server":
+        if any(way is not None for way in ways):
+            raise _incomplete(
+                file, "canary.prometheus has credentials, and goes via the API server", "the cluster's own credentials"
+            )
+        if _SERVICE.match(prometheus.url) is None:
+            raise _incomplete(
+                file,
+                f"canary.prometheus.url is {prometheus.url!r}, and goes via the API server",
+                "the address of a service in the cluster: http://NAME.NAMESPACE.svc:PORT",
+            )
     for where, span in (("prometheus.scrape-interval", prometheus.scrape_interval), ("interval", policy.interval)):
         if not seconds(span):
             raise _incomplete(file, f"canary.{where} is {span!r}", "at least 1s")
@@ -72,13 +88,15 @@ def _counted(metric: CanaryMetric) -> Iterator[tuple[str, str]]:
 
 def _bounds(metric: CanaryMetric, policy: CanaryPolicy) -> Iterator[tuple[str, str]]:
     """What contradicts another bound."""
-    if metric.tolerated >= policy.margin:
+    kind = kind_of(metric, policy)
+    tolerated, floor = tolerated_of(metric, kind), floor_of(metric, kind)
+    if tolerated >= policy.margin and kind != "share":
         yield (
-            f"tolerates {metric.tolerated:g} times, and canary.margin is {policy.margin:g}",
+            f"tolerates {tolerated:g} times, and canary.margin is {policy.margin:g}",
             "a margin above it: a promotion excludes the margin",
         )
-    if metric.ceiling is not None and metric.ceiling <= metric.floor:
-        yield f"has the ceiling {metric.ceiling:g} and the floor {metric.floor:g}", "a ceiling above the floor"
+    if metric.ceiling is not None and metric.ceiling <= floor:
+        yield f"has the ceiling {metric.ceiling:g} and the floor {floor:g}", "a ceiling above the floor"
     if metric.direction not in {None, "increase"} and (metric.floor or metric.ceiling is not None):
         yield f"has a floor or a ceiling, and the direction {metric.direction}", "bounds where more events are worse"
     if metric.total is not None and metric.bad is None:
@@ -86,6 +104,8 @@ def _bounds(metric: CanaryMetric, policy: CanaryPolicy) -> Iterator[tuple[str, s
             yield f"is traffic with the direction {metric.direction}", "either, or no direction"
         if metric.floor or metric.ceiling is not None:
             yield "is traffic with a floor or a ceiling", "neither: it has no bad events"
+        if metric.critical:
+            yield "is traffic, and critical", "evidence against a canary only"
 
 
 def _incomplete(file: str, problem: str, expected: str) -> UsageError:

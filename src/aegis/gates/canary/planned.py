@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aegis.core.policy import CanaryMetric, CanaryPolicy, Estimated, seconds
+from aegis.core.policy import REQUESTS_FLOOR, TRAFFIC_TOLERATED, CanaryMetric, CanaryPolicy, Estimated, seconds
 from aegis.gates.canary.plan import Direction, Kind, MetricPlan, Plan
 from aegis.gates.canary.samples.sources import name_of, source_of
 
@@ -43,6 +43,20 @@ def kind_of(metric: CanaryMetric, policy: CanaryPolicy) -> Kind:
     return "share" if source.bad == (source.total,) else "events"
 
 
+def floor_of(metric: CanaryMetric, kind: Kind) -> float:
+    """The rate below which nobody minds."""
+    if metric.floor is not None:
+        return metric.floor
+    return REQUESTS_FLOOR if kind in {"events", "latency"} and metric.direction in {None, "increase"} else 0.0
+
+
+def tolerated_of(metric: CanaryMetric, kind: Kind) -> float:
+    """The ratio that nobody minds."""
+    if metric.tolerated is not None:
+        return metric.tolerated
+    return TRAFFIC_TOLERATED if kind == "share" else 1.0
+
+
 def _metric(metric: CanaryMetric, policy: CanaryPolicy) -> MetricPlan:
     kind = kind_of(metric, policy)
     default: Direction = "either" if kind == "share" else "increase"
@@ -51,11 +65,12 @@ def _metric(metric: CanaryMetric, policy: CanaryPolicy) -> MetricPlan:
         kind=kind,
         direction=metric.direction or default,
         weight=metric.weight,
-        # how much traffic a canary gets says nothing good about it
-        critical=metric.critical and kind != "share",
-        tolerated=metric.tolerated,
-        margin=policy.margin,
-        floor=metric.floor,
+        # that nothing was restarted, or how much traffic there is, says nothing good about a canary for a long time
+        critical=kind in {"events", "latency"} if metric.critical is None else metric.critical,
+        tolerated=tolerated_of(metric, kind),
+        # traffic is no ground for a promotion, so the policy's margin says nothing about it
+        margin=policy.margin if kind != "share" else 2 * tolerated_of(metric, kind),
+        floor=floor_of(metric, kind),
         ceiling=metric.ceiling,
         spread=_known(policy.spread),
         cluster=_known(policy.cluster),

@@ -31,7 +31,9 @@ def with_metric(**keys: Any) -> CanaryPolicy:
     return structs.replace(GOOD, metrics=(CanaryMetric(**keys),))
 
 
-@pytest.mark.parametrize("metric", [{"name": "m", "total": "a"}, {"preset": "http", "critical": False}])
+@pytest.mark.parametrize(
+    "metric", [{"name": "m", "total": "a"}, {"preset": "restarts"}, {"preset": "http", "critical": False}]
+)
 def test_something_must_speak_for_a_promotion(metric: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="no metric that could promote") as raised:
         check_policy(with_metric(**metric), file="aegis.yml")
@@ -44,16 +46,19 @@ def test_ten_lines_are_enough() -> None:
     assert policy is not None
     check_policy(policy, file="aegis.yml")
     assert (policy.alpha, policy.beta, policy.margin) == (0.01, 0.05, 2.0)
-    assert (policy.at_deadline, policy.no_data, policy.metrics[0].critical) == ("hold", "hold", True)
+    assert (policy.at_deadline, policy.no_data) == ("hold", "hold")
 
 
 @pytest.mark.parametrize(
     "policy",
     [
         with_metric(name="m", total="a", bad='a{code="500"}'),
-        with_metric(name="m", bad="oom_total"),
+        structs.replace(GOOD, metrics=(*GOOD.metrics, CanaryMetric(name="m", bad="oom_total"))),
+        structs.replace(
+            GOOD, prometheus=structs.replace(SERVER, via="api-server", url="http://prometheus.monitoring.svc:9090/x")
+        ),
         with_metric(name="m", histogram="a_bucket", slo=0.5, floor=0.01, ceiling=0.02),
-        structs.replace(GOOD, metrics=(*GOOD.metrics, CanaryMetric(name="traffic", total="a"))),
+        structs.replace(GOOD, metrics=(*GOOD.metrics, CanaryMetric(name="traffic", total="a")), margin=1.2),
         structs.replace(GOOD, prometheus=structs.replace(SERVER, bearer_env="PROMETHEUS_TOKEN", tenant="a")),
     ],
 )
@@ -87,6 +92,19 @@ def test_what_says_one_way_to_count_is_taken(policy: CanaryPolicy) -> None:
         (with_metric(name="m", total="a", direction="increase"), "traffic with the direction increase"),
         (with_metric(name="m", total="a", floor=0.1), "traffic with a floor or a ceiling"),
         (with_metric(name="m", total="a", ceiling=0.1), "traffic with a floor or a ceiling"),
+        (with_metric(name="m", total="a", critical=True), "is traffic, and critical"),
+        (with_metric(preset="http", ceiling=0.001), "the ceiling 0.001 and the floor 0.001"),
+        (
+            structs.replace(GOOD, prometheus=structs.replace(SERVER, via="api-server")),
+            "url is 'https://prometheus.example.com', and goes via the API server",
+        ),
+        (
+            structs.replace(
+                GOOD,
+                prometheus=structs.replace(SERVER, via="api-server", url="http://p.m.svc", bearer_env="PROMETHEUS_T"),
+            ),
+            "has credentials, and goes via the API server",
+        ),
         (
             structs.replace(
                 GOOD, prometheus=structs.replace(SERVER, bearer_env="PROMETHEUS_T", sigv4_region="eu-west-1")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from msgspec import structs
@@ -20,7 +20,7 @@ SHORT = CanaryPolicy(
 
 
 def test_the_policys_defaults_are_the_plans() -> None:
-    assert plan_of(SHORT, first=False) == Plan(metrics=(MetricPlan(name="http"),), no_data_after=150)
+    assert plan_of(SHORT, first=False) == Plan(metrics=(MetricPlan(name="http", floor=0.001),), no_data_after=150)
 
 
 def test_everything_that_a_policy_says_is_in_the_plan() -> None:
@@ -39,7 +39,7 @@ def test_everything_that_a_policy_says_is_in_the_plan() -> None:
                 ceiling=0.5,
             ),
             CanaryMetric(name="orders", total="a", bad='a{b="c"}', direction="decrease"),
-            CanaryMetric(name="traffic", total="a"),
+            CanaryMetric(name="traffic", total="a", tolerated=1.4),
             CanaryMetric(preset="restarts"),
         ),
         alpha=0.02,
@@ -60,8 +60,8 @@ def test_everything_that_a_policy_says_is_in_the_plan() -> None:
         metrics=(
             same(name="slow", kind="latency", weight=3.0, critical=False, tolerated=1.2, floor=0.01, ceiling=0.5),
             same(name="orders", direction="decrease"),
-            same(name="traffic", kind="share", direction="either", critical=False),
-            same(name="restarts", kind="pace"),
+            same(name="traffic", kind="share", direction="either", critical=False, tolerated=1.4, margin=2.8),
+            same(name="restarts", kind="pace", critical=False),
         ),
         alpha=0.02,
         beta=0.1,
@@ -73,6 +73,23 @@ def test_everything_that_a_policy_says_is_in_the_plan() -> None:
         no_data_after=60,
         min_bad_events=5,
     )
+
+
+@pytest.mark.parametrize(
+    ("keys", "defaults"),
+    [
+        ({"preset": "http"}, (True, 1.0, 0.001)),
+        ({"preset": "http-latency", "slo": 1.0}, (True, 1.0, 0.001)),
+        ({"name": "m", "total": "a", "bad": "b", "direction": "decrease"}, (True, 1.0, 0.0)),
+        ({"preset": "restarts"}, (False, 1.0, 0.0)),
+        ({"name": "m", "total": "a"}, (False, 1.5, 0.0)),
+        ({"preset": "restarts", "critical": True, "floor": 0.01, "tolerated": 1.2}, (True, 1.2, 0.01)),
+    ],
+)
+def test_defaults_are_by_kind(keys: Any, defaults: tuple[bool, float, float]) -> None:
+    policy = structs.replace(SHORT, metrics=(*SHORT.metrics, CanaryMetric(**keys | {"name": "m"})))
+    metric = plan_of(policy, first=False).metrics[1]
+    assert (metric.critical, metric.tolerated, metric.floor) == defaults
 
 
 def test_each_preset_is_of_a_kind() -> None:
