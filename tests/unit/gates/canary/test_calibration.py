@@ -9,8 +9,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from aegis.gates.canary.evidence.grid import grid
+from aegis.gates.canary.evidence.ratio import NO_SPREAD, interval
+from aegis.gates.canary.judge import look
+from aegis.gates.canary.state import begin
 from tests.support.binomial_bounds import at_least, at_most
-from tests.support.rollouts import World, judged, never_promoting, plan
+from tests.support.rollouts import NAME, START, World, judged, looks, never_promoting, plan
 
 RUNS, LOOKS = 80, 60
 ALPHA = BETA = 0.05
@@ -55,6 +59,21 @@ def test_a_good_canary_is_promoted() -> None:
     rng = np.random.default_rng(23)
     ended = [judged(rng, plan(), World(share=0.5), 60) for _ in range(RUNS)]
     assert [end.judgement.decision for end in ended].count("promote") >= at_least(RUNS, 0.95)
+
+
+@pytest.mark.parametrize("ratio", [1.0, 3.0])
+def test_the_interval_holds_the_true_ratio_at_every_look(ratio: float) -> None:
+    rng = np.random.default_rng(26)
+    asked, runs, missed = never_promoting(plan(alpha=ALPHA)), 40, 0
+    for _ in range(runs):
+        state, held = begin(asked, "r", START), True
+        for now, increments in looks(rng, World(ratio=ratio), 30):
+            state.decision = None  # goes on whatever was decided
+            look(state, asked, increments, now)
+            low, high = interval(state.tallies[NAME].lanes[0].likelihood, 1.0, grid(1.0, 2.0), NO_SPREAD, ALPHA)
+            held = held and low <= ratio <= high
+        missed += not held
+    assert missed <= at_most(runs, ALPHA)
 
 
 def test_what_pods_differ_by_is_learned() -> None:
