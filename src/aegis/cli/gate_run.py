@@ -80,13 +80,17 @@ class GateRun:
     source: Source
     words: Sequence[str] = ()
     """The options of this gate that its reproduction needs."""
+    below: str = ""
+    """The gate's command that was asked for, where it has several, e.g. `judge`."""
     subject: tuple[Subject, ...] = ()
     base: str | None = None
 
     @classmethod
-    def begin(cls, gate: GateName, asked: Asked, environ: Mapping[str, str], words: Sequence[str] = ()) -> GateRun:
+    def begin(
+        cls, gate: GateName, asked: Asked, environ: Mapping[str, str], words: Sequence[str] = (), below: str = ""
+    ) -> GateRun:
         """Start the clock. `environ` is empty for a run that no workflow asked for."""
-        return cls(gate, asked, environ, _now(), source_from_environment(environ, None), words)
+        return cls(gate, asked, environ, _now(), source_from_environment(environ, None), words, below)
 
     def look(self) -> Found:
         """Find repository, base and policy. Raises AegisError where there is no answer."""
@@ -156,9 +160,10 @@ class GateRun:
         workspace = self.environ.get("GITHUB_WORKSPACE") or "."
         path = os.path.relpath(self.asked.path, workspace) if self.asked.github else self.asked.path
         command = "all" if self.asked.named_only else self.gate
-        # below `verify` there are commands, so its folder is an option
-        place = [f"--path={path}"] if command == "verify" else [f"./{path}" if path.startswith("-") else path]
-        words = ["aegis", command, *place, *self.words]
+        # where there are commands below a gate's, its folder is an option
+        optional = command == "verify" or bool(self.below)
+        place = [f"--path={path}"] if optional else [f"./{path}" if path.startswith("-") else path]
+        words = ["aegis", command, *([self.below] if self.below else []), *place, *self.words]
         words += [f"--base={self.base}"] if self.base else []
         words += [f"--policy={self.asked.policy}"] if self.asked.policy else []
         checkout = f"git checkout {self.source.commit} && " if self.source.commit else ""

@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "scan": "aegis.cli.scan",
         "verify": "aegis.cli.verify",
         "backup-check": "aegis.cli.backup_check",
+        "canary": "aegis.cli.canary",
         "sign": "aegis.cli.sign",
         "credentials": "aegis.cli.credentials",
         "audit": "aegis.cli.audit",

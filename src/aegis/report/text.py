@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aegis.core.verdict import Finding, Verdict
+from aegis.report import canary
 from aegis.report.escape import terminal
 from aegis.report.headline import answer, cause, remedies, title
 
@@ -25,6 +26,7 @@ def _lines(verdict: Verdict) -> Iterator[str]:
         f"waived: {terminal(w.rule)} until {terminal(w.expires)} by {terminal(w.owner)}: {terminal(w.reason)}"
         for w in verdict.waivers
     )
+    yield from (f"metric: {terminal(line)}" for line in canary.lines(verdict))
     yield from (f"note: {terminal(notice)}" for notice in verdict.notices)
     yield from (f"next: {terminal(rule)}: {terminal(remedy)}" for rule, remedy in remedies(verdict))
     if verdict.reproduce:

@@ -1,0 +1,17 @@
+"""`aegis canary`: a version that is rolled out is judged by evidence, and promoted or rolled back."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+MODULES = ("aegis.cli.canary_judge", "aegis.cli.canary_simulate")
+"""Each has `add_command`."""
+
+
+def add_command(commands: Any) -> None:
+    """Add the command and those below it."""
+    parser = commands.add_parser("canary", help="a rollout is judged by evidence", allow_abbrev=False)
+    below = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for module in MODULES:
+        import_module(module).add_command(below)

@@ -1,0 +1,85 @@
+"""What a judgement of a rollout was asked for by arguments."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from aegis.core.errors import UsageError
+
+FORMATS: Final = ("text", "json", "sarif", "markdown")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryOptions:
+    """The wishes, before the policy has had its word."""
+
+    path: str = "."
+    base: str | None = None
+    policy: str | None = None
+    output: Path | None = None
+    github: bool = False
+    named_only: bool = False
+    state: Path
+    """The file that holds what was seen so far."""
+    canary: str
+    """The hash of the canary's pod template."""
+    stable: str | None
+    """Of stable's; None: there is no stable side."""
+    weight: float | None = None
+    """The canary's share of traffic by configuration, 0 to 1."""
+
+    @classmethod
+    def from_arguments(cls, arguments: argparse.Namespace) -> CanaryOptions:
+        """Of the command line."""
+        return cls(
+            path=arguments.path,
+            base=arguments.base,
+            policy=arguments.policy,
+            output=arguments.output,
+            state=arguments.state,
+            canary=arguments.canary,
+            stable=None if arguments.first else arguments.stable,
+            weight=None if arguments.weight is None else arguments.weight / 100,
+        )
+
+    def words(self) -> list[str]:
+        """The options that a reproduction needs."""
+        side = "--first" if self.stable is None else f"--stable={self.stable}"
+        weight = [] if self.weight is None else [f"--weight={self.weight * 100:g}"]
+        return [f"--state={self.state}", f"--canary={self.canary}", side, *weight]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Those of every command that judges a rollout."""
+    parser.add_argument("--path", default=".", help="a folder of a git repository (default: this one)")
+    parser.add_argument("--base", metavar="REV", help="take the policy from the merge base with REV")
+    parser.add_argument("--policy", metavar="FILE", help="policy file in the repository (default: aegis.yml)")
+    parser.add_argument(
+        "--state", metavar="FILE", type=Path, required=True, help="what was seen so far; one for each rollout"
+    )
+    parser.add_argument("--canary", metavar="HASH", required=True, help="pod-template-hash of the canary's pods")
+    side = parser.add_mutually_exclusive_group(required=True)
+    side.add_argument("--stable", metavar="HASH", help="pod-template-hash of the stable pods")
+    side.add_argument("--first", action="store_true", help="there is no stable version yet: only ceilings judge")
+    parser.add_argument("--weight", metavar="PERCENT", type=percent, help="of the traffic, by the router's settings")
+    parser.add_argument("--output", metavar="DIR", type=Path, help="write the verdict in all its forms to DIR")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="what to print (default: text)")
+
+
+def percent(text: str) -> float:
+    """A share of traffic. Raises UsageError."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 < number < 100:
+        raise UsageError(
+            "core.wrong_usage",
+            f"the share of traffic is {text[:40]!r}",
+            expected="per cent between 0 and 100, e.g. 5",
+            remedy="correct the argument",
+        )
+    return number

@@ -1,0 +1,33 @@
+"""The policy of the commands that judge nothing: the section `canary` of a file as it lies there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from aegis.core.errors import UsageError
+from aegis.core.policy import CanaryPolicy
+
+
+def read_policy(file: Path, environ: Mapping[str, str]) -> CanaryPolicy:
+    """Checked. Raises UsageError; CouldNotDecide where what it extends cannot be fetched."""
+    from aegis.adapters.policy_repository import PolicyRepository
+    from aegis.cli.files import read_file
+    from aegis.core.policy_in_force import load_policy
+    from aegis.gates.canary.check import check_policy
+
+    policy = load_policy(read_file(file), str(file), PolicyRepository(environ).fetch).policy.canary
+    if policy is None:
+        raise no_section(str(file), str(file))
+    check_policy(policy, file=str(file))
+    return policy
+
+
+def no_section(origin: str, file: str) -> UsageError:
+    """The error for a policy that says nothing of rollouts."""
+    return UsageError(
+        "core.policy_missing",
+        f"the policy ({origin}) has no section `canary`",
+        expected=f"`canary:` with prometheus, rollout and metrics in {file}",
+        remedy="add the section (docs/canary.md has one to start with)",
+    )
