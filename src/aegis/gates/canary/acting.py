@@ -124,21 +124,22 @@ def _check_same(goal: Goal, seen: RolloutState) -> None:
 def _abort(goal: Goal, seen: RolloutState, asked: bool) -> str:
     if seen.canary_hash == goal.stable_hash:
         return _whole(seen) if seen.phase == "Healthy" else _standing("the rollout to be Healthy", seen)
+    if not seen.rolling_out:
+        # aborted or not: every pod is of the version that was judged
+        raise Refused(
+            "canary.rollout_promoted",
+            f"{seen.place} has been promoted before it was aborted",
+            expected="a rollout in the middle of its steps",
+            remedy=f"Set it back: kubectl argo rollouts undo {seen.name} -n {seen.namespace}",
+        )
+    if not seen.aborted and asked:
+        raise Refused(
+            "canary.rollout_retried",
+            f"{seen.place} was aborted, and then retried by somebody else",
+            expected="a rollout that stays aborted",
+            remedy="Ask who retried it; the version in its spec is the one that was judged to be worse.",
+        )
     if not seen.aborted:
-        if not seen.rolling_out:
-            raise Refused(
-                "canary.rollout_promoted",
-                f"{seen.place} has been promoted before it was aborted",
-                expected="a rollout in the middle of its steps",
-                remedy=f"Set it back: kubectl argo rollouts undo {seen.name} -n {seen.namespace}",
-            )
-        if asked:
-            raise Refused(
-                "canary.rollout_retried",
-                f"{seen.place} was aborted, and then retried by somebody else",
-                expected="a rollout that stays aborted",
-                remedy="Ask who retried it; the version in its spec is the one that was judged to be worse.",
-            )
         return "the wish to abort"
     if seen.phase != "Degraded":
         return _standing("the rollout to be Degraded", seen)
