@@ -123,7 +123,9 @@ def _check_same(goal: Goal, seen: RolloutState) -> None:
 
 def _abort(goal: Goal, seen: RolloutState, asked: bool) -> str:
     if seen.canary_hash == goal.stable_hash:
-        return _whole(seen) if seen.phase == "Healthy" else _standing("the rollout to be Healthy", seen)
+        # the good version may itself be rolled out by steps now, beside the bad one
+        healthy = seen.phase == "Healthy" and not seen.rolling_out
+        return _whole(seen) if healthy else _standing("the rollout to be Healthy", seen)
     if not seen.rolling_out:
         # aborted or not: every pod is of the version that was judged
         raise Refused(
