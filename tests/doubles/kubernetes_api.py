@@ -35,6 +35,8 @@ class Asked:
     content_type: str
     authorization: str
     body: Document | None
+    headers: dict[str, str] = field(default_factory=dict)
+    """By their names in lower case."""
 
 
 @dataclass
@@ -242,6 +244,7 @@ def serve(api: Api, tls: ssl.SSLContext | None = None) -> Iterator[Api]:
                 self.headers.get("Content-Type", ""),
                 self.headers.get("Authorization", ""),
                 raw if isinstance(raw, dict) else None,
+                {name.lower(): value for name, value in self.headers.items()},
             )
             with api.lock:
                 if api.before is not None:

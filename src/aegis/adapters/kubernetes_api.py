@@ -65,22 +65,29 @@ class Cluster:
         self, method: str, path: str, body: Mapping[str, Any], *, content_type: str = "application/json"
     ) -> Answer:
         """POST or PATCH, once: whether one without an answer was taken is for the caller to look at."""
-        problem, answer = self.try_once(method, path, body=json.dumps(body).encode(), content_type=content_type)
+        headers = {"Content-Type": content_type}
+        problem, answer = self.try_once(method, path, body=json.dumps(body).encode(), headers=headers)
         if answer is None:
             raise unavailable(self.address, problem)
         return answer
 
     def try_once(
-        self, method: str, path: str, *, body: bytes | None = None, content_type: str = "", limit: int = MAX_ANSWER
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        limit: int = MAX_ANSWER,
     ) -> tuple[str, Answer | None]:
-        """The answer, or why there was none. Of the body `limit` bytes are read, and the rest is left.
+        """The answer, or why there was none. Of its body `limit` bytes are read, and the rest is left.
 
         A 401 says that nothing was done: one new login, then again.
         """
-        problem, answer = self._send(method, path, body, content_type, limit)
+        problem, answer = self._send(method, path, body, headers or {}, limit)
         if answer is not None and answer.status == 401:
             self._session = None
-            problem, answer = self._send(method, path, body, content_type, limit)
+            problem, answer = self._send(method, path, body, headers or {}, limit)
         return problem, answer
 
     def _logged_in(self) -> _Session:
@@ -93,13 +100,11 @@ class Cluster:
         return self._session
 
     def _send(
-        self, method: str, path: str, body: bytes | None, content_type: str, limit: int
+        self, method: str, path: str, body: bytes | None, more: Mapping[str, str], limit: int
     ) -> tuple[str, Answer | None]:
         urllib3 = importlib.import_module("urllib3")
         session = self._logged_in()
-        headers = {"Accept": "application/json", "User-Agent": "aegis-gates"}
-        if body is not None:
-            headers["Content-Type"] = content_type
+        headers = {"Accept": "application/json", "User-Agent": "aegis-gates", **more}
         token = self._authorization(session)
         if token:
             headers["Authorization"] = token
@@ -146,8 +151,10 @@ class Cluster:
         return Answer(response.status, response.headers.get("Retry-After", ""), body)
 
 
-def cluster_of(environ: Mapping[str, str], *, kubeconfig: Path | None = None, context: str | None = None) -> Cluster:
+def cluster_of(
+    environ: Mapping[str, str], *, kubeconfig: Path | None = None, context: str | None = None, timeout: float = TIMEOUT
+) -> Cluster:
     """The cluster that the surroundings name. Logs in now, so that what is wrong with that is told first."""
-    cluster = Cluster(lambda: configuration(environ, kubeconfig=kubeconfig, context=context))
+    cluster = Cluster(lambda: configuration(environ, kubeconfig=kubeconfig, context=context), timeout=timeout)
     cluster.address  # noqa: B018 - logs in
     return cluster

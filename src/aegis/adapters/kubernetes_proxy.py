@@ -7,6 +7,7 @@ The cluster's credentials end at the API server; none of ours reaches the servic
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -40,13 +41,13 @@ class ServiceProxy:
         self.service = f"{parts.scheme}:{found[1]}:{port}"
         """As paths and Roles name it."""
 
-    def send(self, path: str, limit: int) -> tuple[str, Answer | None]:
+    def send(self, path: str, headers: Mapping[str, str], limit: int) -> tuple[str, Answer | None]:
         """GET of a path with its query; the service's own answer, or why there was none.
 
         Of the body `limit` bytes are read. Raises CouldNotDecide where the API server itself says no.
         """
         whole = f"/api/v1/namespaces/{self.namespace}/services/{self.service}/proxy{path}"
-        problem, answer = self._cluster.try_once("GET", whole, limit=limit)
+        problem, answer = self._cluster.try_once("GET", whole, headers=headers, limit=limit)
         # the API server speaks in documents of this kind, a Prometheus never does
         if answer is not None and answer.status != 200 and answer.json().get("kind") == "Status":
             if answer.status in RETRIED or answer.status == 404:

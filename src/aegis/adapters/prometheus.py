@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 
 from aegis.adapters.aws_signature import signed_headers, target
 from aegis.adapters.http_call import Answer, Clock, call, is_safe
+from aegis.adapters.kubernetes_api import cluster_of
+from aegis.adapters.kubernetes_proxy import ServiceProxy
 from aegis.adapters.prometheus_faults import (
     malformed,
     no_token,
@@ -48,6 +50,10 @@ _SLACK: Final = 1.0
 """Seconds around the window that was asked for: stores may round it to their own resolution."""
 
 
+Through = Callable[[str, Mapping[str, str], int], tuple[str, Answer | None]]
+"""GET of a path with its query and some headers, of whose body so many bytes are read: what `http_call.call` gives."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sigv4:
     """Requests to Amazon Managed Service for Prometheus are signed."""
@@ -69,8 +75,11 @@ class PrometheusServer:
         clock: Clock | None = None,
         now: Callable[[], float] = time.time,
         timeout: float = TIMEOUT,
+        through: Through | None = None,
     ) -> None:
         """`bearer` gives a token for the next request. `now`: Unix seconds, which a signature names.
+
+        `through`: another way than a request to `url` itself; it brings its own credentials.
 
         Raises UsageError `canary.prometheus_unsafe` for an address to which the secret must not be sent.
         """
@@ -83,6 +92,7 @@ class PrometheusServer:
             )
         self._url, self._bearer, self._sigv4, self._tenant = url.rstrip("/"), bearer, sigv4, tenant
         self._clock, self._now, self._timeout = clock or Clock(), now, timeout
+        self._through = through
 
     def __repr__(self) -> str:
         """Without any secret."""
@@ -122,16 +132,25 @@ class PrometheusServer:
         parameters = [("query", query), ("timeout", f"{math.ceil(self._timeout)}s"), ("partial_response", "false")]
         if at is not None:
             parameters.append(("time", f"{at:.3f}"))
-        request, secrets = self._request(target(f"{urlsplit(self._url).path}/api/v1/query", parameters))
-        problem, answer = call(request, secrets=secrets, timeout=self._timeout, clock=self._clock, limit=MAX_ANSWER + 1)
+        path = target(f"{urlsplit(self._url).path}/api/v1/query", parameters)
+        if self._through is not None:
+            problem, answer = self._through(path, self._tenant_header(), MAX_ANSWER + 1)
+        else:
+            request, secrets = self._request(path)
+            problem, answer = call(
+                request, secrets=secrets, timeout=self._timeout, clock=self._clock, limit=MAX_ANSWER + 1
+            )
         if answer is None:
             raise unavailable(self._url, problem)
         return _data(self._url, answer, query)
 
+    def _tenant_header(self) -> dict[str, str]:
+        return {} if self._tenant is None else {"X-Scope-OrgID": self._tenant}
+
     def _request(self, path: str) -> tuple[urllib.request.Request, list[str]]:
         """A request, and what is secret about it."""
         parts = urlsplit(self._url)
-        headers: dict[str, str] = {} if self._tenant is None else {"X-Scope-OrgID": self._tenant}
+        headers = self._tenant_header()
         secrets: list[str] = []
         if self._bearer is not None:
             token = self._bearer()
@@ -163,8 +182,12 @@ def server_of(
 ) -> PrometheusServer:
     """The server that a policy names. `mask` hides a token in the log the moment it is read.
 
-    `credentials`: for `sigv4-region`. Raises UsageError `canary.token_missing`, `canary.prometheus_unsafe`.
+    `credentials`: for `sigv4-region`. Raises UsageError `canary.token_missing`, `canary.prometheus_unsafe`; where it is
+    asked through the API server, what `cluster_of` raises, and UsageError `canary.service_unclear`.
     """
+    if policy.via == "api-server":
+        cluster = cluster_of(environ, timeout=TIMEOUT)
+        return PrometheusServer(policy.url, tenant=policy.tenant, through=ServiceProxy(cluster, policy.url).send)
     bearer: Callable[[], str] | None = None
     if policy.bearer_env is not None:
         bearer = partial(_env_token, environ, policy.bearer_env, mask)
