@@ -1,6 +1,7 @@
-"""Which tables a restore of the tier `sample` proves: a part each day, so that all had their turn within a week.
+"""Which tables a restore of the tier `sample` proves: one part of seven, another each day and each week.
 
-The part is chosen by a hash of the table's name and the day, so it needs no memory of earlier runs, and nobody chooses.
+The part is chosen by a hash of the table's name and by the date, so it needs no memory of earlier runs, and nobody
+chooses. The order moves on by one each week, so that a restore on each Monday does not prove the same part for ever.
 """
 
 from __future__ import annotations
@@ -15,8 +16,13 @@ import msgspec
 
 from aegis.backup.inventory import Inventory, Table
 
-DAYS: Final = 7
-"""Days within which each table has its turn."""
+PARTS: Final = 7
+"""Into which the tables of a database fall."""
+DAILY_DAYS: Final = 13
+"""Days within which each table has its turn where there is a restore each day: no later than at the end of one week and
+at the beginning of the next but one."""
+WEEKLY_WEEKS: Final = PARTS
+"""Weeks within which each table has its turn where there is a restore each week, on the same day."""
 LARGE_OBJECTS: Final = ("", "")
 """What stands for the large objects; no table is called so."""
 
@@ -47,7 +53,9 @@ def sample_of(expected: Inventory, day: datetime.date) -> Sample:
     for key in keys:
         buckets.setdefault(_bucket(key), []).append(key)
     # where it is nobody's turn, the next have theirs early
-    turn = next((bucket for i in range(DAYS) if (bucket := (day.toordinal() + i) % DAYS) in buckets), 0)
+    number = day.toordinal()
+    first = number + number // PARTS
+    turn = next((bucket for i in range(PARTS) if (bucket := (first + i) % PARTS) in buckets), 0)
     chosen = buckets.get(turn, [])
     return Sample(
         tables=tuple(sorted(key for key in chosen if key != LARGE_OBJECTS)),
@@ -84,4 +92,4 @@ def _tables(tables: Iterable[Table], chosen: frozenset[_Key]) -> Iterable[Table]
 
 
 def _bucket(key: _Key) -> int:
-    return int.from_bytes(hashlib.sha256("\0".join(key).encode("utf-8", "surrogatepass")).digest()[:8]) % DAYS
+    return int.from_bytes(hashlib.sha256("\0".join(key).encode("utf-8", "surrogatepass")).digest()[:8]) % PARTS

@@ -26,7 +26,7 @@ from aegis.backup.compare import Difference, compare
 from aegis.backup.drill import Answered, DrillOutcome, DrillResult, Equality, Phase
 from aegis.backup.fetching import Decrypt, Found
 from aegis.backup.manifest import DUMP, ENCRYPTED, Manifest
-from aegis.backup.sample import DAYS, Sample, restricted, sample_of, to_restore
+from aegis.backup.sample import DAILY_DAYS, WEEKLY_WEEKS, Sample, restricted, sample_of, to_restore
 from aegis.cli.progress import bytes_bar
 from aegis.cli.surroundings import ROOT
 from aegis.core.errors import AegisError, CouldNotDecide, Refused, UsageError, crashed
@@ -310,7 +310,8 @@ def _left_out_of(sample: Sample | None, tier: Tier, manifest: Manifest) -> list[
     if sample is not None:
         shown = ", ".join(f"{schema}.{name}" for schema, name in sample.tables[:_TOLD])
         more = f" and {len(sample.tables) - _TOLD} more" if len(sample.tables) > _TOLD else ""
-        told.append(f"all rows but {sample.told} ({terminal(shown)}{more}); each table has its turn within {DAYS} days")
+        turns = f"within {DAILY_DAYS} days of daily restores, or {WEEKLY_WEEKS} weeks of weekly ones"
+        told.append(f"all rows but {sample.told} ({terminal(shown)}{more}); each table has its turn {turns}")
         told.append("smoke questions, since most tables are empty")
     if manifest.checksums == "off":
         told.append("the rows' content: the backup was taken without checksums")

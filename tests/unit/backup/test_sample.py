@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aegis.backup.compare import compare
 from aegis.backup.inventory import Inventory, LargeObjects, Table
-from aegis.backup.sample import DAYS, restricted, sample_of, to_restore
+from aegis.backup.sample import DAILY_DAYS, WEEKLY_WEEKS, restricted, sample_of, to_restore
 from tests.support.backup_inventories import INVENTORY, USERS
 
 DAY = datetime.date(2026, 11, 26)
@@ -27,14 +27,15 @@ def database(tables: set[tuple[str, str]], *, objects: bool = False) -> Inventor
 
 
 @settings(deadline=None, max_examples=60)
-@given(databases, st.dates())
-def test_within_a_week_each_has_its_turn_and_no_day_is_empty(
-    drawn: tuple[set[tuple[str, str]], bool], first: datetime.date
+@given(databases, st.dates(), st.sampled_from([(1, DAILY_DAYS), (7, WEEKLY_WEEKS)]))
+def test_by_daily_and_by_weekly_restores_each_has_its_turn_and_none_is_empty(
+    drawn: tuple[set[tuple[str, str]], bool], first: datetime.date, rhythm: tuple[int, int]
 ) -> None:
     keys, objects = drawn
+    step, restores = rhythm
     expected = database(keys, objects=objects)
-    first = min(first, datetime.date.max - datetime.timedelta(days=DAYS))
-    days = [sample_of(expected, first + datetime.timedelta(days=day)) for day in range(DAYS)]
+    first = min(first, datetime.date.max - datetime.timedelta(days=step * restores))
+    days = [sample_of(expected, first + datetime.timedelta(days=step * number)) for number in range(restores)]
     assert {key for day in days for key in day.tables} == keys
     assert any(day.large_objects for day in days) == objects
     assert all(day.tables or day.large_objects or not (keys or objects) for day in days)
