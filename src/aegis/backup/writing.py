@@ -6,7 +6,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aegis.backup.manifest import NAME, SIGNATURE, StoredObject
 from aegis.core.errors import AegisError, CouldNotDecide
@@ -105,12 +105,15 @@ def _may_be_whole(store: WritableStore, manifest: str, error: BaseException) -> 
 
 
 def _remove(store: WritableStore, keys: Sequence[str]) -> None:
-    """Take away what this run has stored, as far as that is possible: a writer's role may not delete."""
+    """Take away what this run has stored, as far as that is possible: a writer's role may not delete.
+
+    The object and not its version, so that the role needs no right to destroy versions.
+    """
     for key in keys:
         with suppress(AegisError):
             info = store.head(key)
             if info is not None:
-                store.delete(info)
+                store.delete(replace(info, version=None))
 
 
 def _late(folder: str, seconds: float) -> CouldNotDecide:

@@ -65,6 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Take it, and say where it is."""
+    import msgspec
+
     from aegis.cli.backup_audit import audit_of
     from aegis.cli.backup_policy import database_of, read_policy
     from aegis.cli.backup_stores import opened
@@ -78,7 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
     url = backup_secrets.database_url(arguments.database_url_file, os.environ)
     audit = audit_of(os.environ)
     try:
-        places = opened(policed.policy, options, "write", environ=os.environ, root=policed.root)
+        alone = msgspec.structs.replace(policed.policy, databases=(database,))
+        places = opened(alone, options, "write", environ=os.environ, root=policed.root)
         with bytes_bar(f"backup of {database.name}") as progress:
             wishes = Wishes(
                 url=url,

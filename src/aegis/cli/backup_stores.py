@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from aegis.backup.layout import RECORDS
+from aegis.backup.layout import RECORDS, databases_folder
 from aegis.cli.cloud_access import Asked, CloudAccess, unset
 from aegis.cli.surroundings import read_event
 from aegis.core.errors import UsageError
@@ -96,17 +96,36 @@ class _Opener:
         return WritableS3(bucket, region, credentials, endpoint=aws.s3_endpoint)
 
     def _session(self, bucket: str, aws: Aws, partition: str) -> str:
-        """What the role's session may do in one bucket; a writer removes what a failed backup has left."""
-        from aegis.identity.session_policy import ReadNeed, WriteNeed, session_policy
+        """What the role's session may do in one bucket.
+
+        A writer removes what a failed backup has left, no older version of anything, and never touches a record: who
+        takes backups does not say which of them are good.
+        """
+        from aegis.identity.session_policy import Deletion, ReadNeed, WriteNeed, session_policy
 
         backups, records = (each.key if each.store == bucket else None for each in self.locations)
-        written = {"read": (), "prove": (records,), "write": (backups,), "prune": (backups, records)}[self.purpose]
+        written: tuple[str | None, ...]
+        delete: Deletion
+        match self.purpose:
+            case "read":
+                written, delete = (), "nothing"
+            case "prove":
+                written, delete = (records,), "nothing"
+            case "write":
+                folders = () if backups is None else (databases_folder(backups, each) for each in self._names())
+                written, delete = tuple(folders), "latest"
+            case "prune":
+                written, delete = (backups, records), "versions"
+        prefixes = tuple(each for each in written if each is not None)
         return session_policy(
             [ReadNeed(bucket, tuple(each for each in (backups, records) if each is not None))],
             partition=partition,
             kms_keys=aws.kms_keys,
-            writes=[WriteNeed(bucket, each, self.purpose != "prove") for each in written if each is not None],
+            writes=[WriteNeed(bucket, prefixes, delete)] if prefixes else [],
         )
+
+    def _names(self) -> tuple[str, ...]:
+        return tuple(database.name for database in self.policy.databases)
 
     def _oci(self, store: str) -> WritableStore:
         from aegis.adapters.objects_oci_writing import WritableOci

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from aegis.core.errors import UsageError
 
@@ -19,6 +19,8 @@ MAX_CHARACTERS = 2048
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html"""
 _KMS_KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]{1,64}")
+Deletion: TypeAlias = Literal["nothing", "latest", "versions"]
+"""What may be removed: in a bucket that keeps versions, `latest` only hides an object, and `versions` destroys."""
 _SPECIAL = re.compile(r"[*?$]")
 
 
@@ -39,10 +41,9 @@ class WriteNeed:
     """What is written to one bucket; reading it is a need of its own."""
 
     bucket: str
-    prefix: str
+    prefixes: tuple[str, ...]
     """Every object whose key starts so; an empty prefix is the whole bucket."""
-    delete: bool
-    """Whether objects are removed too."""
+    delete: Deletion
 
 
 def session_policy(
@@ -103,9 +104,12 @@ def _listing(need: ReadNeed, partition: str) -> dict[str, Any]:
 
 def _writing(need: WriteNeed, partition: str) -> dict[str, Any]:
     actions = ["s3:PutObject", "s3:AbortMultipartUpload"]
-    if need.delete:
-        actions += ["s3:DeleteObject", "s3:DeleteObjectVersion"]
-    return _allow(actions, [f"arn:{partition}:s3:::{_bucket(need.bucket)}/{literal(need.prefix)}*"])
+    if need.delete != "nothing":
+        actions.append("s3:DeleteObject")
+    if need.delete == "versions":
+        actions.append("s3:DeleteObjectVersion")
+    bucket = _bucket(need.bucket)
+    return _allow(actions, [f"arn:{partition}:s3:::{bucket}/{literal(prefix)}*" for prefix in need.prefixes])
 
 
 def _bucket(name: str) -> str:

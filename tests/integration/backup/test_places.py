@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,15 +72,15 @@ def allowed(do: Callable[[], object]) -> bool:
 @pytest.mark.parametrize(
     ("purpose", "backups_", "records", "removal"),
     [
-        ("read", False, False, False),
-        ("prove", False, True, False),
-        ("write", True, False, True),
-        ("prune", True, True, True),
+        ("read", False, False, ()),
+        ("prove", False, True, ()),
+        ("write", True, False, ("latest",)),
+        ("prune", True, True, ("latest", "version")),
     ],
 )
 @pytest.mark.parametrize("apart", [False, True], ids=["below", "in a bucket of their own"])
 def test_a_session_may_do_what_its_purpose_needs(
-    cloud: Cloud, purpose: Purpose, backups_: bool, records: bool, removal: bool, apart: bool
+    cloud: Cloud, purpose: Purpose, backups_: bool, records: bool, removal: tuple[str, ...], apart: bool
 ) -> None:
     cloud.s3.buckets["octo-records"] = {}
     found = places(cloud, purpose, records="s3://octo-records/shop/" if apart else None)
@@ -91,9 +91,12 @@ def test_a_session_may_do_what_its_purpose_needs(
     assert b"".join(bytes(chunk) for chunk in store.read(info)) == b"{}"
     found.records.store.list(found.records.prefix)
     assert allowed(lambda: put(found.backups, "orders/2/dump")) is backups_
-    # records below the backups' own prefix are in reach of who writes there
-    assert allowed(lambda: put(found.records, "orders/2/r.json")) is (records or (purpose == "write" and not apart))
-    assert allowed(lambda: store.delete(info)) is removal
+    # who takes backups writes no record of a restore, wherever records lie, and nothing of another database
+    assert allowed(lambda: put(found.records, "orders/2/20261126T120000Z-PASS.json")) is records
+    assert allowed(lambda: put(found.backups, "others/2/dump")) is (purpose == "prune")
+    assert info.version is not None
+    assert allowed(lambda: store.delete(info)) is ("version" in removal)
+    assert allowed(lambda: store.delete(replace(info, version=None))) is ("latest" in removal)
     assert not allowed(lambda: store.list("elsewhere/"))
     assert not allowed(lambda: put(Place(store, ""), "elsewhere/y"))
 

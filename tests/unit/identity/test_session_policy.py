@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from aegis.core.errors import UsageError
-from aegis.identity.session_policy import ReadNeed, WriteNeed, literal, session_policy
+from aegis.identity.session_policy import Deletion, ReadNeed, WriteNeed, literal, session_policy
 from tests.doubles.aws import iam_policy
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -142,29 +142,30 @@ class TestWriting:
     BACKUPS = ReadNeed("backups", prefixes=("shop/",))
     REMOVALS = ("s3:DeleteObject", "s3:DeleteObjectVersion")
 
-    @pytest.mark.parametrize("delete", [False, True])
-    def test_objects_below_the_prefix_and_no_others(self, delete: bool) -> None:
-        policy = session_policy([self.BACKUPS], writes=[WriteNeed("backups", "shop/orders/", delete)])
+    @pytest.mark.parametrize(("delete", "removals"), [("nothing", 0), ("latest", 1), ("versions", 2)])
+    def test_objects_below_the_prefixes_and_no_others(self, delete: Deletion, removals: int) -> None:
+        policy = session_policy([self.BACKUPS], writes=[WriteNeed("backups", ("shop/orders/", "shop/mail/"), delete)])
         for action in ("s3:PutObject", "s3:AbortMultipartUpload"):
-            assert allowed(policy, action, "arn:aws:s3:::backups/shop/orders/1/dump")
+            for own in ("orders", "mail"):
+                assert allowed(policy, action, f"arn:aws:s3:::backups/shop/{own}/1/dump")
             for other in ("backups/shop/others/1", "backups/shop/orders", "other/shop/orders/1"):
                 assert not allowed(policy, action, f"arn:aws:s3:::{other}")
-        for action in self.REMOVALS:
-            assert allowed(policy, action, "arn:aws:s3:::backups/shop/orders/1/dump") is delete
+        for number, action in enumerate(self.REMOVALS):
+            assert allowed(policy, action, "arn:aws:s3:::backups/shop/orders/1/dump") is (number < removals)
         assert allowed(policy, "s3:GetObject", "arn:aws:s3:::backups/shop/others/1")
         assert allowed(policy, "s3:ListBucketMultipartUploads", "arn:aws:s3:::backups")
         assert not allowed(policy, "s3:ListBucketMultipartUploads", "arn:aws:s3:::other")
 
     def test_a_wildcard_in_a_prefix_is_none(self) -> None:
-        policy = session_policy([self.BACKUPS], writes=[WriteNeed("backups", "a*/", False)])
+        policy = session_policy([self.BACKUPS], writes=[WriteNeed("backups", ("a*/",), "nothing")])
         assert not allowed(policy, "s3:PutObject", "arn:aws:s3:::backups/ab/x")
 
     def test_keys_encrypt_only_where_something_is_written(self) -> None:
-        writes = [WriteNeed("backups", "shop/", False)]
+        writes = [WriteNeed("backups", ("shop/",), "nothing")]
         assert allowed(session_policy([self.BACKUPS], kms_keys=[KEY], writes=writes), "kms:GenerateDataKey", KEY)
         assert not allowed(session_policy([self.BACKUPS], kms_keys=[KEY]), "kms:GenerateDataKey", KEY)
         assert allowed(session_policy([self.BACKUPS], kms_keys=[KEY], writes=writes), "kms:Decrypt", KEY)
 
     def test_a_name_that_is_no_bucket_s_is_refused(self) -> None:
         with pytest.raises(UsageError):
-            session_policy([self.BACKUPS], writes=[WriteNeed("*", "", True)])
+            session_policy([self.BACKUPS], writes=[WriteNeed("*", ("",), "latest")])
