@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
+
+from msgspec import structs
 
 from aegis.backup.listing import Contents, Listed, contents_of, side_by_side
 from aegis.backup.manifest import NAME
-from aegis.backup.proofs import standing_of
+from aegis.backup.proofs import TIERS, standing_of
 from aegis.backup.records import Entry
 from aegis.backup.retention import Candidate, Held
 from aegis.core.errors import AegisError, CouldNotDecide
 from aegis.core.policy import BackedUp
 from aegis.core.ports.objects import ObjectInfo, ObjectStore
 from aegis.core.ports.writing import WritableStore
+
+_HELD: Final[Mapping[str, Held]] = {
+    "verified": "verified",
+    "weaker": "weaker",
+    "failed": "failed",
+    "unproven": "unproven",
+    "replaced": "damaged",
+    "unreadable": "unreadable",
+}
+"""What a standing means for who removes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +69,14 @@ def _held(
 ) -> Held:
     if not contents.complete:
         return "damaged" if restored else "unproven"
-    match standing_of(store, records, database, contents.listed, entries).word:
-        case "verified":
-            return "verified"
-        case "failed":
-            return "failed"
-        case "replaced":
-            return "damaged"
-        case _:
-            return "unproven"
+    word = standing_of(store, records, database, contents.listed, entries).word
+    if word in {"unproven", "failed"}:
+        # a policy that asks for more than it did takes nothing from what was proven before
+        least = structs.replace(database, tier=TIERS[0])
+        word = standing_of(store, records, least, contents.listed, entries).word
+        if word == "verified":
+            return "weaker"
+    return _HELD[word]
 
 
 def remove(store: WritableStore, contents: Contents) -> Removed:

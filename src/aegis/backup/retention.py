@@ -1,8 +1,8 @@
 """Which backups stay and which go: grandfathers, fathers and sons, of verified backups alone.
 
 Retention that counts whatever is there keeps the truncated and removes the good. Here only a backup whose restore was
-proven fills a place; the newest one of these never goes; and what was never proven waits until enough that were are
-newer than it.
+proven fills a place, by whatever tier: a policy that asks for more than before removes no archive. The newest that is
+verified by the policy's tier never goes; and what was never proven waits until enough that were are newer than it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ GRACE: Final = timedelta(hours=48)
 """For a backup to get its manifest: eight times as long as one may take (`writing.SECONDS`)."""
 _SKEW: Final = timedelta(seconds=60)
 
-Held: TypeAlias = Literal["verified", "unproven", "failed", "damaged"]
-"""What is known of a backup: `damaged` ones were restored from, and have another manifest now, or none: somebody has
-touched them, or pruning was cut short."""
+Held: TypeAlias = Literal["verified", "weaker", "unproven", "failed", "damaged", "unreadable"]
+"""What is known of a backup. weaker: proven equal, by a tier below the policy's. damaged: it was restored from, and has
+another manifest now, or none: somebody has touched it, or pruning was cut short. unreadable: the record is damaged that
+would say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +58,25 @@ def fates(candidates: Sequence[Candidate], keep: Keep, now: datetime) -> tuple[F
             expected="clocks that differ by at most 60 s",
             remedy="Set the clocks by NTP: nothing is removed by a clock that is wrong.",
         )
-    verified = [candidate for candidate in ordered if candidate.held == "verified"]
-    kept = _kept(verified, keep)
-    return tuple(_fate(candidate, kept, verified, keep, now) for candidate in ordered)
+    proven = [candidate for candidate in ordered if candidate.held in {"verified", "weaker"}]
+    kept = _kept(proven, keep)
+    return tuple(_fate(candidate, kept, proven, keep, now) for candidate in ordered)
 
 
 def _fate(
     candidate: Candidate,
     kept: dict[str, str],
-    verified: Sequence[Candidate],
+    proven: Sequence[Candidate],
     keep: Keep,
     now: datetime,
 ) -> Fate:
     listed = candidate.contents.listed
-    if candidate.held == "verified":
+    if candidate.held in {"verified", "weaker"}:
         reason = kept.get(listed.id)
         return Fate(candidate, reason is not None, reason or "verified, and no place is left for it")
-    newer = sum(other.contents.listed.id > listed.id for other in verified)
+    if candidate.held == "unreadable":
+        return Fate(candidate, True, "a record of its restore is damaged: verify it again")
+    newer = sum(other.contents.listed.id > listed.id for other in proven)
     if candidate.held == "damaged" and (candidate.contents.complete or newer < keep.last):
         return Fate(candidate, True, "it was restored from and is not whole any more: look at it")
     if not candidate.contents.complete:
@@ -88,10 +91,10 @@ def _fate(
     return Fate(candidate, False, f"{word}, and {newer} verified backups are newer")
 
 
-def _kept(verified: Sequence[Candidate], keep: Keep) -> dict[str, str]:
+def _kept(proven: Sequence[Candidate], keep: Keep) -> dict[str, str]:
     """The ids of those that stay, each with its first reason."""
     kept: dict[str, str] = {}
-    for number, candidate in enumerate(verified[: keep.last], start=1):
+    for number, candidate in enumerate(proven[: keep.last], start=1):
         kept[candidate.contents.listed.id] = f"number {number} of the newest verified"
     rules: tuple[tuple[int, Callable[[datetime], str]], ...] = (
         (keep.daily, lambda time: f"{time:%Y-%m-%d}"),
@@ -99,9 +102,12 @@ def _kept(verified: Sequence[Candidate], keep: Keep) -> dict[str, str]:
         (keep.monthly, lambda time: f"{time:%Y-%m}"),
     )
     for number, period in rules:
-        newest: dict[str, str] = {}
-        for candidate in verified:
-            newest.setdefault(period(candidate.contents.listed.time), candidate.contents.listed.id)
-        for name, backup in list(newest.items())[:number]:
+        first: dict[str, str] = {}
+        for candidate in proven:
+            first.setdefault(period(candidate.contents.listed.time), candidate.contents.listed.id)
+        for name, backup in list(first.items())[:number]:
             kept.setdefault(backup, f"the newest verified of {name}")
+    newest = next((candidate for candidate in proven if candidate.held == "verified"), None)
+    if newest is not None:
+        kept.setdefault(newest.contents.listed.id, "the newest verified by the tier of the policy")
     return kept

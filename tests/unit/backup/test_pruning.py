@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+from msgspec import structs
+
 from aegis.backup.listing import Contents, backups_of, contents_of
 from aegis.backup.manifest import Manifest, dump_manifest
 from aegis.backup.pruning import candidates, remove
 from aegis.backup.records import entries_of
+from aegis.backup.retention import fates
 from aegis.core.errors import CouldNotDecide
+from aegis.core.policy import Keep
 from tests.doubles.shelf import ShelfStore
 from tests.support.shelves import FAILED, NOW, PREFIX, RECORDS, SHOP, UNKNOWN, back_up, hours, restore
 
@@ -100,3 +107,40 @@ class TestWhatIsKnown:
             made["f"].id: "unproven",
             made["g"].id: "unproven",
         }
+
+    def test_what_was_proven_keeps_its_place_when_the_policy_asks_for_more(self) -> None:
+        """321 daily backups, each proven; then the tier is raised, and eight nights are proven by it."""
+        store = ShelfStore()
+        made = [back_up(store, NOW - hours(24 * day)) for day in range(321)]
+        for number, each in enumerate(made):
+            restore(store, each, NOW - hours(24 * number - 1), tier="full" if number < 8 else "proof")
+        raised = structs.replace(SHOP, tier="full")
+        backups = backups_of(store, PREFIX, "shop")
+        found = candidates(store, store, raised, backups, entries_of(store, RECORDS, "shop"))
+        kept = [fate.candidate.contents.listed.id for fate in fates(found, Keep(), NOW) if fate.keep]
+        assert len(kept) == 29
+        assert kept[-1] < made[290].id
+
+    @pytest.mark.parametrize(
+        ("records", "word"),
+        [
+            ([{"tier": "sample"}], "weaker"),
+            ([FAILED, {"tier": "sample"}], "weaker"),
+            ([{"tier": "sample"}, FAILED], "failed"),
+            ([{"tier": "sample", "equality": "not run"}], "unproven"),
+            ([{"tier": "sample", "sha256": "0" * 64}], "damaged"),
+            ([{}, {"tier": "sample"}], "verified"),
+        ],
+    )
+    def test_by_whatever_tier_of_this_very_manifest(self, records: list[dict[str, Any]], word: str) -> None:
+        store = ShelfStore()
+        made = back_up(store, NOW - hours(9))
+        for number, changes in enumerate(records):
+            restore(store, made, NOW - hours(8 - number), **changes)
+        assert held(store) == {made.id: word}
+
+    def test_a_record_that_nobody_can_read_removes_nothing(self) -> None:
+        store = ShelfStore()
+        made = back_up(store, NOW - hours(9))
+        store.put(restore(store, made, NOW), b"{}")
+        assert held(store) == {made.id: "unreadable"}

@@ -143,3 +143,17 @@ def test_what_holds_for_every_shelf(shelf: list[tuple[int, Held, bool]], keep: K
     # what stays would stay again: to prune twice is to prune once
     again = fates([fate.candidate for fate in found if fate.keep], keep, NOW)
     assert all(fate.keep for fate in again)
+
+
+class TestTiers:
+    def test_a_proof_by_a_lower_tier_fills_a_place(self) -> None:
+        found = fates(days(0, 1) + days(2, 40, held="weaker"), Keep(last=1, daily=0, weekly=0, monthly=2), NOW)
+        assert kept(found) == [0, 40]
+
+    def test_the_newest_by_the_policy_s_tier_stays_behind_newer_ones_of_a_lower(self) -> None:
+        found = fates(days(0, 1, 2, held="weaker") + days(3, 4), NOTHING, NOW)
+        assert kept(found) == [0, 3]
+        assert found[3].reason == "the newest verified by the tier of the policy"
+
+    def test_what_no_record_says_any_more_stays(self) -> None:
+        assert kept(fates(days(0, 1) + days(2, 300, held="unreadable"), NOTHING, NOW)) == [0, 2, 300]
