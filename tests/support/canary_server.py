@@ -23,7 +23,7 @@ canary:
     - {{preset: http}}
   spread: 0
   cluster: 1
-  deadline: 10m
+  deadline: {deadline}
 {more}"""
 
 
@@ -36,6 +36,9 @@ class Shop:
     folder: Path
     errors: float = 0.005
     """Of the canary; 0.5 % of stable's requests fail."""
+    canary: str = "new"
+    """The hash of its pods."""
+    stable: str = "old"
     down: bool = False
     looked: int = 0
     chance: random.Random = field(default_factory=lambda: random.Random(7))
@@ -45,19 +48,19 @@ class Shop:
         """Pods serve, and are scraped at the end of each ten seconds."""
         for _ in range(seconds // 10):
             self.store.clock += 10
-            for pod in ("web-new-00000", *(f"web-old-0000{number}" for number in range(1, 5))):
+            for pod in (f"web-{self.canary}-00000", *(f"web-{self.stable}-0000{number}" for number in range(1, 5))):
                 codes = self.codes.setdefault(pod, {"200": 1000, "500": 5})
-                bad = self.errors if "new" in pod else 0.005
+                bad = self.errors if self.canary in pod else 0.005
                 for _ in range(250):
                     codes["500" if self.chance.random() < bad else "200"] += 1
                 labels = {"namespace": "shop", "pod": pod, "job": "web", "instance": f"{pod}:80"}
                 told = {("http_requests_total", f'code="{code}"'): float(count) for code, count in codes.items()}
                 self.store.scrape(labels, told, self.store.clock - 1)
 
-    def policy(self, more: str = "") -> None:
+    def policy(self, more: str = "", *, deadline: str = "10m") -> None:
         """Commit a policy."""
         repository = GitRepo.init(self.folder)
-        repository.write({"aegis.yml": POLICY.format(url=self.url, more=more)})
+        repository.write({"aegis.yml": POLICY.format(url=self.url, deadline=deadline, more=more)})
         repository.git("add", ".")
         repository.git("commit", "--quiet", "--message=policy")
 

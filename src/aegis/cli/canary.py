@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-MODULES = ("aegis.cli.canary_judge", "aegis.cli.canary_simulate")
+MODULES = ("aegis.cli.canary_judge", "aegis.cli.canary_watch", "aegis.cli.canary_simulate")
 """Each has `add_command`."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import time
 from typing import Any
 
 from aegis.cli.canary_options import CanaryOptions, add_arguments
@@ -27,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     from aegis.core.verdict import exit_code
 
     options = CanaryOptions.from_arguments(arguments)
-    verdict = judged(options, os.environ)
+    verdict = judged(options, os.environ, time.time)
     if options.output is not None:
         deliver.to_folder(verdict, options.output)
     deliver.to_terminal(verdict, arguments.format)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,16 +25,27 @@ class CanaryOptions:
     named_only: bool = False
     state: Path
     """The file that holds what was seen so far."""
-    canary: str
-    """The hash of the canary's pod template."""
-    stable: str | None
-    """Of stable's; None: there is no stable side."""
+    canary: str | None = None
+    """The hash of the canary's pod template; None: both hashes are read from the cluster."""
+    stable: str | None = None
+    """Of stable's; None beside a canary: there is no stable version yet."""
     weight: float | None = None
     """The canary's share of traffic by configuration, 0 to 1."""
+    act: bool = False
+    """Promote or abort the rollout as it was judged."""
+    kubeconfig: Path | None = None
+    context: str | None = None
 
     @classmethod
     def from_arguments(cls, arguments: argparse.Namespace) -> CanaryOptions:
-        """Of the command line."""
+        """Of the command line. Raises UsageError."""
+        if (arguments.canary is None) != (arguments.stable is None and not arguments.first):
+            raise UsageError(
+                "core.wrong_usage",
+                "one side is named and the other is not",
+                expected="--canary with --stable or --first; or none of them, and the cluster is asked",
+                remedy="name both sides, or none",
+            )
         return cls(
             path=arguments.path,
             base=arguments.base,
@@ -41,15 +53,19 @@ class CanaryOptions:
             output=arguments.output,
             state=arguments.state,
             canary=arguments.canary,
-            stable=None if arguments.first else arguments.stable,
+            stable=arguments.stable,
             weight=None if arguments.weight is None else arguments.weight / 100,
+            act=getattr(arguments, "act", False),
+            kubeconfig=arguments.kubeconfig,
+            context=arguments.context,
         )
 
     def words(self) -> list[str]:
-        """The options that a reproduction needs."""
-        side = "--first" if self.stable is None else f"--stable={self.stable}"
-        weight = [] if self.weight is None else [f"--weight={self.weight * 100:g}"]
-        return [f"--state={self.state}", f"--canary={self.canary}", side, *weight]
+        """The options that a reproduction needs: one that acts is reproduced by one that only looks."""
+        words = [f"--state={self.state}"]
+        if self.canary is not None:
+            words += [f"--canary={self.canary}", "--first" if self.stable is None else f"--stable={self.stable}"]
+        return words + ([] if self.weight is None else [f"--weight={self.weight * 100:g}"])
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,25 +76,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--state", metavar="FILE", type=Path, required=True, help="what was seen so far; one for each rollout"
     )
-    parser.add_argument("--canary", metavar="HASH", required=True, help="pod-template-hash of the canary's pods")
-    side = parser.add_mutually_exclusive_group(required=True)
+    parser.add_argument(
+        "--canary", metavar="HASH", help="pod-template-hash of the canary's pods (default: the cluster is asked)"
+    )
+    side = parser.add_mutually_exclusive_group()
     side.add_argument("--stable", metavar="HASH", help="pod-template-hash of the stable pods")
     side.add_argument("--first", action="store_true", help="there is no stable version yet: only ceilings judge")
     parser.add_argument("--weight", metavar="PERCENT", type=percent, help="of the traffic, by the router's settings")
+    add_cluster_arguments(parser)
     parser.add_argument("--output", metavar="DIR", type=Path, help="write the verdict in all its forms to DIR")
     parser.add_argument("--format", choices=FORMATS, default="text", help="what to print (default: text)")
 
 
+def add_cluster_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which cluster, and as whom."""
+    parser.add_argument(
+        "--kubeconfig", metavar="FILE", type=Path, help="(default: KUBECONFIG, ~/.kube/config, the pod's account)"
+    )
+    parser.add_argument("--context", metavar="NAME", help="of the kubeconfig (default: its current one)")
+
+
 def percent(text: str) -> float:
-    """A share of traffic. Raises UsageError."""
+    """A share, between 0 and 100. Raises UsageError."""
     try:
         number = float(text)
     except ValueError:
-        number = -1.0
+        number = math.nan
     if not 0 < number < 100:
         raise UsageError(
             "core.wrong_usage",
-            f"the share of traffic is {text[:40]!r}",
+            f"the share is {text[:40]!r}",
             expected="per cent between 0 and 100, e.g. 5",
             remedy="correct the argument",
         )

@@ -1,9 +1,8 @@
-"""One look at a rollout, joined: policy, Prometheus, what was kept, and the verdict."""
+"""A judgement of a rollout, joined: policy, cluster, Prometheus, what was kept, and the verdict."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -11,32 +10,19 @@ from aegis.cli.canary_options import CanaryOptions
 from aegis.cli.canary_policy import no_section
 from aegis.cli.gate_run import Found, GateRun
 from aegis.cli.masking import masker
+from aegis.core.errors import AegisError, CouldNotDecide, Refused
 from aegis.core.verdict import Verdict
 
 if TYPE_CHECKING:
+    from aegis.adapters.kubernetes_api import Cluster
     from aegis.cli.canary_state import StateFile
     from aegis.core.policy import CanaryPolicy
     from aegis.core.ports.metrics import Metrics
-    from aegis.gates.canary.plan import Plan
+    from aegis.core.ports.rollouts import Rollouts, RolloutState
     from aegis.gates.canary.watching import Looked, Watched
 
 _OWN_WORDS: Final = frozenset({"pass", "fail", "could-not-decide"})
 """Decisions that this gate has words of its own for; of an observed or misconfigured run the common ones stay."""
-
-
-def judged(options: CanaryOptions, environ: Mapping[str, str]) -> Verdict:
-    """The verdict of one look, whatever happens."""
-    run = GateRun.begin("canary", options, {}, options.words(), "judge")
-
-    def judge() -> Verdict:
-        from aegis.cli.canary_state import StateFile
-
-        judging = prepared(run, options, environ)
-        with StateFile.opened(options.state) as file:
-            looked = look(judging.watched, file)
-        return concluded(run, judging, looked)
-
-    return run.guarded(judge)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +32,29 @@ class Judging:
     found: Found
     policy: CanaryPolicy
     watched: Watched = field(repr=False)
+    rollouts: Rollouts | None
+    """The cluster's; None: both sides were named, and nothing is to be done."""
+    seen: RolloutState | None
+    """The rollout when the run began."""
+
+
+def judged(options: CanaryOptions, environ: Mapping[str, str], clock: Callable[[], float]) -> Verdict:
+    """The verdict of one look, whatever happens. `clock`: Unix seconds."""
+    run = GateRun.begin("canary", options, {}, options.words(), "judge")
+
+    def judge() -> Verdict:
+        from aegis.cli.canary_state import StateFile
+
+        judging = prepared(run, options, environ)
+        with StateFile.opened(options.state) as file:
+            looked = look(judging.watched, file, clock())
+        return concluded(run, judging, looked)
+
+    return run.guarded(judge)
 
 
 def prepared(run: GateRun, options: CanaryOptions, environ: Mapping[str, str]) -> Judging:
-    """Find the policy, and open Prometheus. Raises AegisError."""
+    """Find policy and rollout, and open Prometheus. Raises AegisError."""
     from aegis.gates.canary.check import check_policy
     from aegis.gates.canary.planned import plan_of
     from aegis.gates.canary.samples.sides import Hashes, Scope
@@ -60,21 +65,62 @@ def prepared(run: GateRun, options: CanaryOptions, environ: Mapping[str, str]) -
     if policy is None:
         raise no_section(found.in_force.origin, run.policy_file)
     check_policy(policy, file=run.policy_file)
-    plan: Plan = plan_of(policy, first=options.stable is None)
-    rollout = policy.rollout
-    over = "no stable version" if options.stable is None else options.stable
+    cluster = cluster_of(options, policy, environ)
+    rollouts, seen = None, None
+    canary, stable, weight = options.canary, options.stable, options.weight
+    if cluster is not None and (options.act or canary is None):
+        from aegis.adapters.kubernetes_rollouts import KubernetesRollouts
+
+        rollouts = KubernetesRollouts(cluster)
+        seen = rollouts.get(policy.rollout.namespace, policy.rollout.name)
+    if seen is not None:
+        canary, stable = _sides(options, seen)
+        if weight is None and seen.canary_weight is not None:
+            weight = seen.canary_weight / 100
+    assert canary is not None  # noqa: S101 - without a cluster both sides are named
+    over = "no stable version" if stable is None else stable
     watched = Watched(
-        metrics=server(policy, environ),
+        metrics=server(policy, environ, cluster),
         policy=policy,
-        plan=plan,
-        scope=Scope(rollout.namespace, Hashes(rollout.name, options.canary, options.stable)),
-        rollout=f"{rollout.namespace}/{rollout.name}: {options.canary} over {over}",
-        weight=options.weight,
+        plan=plan_of(policy, first=stable is None),
+        scope=Scope(policy.rollout.namespace, Hashes(policy.rollout.name, canary, stable)),
+        rollout=f"{policy.rollout.namespace}/{policy.rollout.name}: {canary} over {over}",
+        weight=weight,
     )
-    return Judging(found, policy, watched)
+    return Judging(found, policy, watched, rollouts, seen)
 
 
-def server(policy: CanaryPolicy, environ: Mapping[str, str]) -> Metrics:
+def _sides(options: CanaryOptions, seen: RolloutState) -> tuple[str, str | None]:
+    """Both hashes, as they were named or else as the cluster has them."""
+    if options.canary is not None:
+        if options.canary != seen.canary_hash:
+            raise Refused(
+                "canary.rollout_changed",
+                f"{seen.place} rolls out {seen.canary_hash!r}; what was asked about is {options.canary!r}",
+                expected="the version that is rolled out",
+                remedy="Name the version that is rolled out, or leave --canary and --stable out.",
+            )
+        return options.canary, options.stable
+    if not seen.observed or not seen.rolling_out:
+        raise CouldNotDecide(
+            "canary.act_unfit",
+            f"{seen.place} has one version only, or its controller has not seen the other one yet ({seen.phase})",
+            expected="a rollout in the middle of its steps",
+            remedy="Start the rollout first; to repeat an earlier run, name its sides by --canary and --stable.",
+        )
+    return seen.canary_hash, seen.stable_hash or None
+
+
+def cluster_of(options: CanaryOptions, policy: CanaryPolicy, environ: Mapping[str, str]) -> Cluster | None:
+    """The cluster, where it is needed."""
+    if options.canary is not None and not options.act and policy.prometheus.via == "direct":
+        return None
+    from aegis.adapters import kubernetes_api
+
+    return kubernetes_api.cluster_of(environ, kubeconfig=options.kubeconfig, context=options.context)
+
+
+def server(policy: CanaryPolicy, environ: Mapping[str, str], cluster: Cluster | None) -> Metrics:
     """The policy's Prometheus. Raises UsageError where its credentials are not here."""
     from aegis.adapters.aws_ambient import AmbientCredentials
     from aegis.adapters.prometheus import server_of
@@ -82,27 +128,35 @@ def server(policy: CanaryPolicy, environ: Mapping[str, str]) -> Metrics:
     return server_of(policy.prometheus, environ=environ, mask=masker(environ), credentials=AmbientCredentials())
 
 
-def look(watched: Watched, file: StateFile) -> Looked:
-    """Look once, and keep what was seen before anybody is told of it."""
+def look(watched: Watched, file: StateFile, now: float) -> Looked:
+    """Look once, and keep what was seen before anybody is told of it. `now`: Unix seconds of this machine."""
     from aegis.gates.canary import watching
 
-    looked = watching.look(watched, file.read(), time.time())
+    looked = watching.look(watched, file.read(), now)
     file.write(looked.data)
     return looked
 
 
-def concluded(run: GateRun, judging: Judging, looked: Looked) -> Verdict:
-    """The verdict, in this gate's own words."""
+def concluded(
+    run: GateRun,
+    judging: Judging,
+    looked: Looked,
+    *,
+    undone: AegisError | None = None,
+    notices: tuple[str, ...] = (),
+) -> Verdict:
+    """The verdict, in this gate's own words. `undone`: why what was decided could not be done."""
     from aegis.gates.canary.answer import answer
 
-    told = answer(looked, judging.watched.plan, revert=revert(run, judging))
-    verdict = run.conclude(told.outcome, judging.found.in_force, judging.policy)
+    told = answer(looked, judging.watched.plan, revert=_revert(run, judging), undone=undone)
+    outcome = replace(told.outcome, notices=(*notices, *judging.found.base.notices, *told.outcome.notices))
+    verdict = run.conclude(outcome, judging.found.in_force, judging.policy)
     if verdict.decision not in _OWN_WORDS:
         return verdict
     return replace(verdict, decision=told.decision, reason=told.reason)
 
 
-def revert(run: GateRun, judging: Judging) -> str:
+def _revert(run: GateRun, judging: Judging) -> str:
     """What to do about a version that is worse: whatever the cluster does, the repository still asks for it."""
     rollout = judging.policy.rollout
     commit = next((each.digest.get("gitCommit") for each in run.subject), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +31,7 @@ def service(tmp_path: Path) -> Iterator[Shop]:
 
 def look(service: Shop, **changes: Any) -> Verdict:
     plain = CanaryOptions(path=str(service.folder), state=service.folder / "state.json", canary="new", stable="old")
-    return judged(replace(plain, **changes), {})
+    return judged(replace(plain, **changes), {}, time.time)
 
 
 def until_decided(service: Shop) -> Verdict:
@@ -196,9 +197,9 @@ def test_as_a_process_it_says_the_same(service: Shop, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--weight", "0"], "share of traffic"),
-        (["--weight", "nan"], "share of traffic"),
-        (["--weight", "5 %"], "share of traffic"),
+        (["--weight", "0"], "the share is"),
+        (["--weight", "nan"], "the share is"),
+        (["--weight", "5 %"], "the share is"),
         (["--first"], "not allowed with"),
     ],
     ids=["zero", "nan", "words", "both"],

@@ -256,4 +256,10 @@ TABLE: tuple[Code, ...] = (
         "Somebody brought the version back that was found worse.",
         "Ask who did; revert the change in the repository.",
     ),
+    Code(
+        "canary.no_endless_pause",
+        "The rollout would promote itself",
+        "Its pauses all end by themselves, so a run that is lost would let a version through that nobody has judged.",
+        "Add a step `pause: {}` to the canary's strategy, and let the gate end it.",
+    ),
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from aegis.core.codes import CODES
+from aegis.core.errors import AegisError, Refused
 from aegis.core.outcome import Outcome, fingerprint_of
 from aegis.core.verdict import Cause, Evidence, Finding
 from aegis.gates.canary.explain import Lines, chart, lines
@@ -32,12 +33,15 @@ class Answer:
     outcome: Outcome
 
 
-def answer(looked: Looked, plan: Plan, *, revert: str) -> Answer:
-    """Of one look. `revert`: what to do about a version that is worse, told only where it is to be aborted."""
+def answer(looked: Looked, plan: Plan, *, revert: str, undone: AegisError | None = None) -> Answer:
+    """Of one look. `revert`: what to do about a version that is worse, told only where it is to be aborted.
+
+    `undone`: why what was decided could not be done in the cluster. A promotion that was not made is none.
+    """
     judgement, state = looked.judgement, looked.state
     shown = lines(state, plan, MOST)
     outcome = Outcome(
-        findings=tuple(_findings(looked, plan, shown, revert)),
+        findings=(*_findings(looked, plan, shown, revert), *_undone(undone, state.rollout)),
         notices=looked.notices,
         evidence=(
             Evidence(name="canary", value=_whole(judgement, state, plan)),
@@ -45,6 +49,8 @@ def answer(looked: Looked, plan: Plan, *, revert: str) -> Answer:
             Evidence(name="chart", value=chart(state, plan)),
         ),
     )
+    if judgement.decision == "promote" and undone is not None:
+        return Answer("inconclusive", undone.code, outcome)
     fault = looked.fault if judgement.decision == "continue" else None
     return Answer(judgement.decision, fault.code if fault is not None else judgement.reason, outcome)
 
@@ -71,6 +77,12 @@ def _findings(looked: Looked, plan: Plan, shown: Iterable[Lines], revert: str) -
         if judgement.decision == "inconclusive":
             remedy = f"Nobody has promoted or aborted it: decide by hand. {remedy}"
         yield _finding(judgement.reason, rollout, whole, remedy, "could-not-decide")
+
+
+def _undone(undone: AegisError | None, rollout: str) -> Iterable[Finding]:
+    if undone is not None:
+        cause: Cause = "your-change" if isinstance(undone, Refused) else "could-not-decide"
+        yield _finding(undone.code, rollout, undone.problem, undone.remedy, cause)
 
 
 def _finding(rule: str, rollout: str, message: str, remedy: str, cause: Cause) -> Finding:

@@ -1,0 +1,165 @@
+"""Looks at a rollout until there is a decision, and then the act; what a test replaces stands in `Means`."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from aegis.cli.canary_options import CanaryOptions
+from aegis.cli.canary_run import Judging, concluded, look, prepared
+from aegis.cli.canary_state import StateFile
+from aegis.cli.gate_run import GateRun
+from aegis.core.errors import AegisError, CouldNotDecide, Refused, UsageError
+from aegis.core.ports.rollouts import Act, RolloutState
+from aegis.core.verdict import Verdict
+from aegis.gates.canary.answer import progress
+from aegis.gates.canary.carrying_out import PASSING, carry_out
+from aegis.gates.canary.watching import Looked
+from aegis.report.escape import terminal
+
+_MORE: Final = 10
+"""Looks beyond those that the deadline has room for: a store whose clock stands still must not be watched for ever."""
+_ACTS: Final[Mapping[str, Act]] = {"abort": "abort", "promote": "promote"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What a watch needs of the machine."""
+
+    clock: Callable[[], float] = time.time
+    """Unix seconds."""
+    sleep: Callable[[float], None] = time.sleep
+
+
+def watched(options: CanaryOptions, environ: Mapping[str, str], means: Means) -> Verdict:
+    """The verdict of a watch, whatever happens."""
+    run = GateRun.begin("canary", options, {}, options.words(), "judge")
+
+    def watch() -> Verdict:
+        with StateFile.opened(options.state) as file:
+            judging = prepared(run, options, environ)
+            watcher = _Watcher(judging, file, means)
+            acts = options.act and judging.found.in_force.policy.mode == "enforce"
+            if acts:
+                watcher.check_holds()
+            looked = watcher.decided()
+            if not acts:
+                why = "--no-act" if not options.act else "mode: observe"
+                return concluded(run, judging, looked, notices=(f"Nothing was done in the cluster ({why}).",))
+            notice, undone = watcher.act(looked)
+        return concluded(run, judging, looked, undone=undone, notices=notice)
+
+    return run.guarded(watch)
+
+
+@dataclass(frozen=True, slots=True)
+class _Watcher:
+    judging: Judging
+    file: StateFile
+    means: Means
+
+    def check_holds(self) -> None:
+        """Refuse a rollout that would go to its end while nobody watches. Raises UsageError."""
+        seen = self.judging.seen
+        if seen is None or not seen.rolling_out or seen.aborted:
+            return
+        if not any(step.endless for step in seen.steps[seen.step or 0 :]):
+            raise UsageError(
+                "canary.no_endless_pause",
+                f"{seen.place} has no pause without a duration before it: it promotes itself when this run is lost",
+                expected="a step `pause: {}` in the canary's strategy, after the weight that is to be judged",
+                remedy="Add the step, and let the gate end it.",
+            )
+
+    def decided(self) -> Looked:
+        """Look until there is a decision. Raises AegisError where the rollout is no longer what is judged."""
+        plan = self.judging.watched.plan
+        for _ in range(math.ceil(plan.deadline / plan.interval) + _MORE):
+            began = self.means.clock()
+            looked = look(self.judging.watched, self.file, began)
+            self._tell(looked)
+            if looked.judgement.decision != "continue":
+                return looked
+            self._check_same()
+            self.means.sleep(max(0.0, plan.interval - max(0.0, self.means.clock() - began)))
+        raise CouldNotDecide(
+            "canary.undecided",
+            f"the deadline of {plan.deadline:.0f} s has passed here, and not by the clock of Prometheus",
+            expected="a Prometheus whose time goes on",
+            remedy="Look at the clock of Prometheus's machine; what was seen is kept.",
+        )
+
+    def act(self, looked: Looked) -> tuple[tuple[str, ...], AegisError | None]:
+        """Do what was decided, and wait until it is true: what is to be said, and what stood in the way."""
+        act = _ACTS.get(looked.judgement.decision)
+        seen, rollouts = self.judging.seen, self.judging.rollouts
+        if act is None or seen is None or rollouts is None:
+            return (), None
+        if act == "promote" and not seen.rolling_out and seen.phase == "Healthy":
+            return (f"{seen.place} had been promoted before.",), None
+        try:
+            now = carry_out(rollouts, act, seen, now=time.monotonic, sleep=self.means.sleep, told=_say)
+        except (Refused, CouldNotDecide) as error:
+            return (), error
+        return (_done(act, now),), None
+
+    def _check_same(self) -> None:
+        """Stop where others have decided meanwhile. A cluster that does not answer stops nothing."""
+        judged, rollouts = self.judging.seen, self.judging.rollouts
+        if judged is None or rollouts is None:
+            return
+        try:
+            seen = rollouts.get(judged.namespace, judged.name)
+        except CouldNotDecide as error:
+            if error.code not in PASSING:
+                raise
+            _say(error.problem)
+            return
+        found = _otherwise(judged, seen)
+        if found is not None:
+            code, problem = found
+            raise Refused(
+                code,
+                f"{seen.place} {problem}",
+                expected="the rollout that is judged, until it is decided",
+                remedy="Look who changed it; a new version is judged by a run and a state of its own.",
+            )
+
+    def _tell(self, looked: Looked) -> None:
+        fault = f"; {looked.fault.problem}" if looked.fault is not None else ""
+        far = progress(looked.judgement, looked.state, self.judging.watched.plan)
+        _say(f"{looked.judgement.decision}: {far}{fault}")
+
+
+def _otherwise(judged: RolloutState, seen: RolloutState) -> tuple[str, str] | None:
+    """What others have done; None: nothing."""
+    if seen.uid != judged.uid:
+        return "canary.rollout_changed", "was deleted and made anew"
+    if not seen.observed:
+        return None
+    if seen.canary_hash != judged.canary_hash:
+        return (
+            "canary.rollout_changed",
+            f"rolls out {seen.canary_hash!r} now; what was judged is {judged.canary_hash!r}",
+        )
+    if judged.rolling_out and not seen.rolling_out:
+        return "canary.rollout_promoted", "was promoted while it was judged"
+    if seen.aborted:
+        return "canary.rollout_aborted", f"was aborted while it was judged: {seen.message[:200]}"
+    return None
+
+
+def _done(act: Act, now: RolloutState) -> str:
+    if act == "abort":
+        return f"{now.place} was aborted: {now.available} pods take requests, and all of them are stable ones."
+    return f"{now.place} was promoted: {now.available} pods of the new version take requests."
+
+
+def _say(text: str) -> None:
+    """On stderr: stdout belongs to the verdict."""
+    sys.stderr.write(f"{terminal(text)}\n")
+    sys.stderr.flush()

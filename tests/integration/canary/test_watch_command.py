@@ -1,0 +1,255 @@
+"""`aegis canary watch`: from looks to acts in a cluster that is as strict as a real one, and to a verdict."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aegis.cli.canary_options import CanaryOptions
+from aegis.cli.canary_watching import Means, watched
+from aegis.cli.interruption import Stopped
+from aegis.core.verdict import Verdict, exit_code
+from tests.doubles.argo_controller import hash_of, reconcile, rollout
+from tests.doubles.kubernetes_api import Api, serve
+from tests.support.canary_server import Shop, shop
+from tests.support.clusters import kubeconfig
+
+PLACE = ("shop", "web")
+
+
+@dataclass
+class Stage:
+    """A service, its Prometheus and its cluster."""
+
+    shop: Shop
+    api: Api
+    kubeconfig: Path
+    happens: Callable[[], None] = lambda: None
+    """Between two looks."""
+
+    frozen: bool = False
+    """No time passes."""
+
+    def sleep(self, seconds: float) -> None:
+        if seconds >= 1 and not self.frozen:
+            self.happens()
+            self.shop.live(round(seconds))
+
+    def watch(self, **changes: Any) -> Verdict:
+        plain = CanaryOptions(
+            path=str(self.shop.folder), state=self.shop.folder / "state.json", act=True, kubeconfig=self.kubeconfig
+        )
+        means = Means(clock=lambda: self.shop.store.clock, sleep=self.sleep)
+        return watched(replace(plain, **changes), {}, means)
+
+    @property
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.api.rollouts[PLACE]["status"]
+        return found
+
+    def patches(self) -> list[Any]:
+        return [asked.body["status"] for asked in self.api.asked if asked.method == "PATCH" and asked.body]
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    api = Api(controller=reconcile)
+    api.add(rollout(*PLACE, stable="web:v1", canary="web:v2"))
+    with shop(tmp_path / "repository") as service, serve(api):
+        service.canary, service.stable = hash_of("web:v2"), hash_of("web:v1")
+        service.policy()
+        yield Stage(service, api, kubeconfig(tmp_path, api))
+
+
+def test_a_worse_version_is_rolled_back_by_itself(stage: Stage) -> None:
+    stage.shop.errors = 0.04
+    verdict = stage.watch()
+    assert (verdict.decision, verdict.result, exit_code(verdict)) == ("abort", "fail", 1)
+    assert stage.patches() == [{"abort": True}]
+    assert stage.status["phase"] == "Degraded"
+    assert stage.status["updatedReplicas"] == 0
+    assert verdict.notices[0] == "shop/web was aborted: 5 pods take requests, and all of them are stable ones."
+    assert "git revert --no-edit " in verdict.findings[0].remedy
+
+
+def test_a_good_version_is_promoted_to_the_end(stage: Stage) -> None:
+    verdict = stage.watch()
+    assert (verdict.decision, exit_code(verdict)) == ("promote", 0)
+    assert stage.patches() == [{"promoteFull": True}]
+    assert stage.status["stableRS"] == stage.shop.canary
+
+
+def test_a_repeated_run_does_not_act_twice(stage: Stage) -> None:
+    stage.shop.errors = 0.04
+    stage.watch()
+    verdict = stage.watch()
+    assert (verdict.decision, exit_code(verdict)) == ("abort", 1)
+    assert len(stage.patches()) == 1
+
+
+def test_a_run_that_is_repeated_after_the_promotion_finds_it_done(stage: Stage) -> None:
+    stage.watch()
+    verdict = stage.watch(canary=stage.shop.canary, stable=stage.shop.stable)
+    assert (verdict.decision, exit_code(verdict)) == ("promote", 0)
+    assert len(stage.patches()) == 1
+
+
+def test_an_aborted_version_that_is_retried_gets_no_second_chance(stage: Stage) -> None:
+    stage.shop.errors = 0.04
+    stage.watch()
+    stage.shop.errors = 0.0
+    stage.shop.live(600)
+    stage.api.change(*PLACE, lambda document: document["status"].update({"abort": False}))
+    verdict = stage.watch()
+    assert verdict.decision == "abort"
+    assert (stage.status["abort"], stage.status["phase"]) == (True, "Degraded")
+
+
+def test_no_act_looks_only(stage: Stage) -> None:
+    stage.shop.errors = 0.04
+    verdict = stage.watch(act=False)
+    assert (verdict.decision, exit_code(verdict)) == ("abort", 1)
+    assert stage.patches() == []
+    assert verdict.notices[0] == "Nothing was done in the cluster (--no-act)."
+
+
+def test_an_observed_policy_acts_on_nothing(stage: Stage) -> None:
+    stage.shop.policy("mode: observe until 2999-12-31\n")
+    stage.shop.errors = 0.04
+    verdict = stage.watch()
+    assert verdict.decision == "observed"
+    assert stage.patches() == []
+
+
+def test_at_the_deadline_nothing_is_done(stage: Stage) -> None:
+    stage.shop.policy("  margin: 1.05\n", deadline="2m")
+    verdict = stage.watch()
+    assert (verdict.decision, exit_code(verdict)) == ("inconclusive", 3)
+    assert stage.patches() == []
+    assert stage.status["phase"] == "Paused"
+
+
+def test_a_rollout_that_would_promote_itself_is_not_watched(stage: Stage) -> None:
+    steps = [{"setWeight": 20}, {"pause": {"duration": "10m"}}]
+    stage.api.change(*PLACE, lambda document: document["spec"]["strategy"]["canary"].update({"steps": steps}))
+    reconcile(stage.api.rollouts[PLACE])
+    verdict = stage.watch()
+    assert (verdict.decision, verdict.reason) == ("misconfigured", "canary.no_endless_pause")
+    assert stage.shop.looked == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda document: document["status"].update({"abort": True}), "canary.rollout_aborted"),
+        (
+            lambda document: document["spec"]["template"]["spec"]["containers"][0].update({"image": "web:v3"}),
+            "canary.rollout_changed",
+        ),
+        (lambda document: document["status"].update({"promoteFull": True}), "canary.rollout_promoted"),
+        (lambda document: document["metadata"].update({"uid": "another"}), "canary.rollout_changed"),
+    ],
+    ids=["aborted", "image", "promoted", "uid"],
+)
+def test_what_others_did_meanwhile_ends_the_watch(
+    stage: Stage, change: Callable[[dict[str, Any]], None], reason: str
+) -> None:
+    times = iter(range(1000))
+
+    def happens() -> None:
+        if next(times) == 1:
+            stage.api.change(*PLACE, change)
+
+    stage.happens = happens
+    verdict = stage.watch()
+    assert verdict.reason == reason
+    assert verdict.result == "error"
+    assert stage.patches() == []
+
+
+def test_a_cluster_that_is_away_between_two_looks_stops_nothing(stage: Stage) -> None:
+    stage.shop.errors = 0.04
+    looks = iter(range(1000))
+
+    def happens() -> None:
+        down = next(looks) < 2
+        stage.api.fault = lambda _: (503, b"", {"Retry-After": "0"}) if down else None
+
+    stage.happens = happens
+    assert stage.watch().decision == "abort"
+    assert stage.patches() == [{"abort": True}]
+
+
+def test_a_promotion_that_the_cluster_refuses_is_none(stage: Stage) -> None:
+    stage.api.users = {"a-token": frozenset({"get rollouts"})}
+    verdict = stage.watch()
+    assert (verdict.decision, verdict.reason, exit_code(verdict)) == ("inconclusive", "canary.cluster_forbidden", 3)
+    assert stage.status["phase"] == "Paused"
+
+
+def test_an_abort_that_the_cluster_refuses_fails_and_is_told(stage: Stage) -> None:
+    stage.shop.errors = 0.04
+    stage.api.users = {"a-token": frozenset({"get rollouts"})}
+    verdict = stage.watch()
+    assert (verdict.decision, exit_code(verdict)) == ("abort", 1)
+    assert [finding.rule for finding in verdict.findings] == ["canary.worse", "canary.cluster_forbidden"]
+
+
+def test_a_run_that_is_stopped_keeps_what_it_saw_and_the_next_goes_on(stage: Stage) -> None:
+    looks = iter(range(1000))
+
+    def happens() -> None:
+        if next(looks) == 5:
+            raise Stopped(15)
+
+    stage.happens = happens
+    verdict = stage.watch()
+    assert (verdict.result, verdict.reason) == ("error", "core.interrupted")
+    kept = json.loads((stage.shop.folder / "state.json").read_bytes())["state"]
+    assert kept["tallies"]["http"]["canary"]
+    stage.happens = lambda: None
+    assert stage.watch().decision == "promote"
+    assert json.loads((stage.shop.folder / "state.json").read_bytes())["state"]["start"] == kept["start"]
+
+
+def test_prometheus_is_away_for_a_while(stage: Stage) -> None:
+    looks = iter(range(1000))
+
+    def happens() -> None:
+        stage.shop.down = 2 <= next(looks) < 5
+
+    stage.happens = happens
+    assert stage.watch().decision == "promote"
+
+
+def test_prometheus_that_stays_away_is_inconclusive_at_the_deadline(stage: Stage) -> None:
+    stage.shop.policy(deadline="2m")
+    stage.shop.down = True
+    verdict = stage.watch()
+    assert (verdict.decision, verdict.reason, exit_code(verdict)) == ("inconclusive", "canary.no_data", 3)
+    assert {finding.rule for finding in verdict.findings} == {"canary.no_data", "canary.prometheus_unavailable"}
+
+
+def test_a_prometheus_whose_clock_stands_still_is_not_watched_for_ever(stage: Stage) -> None:
+    stage.shop.policy(deadline="2m")
+    stage.frozen = True
+    verdict = stage.watch()
+    assert (verdict.result, verdict.reason) == ("error", "canary.undecided")
+
+
+def test_a_rollout_with_one_version_only_is_told(stage: Stage) -> None:
+    stage.api.rollouts[PLACE]["status"] |= {"stableRS": stage.shop.canary, "phase": "Healthy"}
+    assert stage.watch().reason == "canary.act_unfit"
+
+
+def test_another_version_than_the_one_asked_about_is_refused(stage: Stage) -> None:
+    assert stage.watch(canary="another", stable=stage.shop.stable).reason == "canary.rollout_changed"
+
+
+def test_without_a_cluster_there_is_no_watch(stage: Stage, tmp_path: Path) -> None:
+    assert stage.watch(kubeconfig=tmp_path / "absent").reason == "canary.cluster_configuration"
