@@ -71,6 +71,7 @@ INVENTORY = Inventory(
             login=True,
             replication=False,
             bypass_rls=False,
+            used=True,
             member_of=("pg_read_all_data",),
         ),
     ),

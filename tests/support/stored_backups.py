@@ -38,7 +38,7 @@ def store(
     root.mkdir(exist_ok=True)
     with hold(dumper.url, checksums=checksums) as held, tempfile.TemporaryDirectory() as scratch:
         began = held.clock()
-        items = [Item(GLOBALS, partial(_given, dumper.globals()))]
+        items = [Item(GLOBALS, partial(_given, dumper.globals(held.database.name)))]
         if form == "directory":
             dumper.write_folder(Path(scratch) / DUMP, snapshot=held.snapshot, jobs=2)
             items += dumper.folder_items(Path(scratch) / DUMP)

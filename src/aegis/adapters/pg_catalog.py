@@ -11,6 +11,7 @@ from aegis.adapters.pg_session import Session, denied
 from aegis.backup import catalog as sql
 from aegis.backup.checksums import Source, Type, quoted
 from aegis.backup.inventory import Database, Extension, Kind, Role
+from aegis.backup.own_settings import OwnSetting
 from aegis.core.errors import CouldNotDecide
 
 _NAMED = 5
@@ -83,6 +84,7 @@ class Catalog:
     matviews: tuple[MatviewFacts, ...]
     extensions: tuple[Extension, ...]
     roles: tuple[Role, ...]
+    own_settings: tuple[OwnSetting, ...]
 
 
 def read_tables(session: Session) -> tuple[TableFacts, ...]:
@@ -112,6 +114,7 @@ def read_catalog(session: Session) -> Catalog:
             Extension(name=name, version=version) for name, version in sorted(session.rows(sql.EXTENSIONS))
         ),
         roles=tuple(sorted((_role(row) for row in session.rows(sql.ROLES)), key=lambda role: role.name)),
+        own_settings=read_own_settings(session),
     )
     check_visible(catalog.tables)
     blind = [quoted(each.schema, each.name) for each in catalog.sequences if not each.readable]
@@ -134,6 +137,12 @@ def check_visible(tables: Iterable[TableFacts]) -> None:
             expected="a role that sees every row",
             remedy="Give the role BYPASSRLS, or back up as the owner of the tables.",
         )
+
+
+def read_own_settings(session: Session) -> tuple[OwnSetting, ...]:
+    """Those of the database itself, sorted."""
+    rows = session.rows(sql.OWN_SETTINGS)
+    return tuple(OwnSetting(role=role, name=name, value=value) for role, name, value in rows)
 
 
 def read_database(session: Session) -> Database:
@@ -181,8 +190,8 @@ def _kind(kind: str, persistence: str, *, partition: bool, in_recovery: bool, of
     return "partition" if partition else "table"
 
 
-def _role(row: tuple[str, bool, bool, bool, bool, bool, bool, bool, list[str]]) -> Role:
-    name, superuser, inherit, create_role, create_db, login, replication, bypass_rls, member_of = row
+def _role(row: tuple[str, bool, bool, bool, bool, bool, bool, bool, bool, list[str]]) -> Role:
+    name, superuser, inherit, create_role, create_db, login, replication, bypass_rls, used, member_of = row
     return Role(
         name=name,
         superuser=superuser,
@@ -192,6 +201,7 @@ def _role(row: tuple[str, bool, bool, bool, bool, bool, bool, bool, list[str]]) 
         login=login,
         replication=replication,
         bypass_rls=bypass_rls,
+        used=used,
         member_of=tuple(member_of),
     )
 

@@ -99,9 +99,16 @@ class Dumper:
         with self._started("pg_dump", self._dump("custom", snapshot), stdout=subprocess.PIPE) as child:
             yield _guarded(child, self.silence)
 
-    def globals(self) -> bytes:
-        """Roles, their settings and tablespaces as SQL, without passwords."""
-        return self._whole("pg_dumpall", ["--globals-only", "--no-role-passwords"])
+    def globals(self, database: str) -> bytes:
+        """Roles, their settings and tablespaces as SQL, without passwords; asked for in the database of this name.
+
+        pg_dumpall alone asks in `postgres`, where a role may connect to its own database only.
+        """
+        from psycopg.conninfo import make_conninfo
+
+        # as a conninfo, since it takes a name with `=` for one
+        named = make_conninfo(dbname=database)
+        return self._whole("pg_dumpall", ["--globals-only", "--no-role-passwords", f"--database={named}"])
 
     def schema_sha256(self, snapshot: str | None = None) -> str:
         """`schema_digest` of the database."""

@@ -30,6 +30,8 @@ _GRACE: Final = 1.0
 """Seconds from SIGTERM, on which pg_dump cancels its statements on the server, to SIGKILL."""
 _SAID: Final = 4000
 """Bytes of its last words that are looked at."""
+_TELLTALE: Final = 4
+"""Characters of a password that other words do not hold by chance: where a shorter one is struck out, it shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,9 @@ class Child:
         )
 
     def said(self) -> str:
-        """Its last words without the password: what failed, else the last line."""
+        """Its last words without the password: what failed, else the last line; nothing beside a short password."""
+        if 0 < len(self._password) < _TELLTALE:
+            return "its words are not shown beside so short a password"
         size = os.fstat(self._said.fileno()).st_size
         text = os.pread(self._said.fileno(), _SAID, max(0, size - _SAID)).decode("utf-8", "replace")
         if self._password:

@@ -289,7 +289,7 @@ def check_target(url: str, expected: Inventory, *, force: bool = False, owners: 
     ]
     lacking += [f"extension {each.name!a}" for each in expected.extensions if each.name not in extensions]
     if owners:
-        lacking += [f"role {each.name!a}" for each in expected.roles if each.name not in roles]
+        lacking += [f"role {each.name!a}" for each in expected.roles if each.used and each.name not in roles]
     if lacking:
         raise _lacks(lacking)
 
@@ -461,7 +461,8 @@ def _lacks(lacking: Sequence[str]) -> CouldNotDecide:
         "backup_check.engine_lacks",
         f"the PostgreSQL here is not what the backup needs: {'; '.join(lacking[:20])}",
         expected="the source's major, encoding, locale, extensions and roles",
-        remedy="Name an installation or a database that has them.",
+        remedy="Name an installation or a database that has them. Roles: make them by the SQL that "
+        "`aegis backup restore … --globals FILE` writes, or restore with --no-owner, which needs none.",
     )
 
 

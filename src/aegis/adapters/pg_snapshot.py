@@ -41,6 +41,7 @@ from aegis.backup.inventory import (
     Table,
 )
 from aegis.backup.manifest import Snapshot, time_text
+from aegis.backup.own_settings import OwnSetting
 
 PATIENCE = 6 * 3600.0
 """Seconds that the checksum of one table may take: of about 10 TB at the speed of one disk."""
@@ -99,6 +100,11 @@ class Held:
     def database(self) -> Database:
         """Which database it is."""
         return self._catalog.database
+
+    @property
+    def own_settings(self) -> tuple[OwnSetting, ...]:
+        """Those of the database itself."""
+        return self._catalog.own_settings
 
     def clock(self) -> str:
         """The server's time now, as manifests write it."""

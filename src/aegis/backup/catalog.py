@@ -82,14 +82,64 @@ WHERE c.relkind = 'm' AND {_HELD} AND NOT {_OF_EXTENSION}
 
 EXTENSIONS = "SELECT extname, extversion FROM pg_extension"
 
-ROLES = """
+_OWNED = " UNION ALL ".join(
+    f"SELECT '{catalog}'::regclass, oid, {owner}, {rights}::text FROM {catalog}"  # noqa: S608 - of constants
+    for catalog, owner, rights in (
+        ("pg_class", "relowner", "relacl"),
+        ("pg_proc", "proowner", "proacl"),
+        ("pg_type", "typowner", "typacl"),
+        ("pg_namespace", "nspowner", "nspacl"),
+        ("pg_language", "lanowner", "lanacl"),
+        ("pg_largeobject_metadata", "lomowner", "lomacl"),
+        ("pg_foreign_data_wrapper", "fdwowner", "fdwacl"),
+        ("pg_foreign_server", "srvowner", "srvacl"),
+        ("pg_default_acl", "defaclrole", "defaclacl"),
+        ("pg_operator", "oprowner", "NULL"),
+        ("pg_opclass", "opcowner", "NULL"),
+        ("pg_opfamily", "opfowner", "NULL"),
+        ("pg_collation", "collowner", "NULL"),
+        ("pg_conversion", "conowner", "NULL"),
+        ("pg_ts_dict", "dictowner", "NULL"),
+        ("pg_ts_config", "cfgowner", "NULL"),
+        ("pg_statistic_ext", "stxowner", "NULL"),
+        ("pg_event_trigger", "evtowner", "NULL"),
+        ("pg_publication", "pubowner", "NULL"),
+        ("pg_subscription", "subowner", "NULL"),
+    )
+)
+_USED = f"""
+CASE WHEN r.oid <> 10 THEN EXISTS (
+    SELECT FROM pg_shdepend d
+    WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid AND d.classid <> 'pg_extension'::regclass
+        AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND NOT (
+            d.deptype = 'o' AND EXISTS (
+                SELECT FROM pg_depend e WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e'
+            )
+        )
+) ELSE EXISTS (
+    SELECT FROM ({_OWNED}) held (classid, objid, owner, rights)
+    WHERE (held.objid >= 16384 OR held.classid = 'pg_largeobject_metadata'::regclass)
+        AND (held.owner = r.oid OR strpos(held.rights, r.rolname || '=') > 0) AND NOT EXISTS (
+            SELECT FROM pg_depend e
+            WHERE e.classid = held.classid AND e.objid = held.objid AND e.deptype = 'e'
+        )
+        AND NOT EXISTS (
+            SELECT FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace
+            WHERE held.classid = 'pg_class'::regclass AND t.oid = held.objid AND n.nspname ~ '^pg_'
+        )
+) END
+"""  # noqa: S608 - of constants
+"""What belongs to a role is in pg_shdepend, but for the one that `initdb` made (BOOTSTRAP_SUPERUSERID, 10): it is
+pinned. Objects from 16384 on (FirstNormalObjectId) are not of the system. An extension's owner is in no dump."""
+
+ROLES = f"""
 SELECT r.rolname, r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin, r.rolreplication,
-    r.rolbypassrls, ARRAY(
+    r.rolbypassrls, {_USED}, ARRAY(
         SELECT DISTINCT g.rolname::text FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
         WHERE m.member = r.oid ORDER BY 1
     )
 FROM pg_roles r WHERE r.rolname !~ '^pg_'
-"""
+"""  # noqa: S608 - of constants
 
 DATABASE = """
 SELECT to_jsonb(d), pg_encoding_to_char(d.encoding), (SELECT system_identifier FROM pg_control_system()),
@@ -97,6 +147,15 @@ SELECT to_jsonb(d), pg_encoding_to_char(d.encoding), (SELECT system_identifier F
 FROM pg_database d WHERE d.datname = current_database()
 """
 """As JSON, since majors name its columns differently."""
+
+OWN_SETTINGS = """
+SELECT r.rolname, split_part(each, '=', 1), substr(each, strpos(each, '=') + 1)
+FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase LEFT JOIN pg_roles r ON r.oid = s.setrole,
+    unnest(s.setconfig) AS each
+WHERE d.datname = current_database() AND (s.setrole = 0 OR r.oid IS NOT NULL)
+ORDER BY 1 NULLS FIRST, 2
+"""
+"""Of the database itself: the role or NULL, name, value."""
 
 SNAPSHOT = """
 SELECT pg_export_snapshot(), clock_timestamp(),

@@ -70,7 +70,7 @@ def _extensions(expected: Inventory, found: Inventory) -> Iterator[Difference]:
 def _roles(expected: Inventory, found: Inventory) -> Iterator[Difference]:
     there = {each.name for each in found.roles}
     for each in expected.roles:
-        if each.name not in there:
+        if each.used and each.name not in there:
             yield Difference("backup_check.role_missing", f"role {quoted(each.name)}", "there", "none")
 
 

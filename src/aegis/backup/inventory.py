@@ -119,6 +119,8 @@ class Role(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     login: bool
     replication: bool
     bypass_rls: bool
+    used: bool
+    """Whether a dump names it: something in the database belongs to it, or gives it rights."""
     member_of: tuple[Name, ...]
 
 

@@ -26,6 +26,8 @@ DUMP: Final = "dump"
 """pg_dump's archive: the objects below `dump/`, or in the form `custom` one object of this name."""
 GLOBALS: Final = "globals.sql"
 """Roles and tablespaces as SQL, for people; nothing here runs it."""
+OWN_SETTINGS: Final = "database.json"
+"""Settings of the database itself, where it has any (`own_settings`)."""
 ENCRYPTED: Final = ".age"
 """At the end of the name of every object that is encrypted."""
 MAX_BYTES = 128 << 20

@@ -25,7 +25,8 @@ from aegis.backup import fetching
 from aegis.backup.compare import Difference, compare
 from aegis.backup.drill import Answered, DrillOutcome, DrillResult, Equality, Phase
 from aegis.backup.fetching import Decrypt, Found
-from aegis.backup.manifest import DUMP, ENCRYPTED, Manifest
+from aegis.backup.manifest import DUMP, ENCRYPTED, OWN_SETTINGS, Manifest
+from aegis.backup.own_settings import OwnSetting, parse_own_settings
 from aegis.backup.sample import DAILY_DAYS, WEEKLY_WEEKS, Sample, restricted, sample_of, to_restore
 from aegis.cli.progress import bytes_bar
 from aegis.cli.surroundings import ROOT
@@ -180,10 +181,10 @@ def _restored(
     with running.engine_of(manifest.database.major, programs) as engine:
         with running.phase("engine"):
             prepare(engine, manifest)
-        _load(running, engine, store, found, decrypt, jobs, sample)
+        settings = _load(running, engine, store, found, decrypt, jobs, sample)
         refuse_uninvited(engine, manifest)
         _compare(running, engine, manifest, jobs, sample)
-        _ask(running, engine, smoke)
+        _ask(running, engine, smoke, settings)
         if manifest.checksums == "off":
             raise unknown_content()
 
@@ -196,8 +197,8 @@ def _load(
     decrypt: Decrypt | None,
     jobs: int,
     sample: Sample | None,
-) -> None:
-    """Into the engine's own folder, which goes with it."""
+) -> tuple[OwnSetting, ...]:
+    """Into the engine's own folder, which goes with it; the settings that the database had of its own."""
     from aegis.adapters.pg_archive import only_rows_of, recognised
     from aegis.adapters.pg_restore import listing, restore
 
@@ -221,6 +222,7 @@ def _load(
         restored = restore(engine, archive, tier=tier, jobs=jobs, chosen=chosen, progress=written)
     if restored.notices:
         running.notices.append(f"pg_restore gave {restored.notices} warnings")
+    return fetched_settings(target)
 
 
 def _holds_rows(name: str) -> bool:
@@ -262,13 +264,35 @@ def _compare(running: Running, engine: Engine, manifest: Manifest, jobs: int, sa
         running.equality = "equal"
 
 
-def _ask(running: Running, engine: Engine, smoke: Sequence[Smoke]) -> None:
+def fetched_settings(folder: Path) -> tuple[OwnSetting, ...]:
+    """Those of the database itself, of a backup that was fetched into a folder. Refused `….manifest_invalid`."""
+    file = folder / OWN_SETTINGS
+    return parse_own_settings(file.read_bytes()) if file.exists() else ()
+
+
+def give(running: Running, url: str, settings: Sequence[OwnSetting]) -> None:
+    """Set the settings of the database itself: after its content was compared, which they could change the reading of.
+
+    Those that the server refuses are notices. Raises Refused `backup_check.database_differs`.
+    """
+    from aegis.adapters.pg_settings import give_settings
+
+    given = give_settings(url, settings)
+    running.notices += given.refused
+    if given.differences:
+        running.differences, running.equality = given.differences, "differs"
+        raise differs(given.differences)
+
+
+def _ask(running: Running, engine: Engine, smoke: Sequence[Smoke], settings: Sequence[OwnSetting]) -> None:
     from aegis.adapters.pg_restore import DATABASE
     from aegis.adapters.pg_smoke import ask
 
     if running.tier == "sample":
         return
     with running.phase("smoke"):
+        if settings:
+            give(running, engine.url(DATABASE), settings)
         running.smoke = ask(engine.url(DATABASE), smoke)
     check_answers(running.smoke)
 

@@ -19,7 +19,15 @@ from aegis.backup.compare import Difference, compare
 from aegis.backup.drill import DrillResult
 from aegis.backup.manifest import DUMP, Manifest
 from aegis.cli.backup_choice import Chosen
-from aegis.cli.backup_drill import Running, check_answers, decrypter, differs, unknown_content
+from aegis.cli.backup_drill import (
+    Running,
+    check_answers,
+    decrypter,
+    differs,
+    fetched_settings,
+    give,
+    unknown_content,
+)
 from aegis.cli.progress import bytes_bar
 from aegis.cli.surroundings import ROOT
 from aegis.core.policy import Smoke
@@ -81,6 +89,7 @@ def _restore(running: Running, chosen: Chosen, into: Into, smoke: Sequence[Smoke
             restore_into(
                 tools, into.url, archive, manifest, force=into.force, owners=into.owners, jobs=into.jobs
             )  # fmt: skip
+        settings = fetched_settings(Path(scratch))
     with running.phase("compare"):
         running.differences = _differences(running, manifest, into, tools)
     if running.differences:
@@ -88,7 +97,10 @@ def _restore(running: Running, chosen: Chosen, into: Into, smoke: Sequence[Smoke
         raise differs(running.differences)
     if manifest.checksums != "off":
         running.equality = "equal"
+    running.not_run.append("the owner of the database itself, and rights on it (GRANT … ON DATABASE)")
     with running.phase("smoke"):
+        if settings:
+            give(running, into.url, settings)
         running.smoke = ask(into.url, smoke)
     check_answers(running.smoke)
     if manifest.checksums == "off":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -11,6 +12,7 @@ from aegis.cli import backup_options, backup_secrets
 from aegis.cli.backup_verify import EXIT_CODES, add_restore_arguments, told
 from aegis.core.errors import UsageError
 from aegis.core.policy import Tier
+from aegis.report.escape import terminal
 
 if TYPE_CHECKING:
     from aegis.cli.backup_choice import Chosen
@@ -42,6 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tier", choices=get_args(Tier), help="with --throwaway: how much (default: full)")
     parser.add_argument("--force", action="store_true", help="restore into a database that is not empty")
     parser.add_argument(
+        "--globals", type=Path, metavar="FILE",
+        help="restore nothing: write the SQL of the roles and tablespaces into a new file, to run it before a restore",
+    )  # fmt: skip
+    parser.add_argument(
         "--no-owner", action="store_true", help="without owners and rights: all belongs to who restores"
     )
 
@@ -61,12 +67,14 @@ def run(arguments: argparse.Namespace) -> int:
         database = database_of(policed, arguments.database)
         places = opened(policed.policy, options, "read", environ=os.environ, root=policed.root)
         found = chosen(arguments.backup, policed, database, places, os.environ)
+    if arguments.globals is not None:
+        return _globals(arguments, found)
     return _rehearsed(arguments, found, database) if arguments.throwaway else _restored(arguments, found, database)
 
 
 def _check(arguments: argparse.Namespace) -> None:
     """Options that say nothing together are mistakes."""
-    into = [name for name in ("force", "no_owner", "database_url_file") if getattr(arguments, name)]
+    into = [name for name in ("force", "no_owner", "database_url_file", "globals") if getattr(arguments, name)]
     wrong = into if arguments.throwaway else [name for name in ("tier", "engine") if getattr(arguments, name)]
     if wrong:
         raise UsageError(
@@ -75,6 +83,14 @@ def _check(arguments: argparse.Namespace) -> None:
             expected="options of one way to restore: into a database, or into a PostgreSQL of its own",
             remedy="leave one of them out",
         )
+
+
+def _globals(arguments: argparse.Namespace, found: Chosen) -> int:
+    from aegis.cli.backup_globals import write_globals
+
+    write_globals(found, arguments.globals, backup_secrets.read_identities(arguments.identity_file, os.environ))
+    sys.stdout.write(f"Roles and tablespaces, without passwords, are in {terminal(str(arguments.globals))}.\n")
+    return 0
 
 
 def _rehearsed(arguments: argparse.Namespace, found: Chosen, database: BackedUp | None) -> int:

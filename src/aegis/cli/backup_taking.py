@@ -24,9 +24,11 @@ from aegis.adapters.pg_snapshot import Held, hold
 from aegis.adapters.pg_tools import find_tools
 from aegis.backup.inventory import Checksums, Inventory
 from aegis.backup.layout import backup_folder
+from aegis.backup.listing import backups_of
 from aegis.backup.manifest import (
     DUMP,
     GLOBALS,
+    OWN_SETTINGS,
     Dump,
     Encryption,
     Manifest,
@@ -36,10 +38,12 @@ from aegis.backup.manifest import (
     dump_manifest,
     manifest_of,
 )
+from aegis.backup.own_settings import dump_own_settings
+from aegis.backup.records import entries_of
+from aegis.backup.same_database import manifest_before, other_database
 from aegis.backup.writing import Item, write_backup
-from aegis.cli.backup_stores import Place
+from aegis.cli.backup_stores import Place, Places
 from aegis.cli.surroundings import ROOT
-from aegis.core.errors import Refused
 from aegis.core.policy import BackedUp, BackupCheckPolicy
 from aegis.startup.surroundings import cache_folder
 from aegis.storage.private_folder import disk_failed
@@ -84,18 +88,30 @@ class Taken:
 
 
 def back_up(
-    policy: BackupCheckPolicy, database: BackedUp, place: Place, wishes: Wishes, environ: Mapping[str, str]
+    policy: BackupCheckPolicy, database: BackedUp, places: Places, wishes: Wishes, environ: Mapping[str, str]
 ) -> Taken:
     """Take a backup of a database. Whatever goes wrong, there is no manifest, and as little else as the store lets us.
 
-    Raises what `hold`, `Dumper` and `write_backup` raise, and Refused `backup_check.cluster_other`.
+    Raises what the stores, `hold`, `Dumper` and `write_backup` raise, and Refused `backup_check.cluster_other`.
     """
     began = time.monotonic()
     recipients = parse_recipients(policy.recipients)
     tools = find_tools(major_of(wishes.url), root=ROOT, cache=cache_folder(environ), environ=environ)
     dumper = Dumper(tools=tools, url=wishes.url, environ=environ)
-    run = _Run(database, place, wishes, recipients, dumper, began)
+    run = _Run(database, places.backups, wishes, recipients, dumper, _before(database, places), began)
     return run.streamed() if wishes.stream else run.dumped()
+
+
+def _before(database: BackedUp, places: Places) -> Manifest | None:
+    """The manifest that the one of another database would be told by."""
+    backups, records = places.backups, places.records
+    return manifest_before(
+        backups.store,
+        records.store,
+        database,
+        backups_of(backups.store, backups.prefix, database.name),
+        entries_of(records.store, records.prefix, database.name),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +121,8 @@ class _Run:
     wishes: Wishes
     recipients: tuple[str, ...]
     dumper: Dumper
+    before: Manifest | None
+    """Of the backup that says which database it is."""
     began: float
     """By the monotonic clock."""
 
@@ -114,7 +132,7 @@ class _Run:
             folder = temporary / DUMP
             with self._held() as held, _reading(held) as reading:
                 began = held.clock()
-                roles = self.dumper.globals()
+                texts = self._texts(held)
 
                 def tick(size: int) -> None:
                     reading.check()
@@ -122,7 +140,7 @@ class _Run:
 
                 self.dumper.write_folder(folder, snapshot=held.snapshot, jobs=self.wishes.jobs, tick=tick)
                 found = self._finished(held, reading, began)
-            items = [*self.dumper.folder_items(folder), _text(GLOBALS, roles)]
+            items = [*self.dumper.folder_items(folder), *texts]
             size = sum(file.stat().st_size for file in folder.iterdir())
             return self._written(found[1], items, lambda: found, size)
 
@@ -131,22 +149,24 @@ class _Run:
         with self._held() as held, _reading(held) as reading:
             began = held.clock()
             stream = _watched(self.dumper.stream_item(DUMP, snapshot=held.snapshot), reading)
-            items = [stream, _text(GLOBALS, self.dumper.globals())]
+            items = [stream, *self._texts(held)]
             snapshot = held.described(dump_began=began, dump_ended=began)
             return self._written(snapshot, items, partial(self._finished, held, reading, began), 0)
 
     @contextmanager
     def _held(self) -> Iterator[Held]:
         with hold(self.wishes.url, jobs=self.wishes.jobs, checksums=self.wishes.checksums) as held:
-            identifier, wanted = held.database.system_identifier, self.database.system_identifier
-            if wanted is not None and identifier != wanted:
-                raise Refused(
-                    "backup_check.cluster_other",
-                    f"{self.database.name}: the address leads to {held.database.name!r} in the cluster {identifier}",
-                    expected=f"the cluster {wanted}",
-                    remedy="Correct the address; after a move of the database, `system-identifier` in the policy.",
-                )
+            wrong = other_database("the address leads to", held.database, self.database, self.before)
+            if wrong is not None:
+                raise wrong
             yield held
+
+    def _texts(self, held: Held) -> list[Item]:
+        """What an archive does not hold, or a restore of it does not set."""
+        texts = [_text(GLOBALS, self.dumper.globals(held.database.name))]
+        if held.own_settings:
+            texts.append(_text(OWN_SETTINGS, dump_own_settings(held.own_settings)))
+        return texts
 
     def _finished(self, held: Held, reading: _Reading, began: str) -> tuple[Inventory, Snapshot]:
         """What the database holds, when pg_dump and the checksums are done with it."""

@@ -144,7 +144,7 @@ def test_globals_hold_roles_and_no_passwords(server: Server) -> None:
     with psycopg.connect(server.socket_url(), autocommit=True) as connection:
         connection.execute("CREATE ROLE told LOGIN PASSWORD 'untold'; ALTER ROLE told SET work_mem = '7MB'")
     with source(server, SMALL) as of:
-        text = of.dumper.globals().decode()
+        text = of.dumper.globals(of.url.rpartition("/")[2]).decode()
     assert "CREATE ROLE told" in text
     assert "ALTER ROLE told SET work_mem" in text
     assert "untold" not in text
@@ -190,7 +190,7 @@ class TestSecrets:
             connection.execute(sql.SQL("ALTER ROLE strange PASSWORD {}").format(sql.Literal(password)))
         with source(server, SMALL) as of:
             url = server.url(of.url.rpartition("/")[2], user="strange", password=quote(password, safe=""))
-            assert "CREATE ROLE" in replace(of.dumper, url=url).globals().decode()
+            assert "CREATE ROLE" in replace(of.dumper, url=url).globals(of.url.rpartition("/")[2]).decode()
 
 
 def looked(mark: bytes) -> set[bytes]:

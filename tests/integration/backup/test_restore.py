@@ -437,7 +437,7 @@ def test_an_extension_alone_leaves_a_target_empty(source: Source) -> None:
 def test_a_target_without_a_role_or_an_extension_is_told(source: Source) -> None:
     role = Role(
         name="nobody_here", superuser=False, inherit=True, create_role=False, create_db=False, login=True,
-        replication=False, bypass_rls=False, member_of=(),
+        replication=False, bypass_rls=False, used=True, member_of=(),
     )  # fmt: skip
     wanted = msgspec.structs.replace(
         source.inventory, roles=(role,), extensions=(Extension(name="postgis", version="3"),)

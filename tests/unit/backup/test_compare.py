@@ -158,6 +158,7 @@ def test_a_role_that_is_missing_and_one_that_may_no_longer_log_in() -> None:
     (role,) = INVENTORY.roles
     assert only(replace(INVENTORY, roles=())).rule == "backup_check.role_missing"
     assert compare(INVENTORY, replace(INVENTORY, roles=(replace(role, login=False),))) == ()
+    assert compare(replace(INVENTORY, roles=(replace(role, used=False),)), replace(INVENTORY, roles=())) == ()
 
 
 def test_a_schema_that_differs_where_both_are_known() -> None:

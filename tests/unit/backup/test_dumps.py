@@ -113,7 +113,7 @@ def test_what_pg_dump_is_asked_for(tmp_path: Path, version: str, words: str) -> 
 def test_definitions_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aegis.adapters.pg_dump._MOST", 1000)
     with pytest.raises(CouldNotDecide) as caught:
-        dumper(tmp_path, "yes").globals()
+        dumper(tmp_path, "yes").globals("shop")
     assert caught.value.code == "backup_check.dump_failed"
 
 

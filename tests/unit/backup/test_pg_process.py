@@ -84,6 +84,14 @@ def test_what_it_said_is_told_without_the_password(tmp_path: Path) -> None:
     assert caught.value.problem == 'pg_dump failed with exit code 3: pg_dump: error: for "***"  no'
 
 
+@pytest.mark.parametrize(("password", "shown"), [("p", False), ("abc", False), ("abcd", True), ("", True)])
+def test_a_short_password_is_not_struck_out_of_its_words(tmp_path: Path, password: str, shown: bool) -> None:
+    with pytest.raises(CouldNotDecide) as caught:
+        run(tmp_path, "echo 'pg_dump: error: no' >&2; exit 3", f"postgresql://me:{password}@db/x")
+    hidden = "its words are not shown beside so short a password"
+    assert caught.value.problem == f"pg_dump failed with exit code 3: {'pg_dump: error: no' if shown else hidden}"
+
+
 def test_a_flood_of_words_is_cut(tmp_path: Path) -> None:
     with pytest.raises(CouldNotDecide) as caught:
         run(tmp_path, "yes 'pg_dump: error: no' | head -c 3000000 >&2; head -c 9000 /dev/zero | tr '\\0' x >&2; exit 1")
