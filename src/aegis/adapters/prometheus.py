@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from aegis.adapters.aws_signature import signed_headers, target
 from aegis.adapters.http_call import Answer, Clock, call, is_safe
-from aegis.adapters.kubernetes_api import cluster_of
+from aegis.adapters.kubernetes_api import Cluster, cluster_of
 from aegis.adapters.kubernetes_proxy import ServiceProxy
 from aegis.adapters.prometheus_faults import (
     malformed,
@@ -179,14 +179,16 @@ def server_of(
     environ: Mapping[str, str],
     mask: Callable[[str], None],
     credentials: AwsCredentialSource | None = None,
+    cluster: Cluster | None = None,
 ) -> PrometheusServer:
     """The server that a policy names. `mask` hides a token in the log the moment it is read.
 
-    `credentials`: for `sigv4-region`. Raises UsageError `canary.token_missing`, `canary.prometheus_unsafe`; where it is
+    `credentials`: for `sigv4-region`; `cluster`: whose API server is asked through, that of the surroundings where none
+    is given. Raises UsageError `canary.token_missing`, `canary.prometheus_unsafe`; where it is
     asked through the API server, what `cluster_of` raises, and UsageError `canary.service_unclear`.
     """
     if policy.via == "api-server":
-        cluster = cluster_of(environ, timeout=TIMEOUT)
+        cluster = cluster or cluster_of(environ, timeout=TIMEOUT)
         return PrometheusServer(policy.url, tenant=policy.tenant, through=ServiceProxy(cluster, policy.url).send)
     bearer: Callable[[], str] | None = None
     if policy.bearer_env is not None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-MODULES = ("aegis.cli.canary_judge", "aegis.cli.canary_watch", "aegis.cli.canary_simulate")
+MODULES = (
+    "aegis.cli.canary_judge",
+    "aegis.cli.canary_watch",
+    "aegis.cli.canary_simulate",
+    "aegis.cli.canary_forecast",
+    "aegis.cli.canary_preflight",
+)
 """Each has `add_command`."""
 
 

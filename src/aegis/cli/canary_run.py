@@ -114,7 +114,7 @@ def _sides(options: CanaryOptions, seen: RolloutState) -> tuple[str, str | None]
 def cluster_of(options: CanaryOptions, policy: CanaryPolicy, environ: Mapping[str, str]) -> Cluster | None:
     """The cluster, where it is needed."""
     if options.canary is not None and not options.act and policy.prometheus.via == "direct":
-        return None
+        return None  # it has nothing to say
     from aegis.adapters import kubernetes_api
 
     return kubernetes_api.cluster_of(environ, kubeconfig=options.kubeconfig, context=options.context)
@@ -125,7 +125,9 @@ def server(policy: CanaryPolicy, environ: Mapping[str, str], cluster: Cluster | 
     from aegis.adapters.aws_ambient import AmbientCredentials
     from aegis.adapters.prometheus import server_of
 
-    return server_of(policy.prometheus, environ=environ, mask=masker(environ), credentials=AmbientCredentials())
+    return server_of(
+        policy.prometheus, environ=environ, mask=masker(environ), credentials=AmbientCredentials(), cluster=cluster
+    )
 
 
 def look(watched: Watched, file: StateFile, now: float) -> Looked:

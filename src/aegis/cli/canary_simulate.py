@@ -56,6 +56,20 @@ def add_traffic(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pods", metavar="C/S", type=pods, default=(1, 4), help="of canary and stable (default: 1/4)")
 
 
+def scenario_of(arguments: argparse.Namespace) -> Scenario:
+    """What they say."""
+    from aegis.gates.canary.simulated import Scenario
+
+    return Scenario(
+        requests=arguments.requests,
+        share=arguments.share / 100,
+        rate=arguments.rate / 100,
+        ratio=getattr(arguments, "ratio", 1.0),
+        pods=arguments.pods,
+        seed=getattr(arguments, "seed", 1),
+    )
+
+
 def positive(text: str) -> float:
     """A number above 0. Raises UsageError."""
     try:
@@ -87,17 +101,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Rehearse one rollout."""
     from aegis.cli.canary_policy import read_policy
     from aegis.gates.canary.rehearsal import rehearse
-    from aegis.gates.canary.simulated import Scenario
 
-    policy = read_policy(arguments.policy, os.environ)
-    scenario = Scenario(
-        requests=arguments.requests,
-        share=arguments.share / 100,
-        rate=arguments.rate / 100,
-        ratio=arguments.ratio,
-        pods=arguments.pods,
-        seed=arguments.seed,
-    )
+    policy, scenario = read_policy(arguments.policy, os.environ), scenario_of(arguments)
     *_, last = rehearse(policy, scenario)
     _say(arguments.format, policy, scenario, last)
     return _EXIT.get(last.judgement.decision, 3)

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from aegis.cli.canary_options import CanaryOptions
+from aegis.cli.canary_preflight import no_endless_pause
 from aegis.cli.canary_run import Judging, concluded, look, prepared
 from aegis.cli.canary_state import StateFile
 from aegis.cli.gate_run import GateRun
-from aegis.core.errors import AegisError, CouldNotDecide, Refused, UsageError
+from aegis.core.errors import AegisError, CouldNotDecide, Refused
 from aegis.core.ports.rollouts import Act, RolloutState
 from aegis.core.verdict import Verdict
 from aegis.gates.canary.answer import progress
@@ -23,6 +24,8 @@ from aegis.report.escape import terminal
 
 _MORE: Final = 10
 """Looks beyond those that the deadline has room for: a store whose clock stands still must not be watched for ever."""
+_TRUE_WITHIN: Final = 300.0
+"""Seconds for an act to become true: pods have 30 s to end by default, and some are given minutes."""
 _ACTS: Final[Mapping[str, Act]] = {"abort": "abort", "promote": "promote"}
 
 
@@ -68,12 +71,7 @@ class _Watcher:
         if seen is None or not seen.rolling_out or seen.aborted:
             return
         if not any(step.endless for step in seen.steps[seen.step or 0 :]):
-            raise UsageError(
-                "canary.no_endless_pause",
-                f"{seen.place} has no pause without a duration before it: it promotes itself when this run is lost",
-                expected="a step `pause: {}` in the canary's strategy, after the weight that is to be judged",
-                remedy="Add the step, and let the gate end it.",
-            )
+            raise no_endless_pause(seen)
 
     def decided(self) -> Looked:
         """Look until there is a decision. Raises AegisError where the rollout is no longer what is judged."""
@@ -102,7 +100,15 @@ class _Watcher:
         if act == "promote" and not seen.rolling_out and seen.phase == "Healthy":
             return (f"{seen.place} had been promoted before.",), None
         try:
-            now = carry_out(rollouts, act, seen, now=time.monotonic, sleep=self.means.sleep, told=_say)
+            now = carry_out(
+                rollouts,
+                act,
+                seen,
+                now=time.monotonic,
+                sleep=self.means.sleep,
+                seconds=_TRUE_WITHIN,
+                told=_say,
+            )
         except (Refused, CouldNotDecide) as error:
             return (), error
         return (_done(act, now),), None

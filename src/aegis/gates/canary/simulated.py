@@ -22,7 +22,7 @@ START: Final = 1_700_000_000.0
 """Unix seconds; a simulation has no time of its own."""
 CANARY, STABLE = "5d8f7c9b64", "7c6b5d4f89"
 """Hashes of the two versions."""
-_RESTARTS: Final = 1 / 3600
+RESTARTS: Final = 1 / 3600
 """Of a pod, a second, while nothing is wrong: for metrics that are counted per time."""
 
 
@@ -138,7 +138,7 @@ class SimulatedService:
             return [_Counter((query,), {**named, "le": edge}, requests * part) for edge, part in edges]
         bad = tuple(each.query(scope) for each in source.bad)
         if source.total is None:
-            return [_Counter(bad, {**bare, "__name__": source.bad[0].name}, _RESTARTS * worse, timed=True)]
+            return [_Counter(bad, {**bare, "__name__": source.bad[0].name}, RESTARTS * worse, timed=True)]
         total = source.total.query(scope)
         found = []
         if total not in told:

@@ -1,0 +1,15 @@
+#!/usr/bin/env python3
+"""A rollout is judged by evidence, and promoted or rolled back: `canary_gate.py watch` is `aegis canary watch`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "src"))
+
+from aegis.cli.main import main  # noqa: E402 - the source tree must be found first
+
+if __name__ == "__main__":
+    sys.exit(main(["canary", *sys.argv[1:]]))
