@@ -55,7 +55,7 @@ GOOD = {
 
 @pytest.mark.parametrize(("asked", "world"), GOOD.values(), ids=GOOD)
 def test_a_good_canary_is_aborted_once_in_a_hundred_hours_at_most(asked: Plan, world: World) -> None:
-    runs = 80
+    runs = 60
     assert count(many(30, never_promoting(asked), world, runs), "abort") <= at_most(runs, ALPHA)
 
 
@@ -71,7 +71,7 @@ def test_those_worlds_fool_a_judge_that_does_not_know_them(world: World) -> None
     ids=["usual", "half", "pods-differ"],
 )
 def test_a_canary_at_the_margin_is_seldom_promoted(asked: Plan, world: World) -> None:
-    runs = 150
+    runs = 100
     assert count(many(32, replace(asked, alpha=1e-200), world, runs), "promote") <= at_most(runs, BETA)
 
 
