@@ -98,13 +98,15 @@ def child(what: str, address: str, key: str) -> None:
     store = WritableS3("models", REGION, lambda: CREDENTIALS, endpoint=address)
     said: dict[str, Any]
     if what in ("run", "stream"):
-        from aegis.cli.backup_stores import Place
+        from aegis.backup.layout import RECORDS
+        from aegis.cli.backup_stores import Place, Places
         from aegis.cli.backup_taking import Wishes, back_up
         from aegis.core.policy import BackedUp, BackupCheckPolicy
 
         policy = BackupCheckPolicy(store="s3://models/")
         wishes = Wishes(url=os.environ.pop("DATABASE_URL"), stream=what == "stream", jobs=2)
-        taken = back_up(policy, BackedUp(name="bench"), Place(store, key), wishes, os.environ)
+        places = Places(Place(store, key), Place(store, f"{key}{RECORDS}"))
+        taken = back_up(policy, BackedUp(name="bench"), places, wishes, os.environ)
         said = {"folder": taken.folder, "size": taken.size}
     else:
         from aegis.cli.backup_drill import drill
@@ -205,14 +207,14 @@ class Watch:
 
 
 def below(pid: int) -> Iterator[int]:
-    for file in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            children = file.read_text("ascii").split()
-        except OSError:
-            continue
-        for each in map(int, children):
-            yield each
-            yield from below(each)
+    """All processes that it has started and that are there yet."""
+    try:
+        told = " ".join(file.read_text("ascii") for file in Path(f"/proc/{pid}/task").glob("*/children"))
+    except OSError:
+        return
+    for each in map(int, told.split()):
+        yield each
+        yield from below(each)
 
 
 def pss(pid: int) -> int:

@@ -28,6 +28,7 @@ from aegis.backup.listing import (
 from aegis.backup.manifest import Manifest
 from aegis.backup.proofs import Proof, standing, verified_among
 from aegis.backup.records import Record, entries_of, read_records
+from aegis.backup.same_database import emptied, has_tables, manifest_before, other_database
 from aegis.backup.shelf_problems import (
     aged,
     failed,
@@ -36,7 +37,6 @@ from aegis.backup.shelf_problems import (
     not_vanished,
     proven,
     reconciled,
-    same_cluster,
 )
 from aegis.core.errors import AegisError, Refused
 from aegis.core.policy import BackedUp
@@ -110,7 +110,13 @@ def look(
     if newest is not None and manifest is not None and age is not None:
         problems += aged(newest.listed, age, database)
         problems += reconciled(store, newest, manifest.manifest)
-        problems += same_cluster(newest.listed, manifest.manifest, database)
+        before = manifest_before(store, records_store, database, _older(backups, newest), entries)
+        found = manifest.manifest.database
+        wrong = other_database(f"{newest.listed.id} is a backup of", found, database, before)
+        empty = emptied(newest.listed.id, manifest.manifest, database, before)
+        problems += [error for error in (wrong, empty) if error is not None]
+        if empty is None and not has_tables(manifest.manifest):
+            notices.append(f"{database.name}: the database {found.name!r} has no tables")
         size = sum(each.size for each in manifest.manifest.objects)
         problems += not_shrunk(newest.listed, size, [each.size for each in complete[1 : 1 + COMPARED]], database)
     if newest is not None:
@@ -127,8 +133,7 @@ def look(
         elif decided.problem is not None:
             problems.append(decided.problem)
     if proof is None:
-        older = [listed for listed in backups if newest is None or listed.id < newest.listed.id]
-        proof = verified_among(store, records_store, database, older, entries)
+        proof = verified_among(store, records_store, database, _older(backups, newest), entries)
     problems += not_vanished(store, prefix, database, seen, backups, entries, proof)
     problems += proven(records_store, records_prefix, database, proof, now)
     return Shelf(
@@ -150,6 +155,10 @@ def look(
 def _enough(seen: Sequence[Contents]) -> bool:
     """A complete one was found; those before it come with the same requests."""
     return any(contents.complete for contents in seen)
+
+
+def _older(backups: Sequence[Listed], newest: Contents | None) -> list[Listed]:
+    return [listed for listed in backups if newest is None or listed.id < newest.listed.id]
 
 
 def _read(store: ObjectStore, newest: Contents, trust: Trust | None) -> Read:

@@ -93,22 +93,6 @@ def reconciled(store: ObjectStore, newest: Contents, manifest: Manifest) -> list
     return found
 
 
-def same_cluster(newest: Listed, manifest: Manifest, database: BackedUp) -> list[AegisError]:
-    """The backup is of another cluster than the policy names."""
-    identifier = manifest.database.system_identifier
-    if database.system_identifier is None or identifier == database.system_identifier:
-        return []
-    return [
-        Refused(
-            "backup_check.cluster_other",
-            f"{database.name}: {newest.id} is a backup of {manifest.database.name!r} in the cluster {identifier}",
-            expected=f"the cluster {database.system_identifier}",
-            remedy="Correct the address that the backup is taken from; after a move of the database,"
-            " `system-identifier` in the policy.",
-        )
-    ]
-
-
 def not_shrunk(newest: Listed, size: int, before: Sequence[int], database: BackedUp) -> list[AegisError]:
     """The newest backup is much smaller than those before it. Sizes in bytes."""
     if len(before) < _FEWEST:

@@ -176,7 +176,9 @@ class _Looker:
             errors += self._taken(database, self.wishes)
         try:
             shelf = self._look(database)
-            if self.options.mode == "verify" and shelf.newest is not None:
+            # what is of another database must not become the one that later ones are held against
+            other = any(problem.code == "backup_check.cluster_other" for problem in shelf.problems)
+            if self.options.mode == "verify" and shelf.newest is not None and not other:
                 started = _now()
                 drill = self._drilled(database, shelf.newest)
                 remember(
@@ -202,7 +204,7 @@ class _Looker:
         try:
             with bytes_bar(f"backup of {database.name}") as progress:
                 told = replace(wishes, progress=progress)
-                taken = back_up(self.policy, database, self.places.backups, told, self.environ)
+                taken = back_up(self.policy, database, self.places, told, self.environ)
         except (Refused, CouldNotDecide) as error:
             self.audit.record("backup.created", database.name, error=error)
             return [error]

@@ -92,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
                 sign=sign,
                 progress=progress,
             )
-            taken = back_up(policed.policy, database, places.backups, wishes, os.environ)
+            taken = back_up(policed.policy, database, places, wishes, os.environ)
     except (AegisError, Stopped) as ended:
         with suppress(AegisError):  # what failed first is what is to be told
             error = ended.reason if isinstance(ended, Stopped) else ended

@@ -152,8 +152,10 @@ def _database(before: BackedUp, after: BackedUp) -> Iterator[str]:
     for question in before.smoke:
         if asked.get(question.name) != question:
             yield f"{key}.smoke.{question.name}: {'another one' if question.name in asked else 'gone'}"
-    if before.system_identifier is not None and after.system_identifier != before.system_identifier:
-        yield f"{key}.system-identifier: {after.system_identifier or 'none'} instead of {before.system_identifier}"
+    for name in ("system_identifier", "database"):
+        named, named_before = getattr(after, name), getattr(before, name)
+        if named_before is not None and named != named_before:
+            yield f"{key}.{name.replace('_', '-')}: {named or 'none'} instead of {named_before}"
 
 
 def _trust_and_stores(

@@ -256,7 +256,10 @@ class BackedUp(_Section, frozen=True):
     system_identifier: Annotated[str, Meta(pattern=r"^[0-9]{1,20}$(?!\n)")] | None = field(
         default=None, name="system-identifier"
     )
-    """Of the cluster that must have been dumped (`pg_control_system()`), so that no other passes for it."""
+    """Of the cluster that must have been dumped (`pg_control_system()`), so that no other passes for it; none named: as
+    in the backup before."""
+    database: Annotated[str, Meta(min_length=1, max_length=63)] | None = None
+    """The database's own name, likewise."""
 
 
 class Keep(_Section, frozen=True):

@@ -29,9 +29,10 @@ from aegis.adapters.pg_archive import recognised
 from aegis.adapters.pg_session import unavailable
 from aegis.adapters.pg_snapshot import Held
 from aegis.backup.inventory import Inventory
+from aegis.backup.layout import RECORDS
 from aegis.backup.manifest import Manifest
 from aegis.cli.backup_policy import database_of, read_policy
-from aegis.cli.backup_stores import Place
+from aegis.cli.backup_stores import Place, Places
 from aegis.cli.backup_taking import Taken, Wishes, back_up
 from aegis.core.errors import CouldNotDecide
 from tests.doubles import github_oidc
@@ -262,6 +263,19 @@ class TestRefusals:
         shop.policy(f"{POLICY}    system-identifier: '{manifest.database.system_identifier}'")
         shop.taken()
 
+    def test_another_database_than_before_is_not_dumped_unless_the_policy_names_it(self, shop: Backups) -> None:
+        shop.taken()
+        before, other = shop.left(), shop.server.new_database()
+        url = shop.server.url(other)
+        with psycopg.connect(url) as connection:
+            connection.execute("CREATE TABLE scratch (id int)")
+        done = shop.run("run", AEGIS_DATABASE_URL=url)
+        assert (done.code, "backup_check.cluster_other" in done.err) == (1, True)
+        assert shop.left() == before
+        shop.policy(f"{POLICY}    database: {other}")
+        assert shop.run("run").code == 1
+        shop.taken(AEGIS_DATABASE_URL=url)
+
     @FORMS
     def test_rows_that_the_role_may_not_see_make_no_backup(self, shop: Backups, form: tuple[str, ...]) -> None:
         with psycopg.connect(shop.url) as connection:
@@ -377,9 +391,10 @@ def taken_here(shop: Backups, *, stream: bool, script: str = "sleep 60; exit 1")
     programs(shop, script)
     policed = read_policy(shop.folder / "aegis.yml", {})
     environ = {**shop.environ, "PATH": f"{shop.folder / 'bin'}:{os.environ['PATH']}"}
-    place = Place(WritableFolder(shop.store), "")
+    store = WritableFolder(shop.store)
+    places = Places(Place(store, ""), Place(store, RECORDS))
     wishes = Wishes(url=shop.url, stream=stream, temporary=shop.folder / "tmp")
-    return back_up(policed.policy, database_of(policed, None), place, wishes, environ)
+    return back_up(policed.policy, database_of(policed, None), places, wishes, environ)
 
 
 class TestAudit:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from msgspec import structs
 
 from aegis.backup.freshness import COMPARED, TREND, Shelf, look
-from aegis.backup.manifest import dump_manifest
+from aegis.backup.inventory import Table
+from aegis.backup.manifest import Manifest, dump_manifest
 from aegis.backup.records import dump_record, record_key
 from aegis.backup.shelf_problems import span
 from aegis.core.errors import CouldNotDecide, Refused
 from aegis.core.policy import BackedUp
 from aegis.signatures.types import IdentitySigner, Trust
 from tests.doubles.shelf import ShelfStore
+from tests.support.backup_inventories import DATABASE, USERS
 from tests.support.shelves import (
     FAILED,
     NOW,
@@ -31,6 +33,7 @@ from tests.support.shelves import (
     restore,
 )
 
+OWN = DATABASE.system_identifier
 SIGNER = IdentitySigner(
     identity="https://github.com/org/app/.github/workflows/backup.yml@refs/heads/main",
     pattern=None,
@@ -58,6 +61,13 @@ def seen(store: ShelfStore, *, records: ShelfStore | None = None, **changes: Any
         records_prefix=RECORDS,
         now=NOW,
     )
+
+
+def put(store: ShelfStore, made: Manifest) -> Manifest:
+    """A backup with a manifest of one's own."""
+    back_up(store, datetime.fromisoformat(made.snapshot.time))
+    store.put(f"{PREFIX}shop/{made.id}/manifest.json", dump_manifest(made))
+    return made
 
 
 def codes(shelf: Shelf) -> list[str]:
@@ -93,7 +103,7 @@ class TestHealthy:
                 restore(store, each, NOW - hours(5), **({} if each is made[0] else FAILED))
             store.asked.clear()
             assert seen(store).problems == ()
-            assert store.asked.pop("read") <= TREND + 2
+            assert store.asked.pop("read") <= TREND + 3
             asked.append(store.asked)
         assert asked[0] == asked[1]
         assert asked[0]["folders"] == 2
@@ -184,6 +194,67 @@ class TestReconciliation:
 class TestIdentity:
     def test_a_backup_of_another_cluster(self, store: ShelfStore) -> None:
         assert codes(seen(store, system_identifier="7")) == ["cluster_other"]
+
+    @pytest.mark.parametrize(
+        ("changes", "named", "found"),
+        [
+            ({}, {}, []),
+            ({"name": "analytics"}, {}, ["cluster_other"]),
+            ({"name": "analytics"}, {"database": "analytics"}, []),
+            ({"name": "analytics"}, {"database": "shop"}, ["cluster_other"]),
+            ({"name": "analytics"}, {"system_identifier": OWN}, ["cluster_other"]),
+            ({"system_identifier": "7"}, {}, ["cluster_other"]),
+            ({"system_identifier": "7"}, {"system_identifier": "7"}, []),
+            ({"system_identifier": "7"}, {"system_identifier": OWN}, ["cluster_other"]),
+            ({"system_identifier": "7"}, {"database": "shop"}, ["cluster_other"]),
+            ({"system_identifier": "7", "name": "x"}, {"system_identifier": "7", "database": "x"}, []),
+            ({}, {"database": "other"}, ["cluster_other"]),
+        ],
+    )
+    @pytest.mark.parametrize("proven", [False, True])
+    def test_a_backup_of_another_database_than_the_one_before(
+        self, store: ShelfStore, changes: dict[str, str], named: dict[str, Any], found: list[str], proven: bool
+    ) -> None:
+        made = put(store, structs.replace(manifest_at(NOW, 30, 70), database=structs.replace(DATABASE, **changes)))
+        if proven:
+            restore(store, made, NOW)
+        assert codes(seen(store, **named)) == found
+
+    def test_nor_does_one_hide_behind_others_that_nobody_has_proven(self, store: ShelfStore) -> None:
+        for age in (2, 1):
+            made = manifest_at(NOW - hours(age), 30, 70)
+            put(store, structs.replace(made, database=structs.replace(DATABASE, name="analytics")))
+        assert codes(seen(store)) == ["cluster_other"]
+
+    def test_before_any_proof_the_one_before_counts(self) -> None:
+        store = ShelfStore()
+        back_up(store, NOW - hours(2))
+        assert codes(seen(store)) == ["never_proven"]
+        put(store, structs.replace(manifest_at(NOW, 30, 70), database=structs.replace(DATABASE, name="analytics")))
+        assert codes(seen(store)) == ["cluster_other", "never_proven"]
+
+    def test_one_that_is_damaged_says_nothing(self) -> None:
+        store = ShelfStore()
+        old, damaged = back_up(store, NOW - hours(3)), back_up(store, NOW - hours(2))
+        store.put(f"{PREFIX}shop/{damaged.id}/manifest.json", b"{}")
+        put(store, structs.replace(manifest_at(NOW, 30, 70), database=structs.replace(DATABASE, name="analytics")))
+        shelf = seen(store)
+        assert codes(shelf) == ["cluster_other", "never_proven"]
+        assert old.id in shelf.problems[0].expected
+
+    @pytest.mark.parametrize("left", [(), (structs.replace(USERS, kind="extension"),)], ids=["nothing", "extension's"])
+    def test_a_database_whose_tables_are_gone(self, store: ShelfStore, left: tuple[Table, ...]) -> None:
+        restore(store, put(store, structs.replace(manifest_at(NOW, 30, 70), tables=left)), NOW)
+        assert codes(seen(store)) == ["dump_empty"]
+
+    def test_one_that_never_had_any_is_told(self) -> None:
+        store = ShelfStore()
+        for age in (1, 0):
+            made = put(store, structs.replace(manifest_at(NOW - hours(age), 30, 70), tables=()))
+            restore(store, made, NOW)
+            shelf = seen(store)
+            assert codes(shelf) == []
+            assert shelf.notices == ("shop: the database 'shop' has no tables",)
 
     def test_a_signature_that_is_asked_for_and_missing(self, store: ShelfStore) -> None:
         trust = Trust(signers=(SIGNER,), threshold=1, trusted_root=None, now=NOW)

@@ -231,7 +231,7 @@ def test_verdicts_of_earlier_runs_are_not_believed_by_the_way() -> None:
 
 
 QUESTION, OTHER_QUESTION = Smoke(name="users", sql="SELECT true"), Smoke(name="orders", sql="SELECT true")
-SHOP = BackedUp(name="shop", max_restore="1h", smoke=(QUESTION,), system_identifier="7")
+SHOP = BackedUp(name="shop", max_restore="1h", smoke=(QUESTION,), system_identifier="7", database="app")
 MAIL = BackedUp(name="mail")
 RECIPIENTS = ("age1q", "age1p")
 BACKED_UP = BackupCheckPolicy(
@@ -279,6 +279,8 @@ def shop(**changes: object) -> Policy:
         ),
         (shop(system_identifier=None), "backup-check.databases.shop.system-identifier: none instead of 7"),
         (shop(system_identifier="8"), "backup-check.databases.shop.system-identifier: 8 instead of 7"),
+        (shop(database=None), "backup-check.databases.shop.database: none instead of app"),
+        (shop(database="other"), "backup-check.databases.shop.database: other instead of app"),
         (backed_up(signers=()), "backup-check.signers: manifests need no signature"),
         (backed_up(signers=(KEY, WHO)), "backup-check.signers: https://x is new"),
         (backed_up(trusted_root=None), "backup-check.trusted-root: the packaged one instead of root.json"),
@@ -319,7 +321,7 @@ def test_what_only_tightens_backup_check(after: Policy) -> None:
 
 def test_what_was_not_asked_for_may_be_added_to_backup_check() -> None:
     bare = Policy(version=1, backup_check=BackupCheckPolicy(store="s3://bkt/db/", databases=(MAIL,), issue=False))
-    asked = structs.replace(MAIL, max_restore="9d", smoke=(QUESTION,), system_identifier="7")
+    asked = structs.replace(MAIL, max_restore="9d", smoke=(QUESTION,), system_identifier="7", database="app")
     more = BackupCheckPolicy(
         store="s3://bkt/db/", databases=(asked,), signers=(KEY,), recipients=RECIPIENTS, aws=Aws(), oci=None
     )

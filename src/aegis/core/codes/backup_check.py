@@ -314,8 +314,9 @@ TABLE: tuple[Code, ...] = (
     Code(
         "backup_check.cluster_other",
         "The backup is of another database",
-        "Its cluster is not the one that the policy names, e.g. staging's instead of production's.",
-        "Correct the address that the backup is taken from, or `system-identifier` in the policy.",
+        "Its cluster or its name is not what the policy names or the backup before it has, e.g. staging's instead of"
+        " production's.",
+        "Correct the address that the backup is taken from, or `system-identifier` and `database` in the policy.",
     ),
     Code(
         "backup_check.backup_shrunk",

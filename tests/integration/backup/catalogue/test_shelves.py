@@ -51,6 +51,7 @@ def test_07_most_of_it_is_gone(server: Server, shelf: Shelf, broken: bool) -> No
     emptied = shop(server)
     if broken:
         run(server, emptied, "TRUNCATE accounts, orders, audit_trail; SELECT lo_unlink(4713)")
+    shelf = shelf.of("database", f"      database: {emptied}\n")
     shelf.take(server, emptied)
     shelf.prove(shelf.newest())
     assert shelf.check() == (reasons("backup_shrunk") if broken else WELL)
