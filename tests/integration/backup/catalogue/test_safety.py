@@ -15,7 +15,7 @@ from pyrage import x25519
 
 from aegis.adapters import part_upload
 from aegis.adapters.objects_s3_writing import WritableS3
-from aegis.cli.backup_stores import Place
+from aegis.cli.backup_stores import Place, Places
 from aegis.cli.backup_taking import Wishes, back_up
 from aegis.core.errors import CouldNotDecide
 from aegis.core.policy import BackedUp, BackupCheckPolicy
@@ -101,10 +101,10 @@ def test_20_a_part_of_an_upload_is_left(
     environ = {"PATH": f"{tools}:{os.environ['PATH']}", "HOME": str(tmp_path)}
     if broken:
         with pytest.raises(CouldNotDecide) as caught:
-            back_up(policy, shop, Place(store, "b/"), wishes, environ)
+            back_up(policy, shop, Places(Place(store, "b/"), Place(store, "b/_records/")), wishes, environ)
         assert caught.value.code == "backup_check.dump_failed"
     else:
-        back_up(policy, shop, Place(store, "b/"), wishes, environ)
+        back_up(policy, shop, Places(Place(store, "b/"), Place(store, "b/_records/")), wishes, environ)
     assert not service.uploads
     there = {key.rpartition("/")[2] for key, found in service.buckets["models"].items() if found[0].data is not None}
     assert there == (set() if broken else {"dump", "globals.sql", "manifest.json"})
