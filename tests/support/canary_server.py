@@ -17,7 +17,7 @@ from tests.support.gitrepo import GitRepo
 T0 = 1_700_000_000.0
 POLICY = """version: 1
 canary:
-  prometheus: {{url: "{url}", scrape-interval: 10s}}
+  prometheus: {{url: "{url}", scrape-interval: 10s{prometheus}}}
   rollout: {{namespace: shop, name: web}}
   metrics:
     - {{preset: http}}
@@ -57,10 +57,25 @@ class Shop:
                 told = {("http_requests_total", f'code="{code}"'): float(count) for code, count in codes.items()}
                 self.store.scrape(labels, told, self.store.clock - 1)
 
-    def policy(self, more: str = "", *, deadline: str = "10m") -> None:
+    def answer(self, parameters: Mapping[str, str]) -> tuple[int, bytes]:
+        """Of the query API: status and body."""
+        if self.down:
+            return 503, b"upstream connect error"
+        query, store = parameters["query"], self.store
+        if query == "time()":
+            self.looked += 1
+            return 200, _success("scalar", [store.clock, f"{store.clock:.3f}"])
+        parsed = re.fullmatch(r"(?P<selector>.*)\[(?P<window>[0-9]+)s\]", query, re.DOTALL)
+        assert parsed is not None, query
+        found = store.samples(parsed["selector"], int(parsed["window"]), float(parameters["time"]))
+        return 200, _success("matrix", [_series(each.labels, each.samples) for each in found])
+
+    def policy(self, more: str = "", *, deadline: str = "10m", url: str = "", prometheus: str = "") -> None:
         """Commit a policy."""
         repository = GitRepo.init(self.folder)
-        repository.write({"aegis.yml": POLICY.format(url=self.url, deadline=deadline, more=more)})
+        repository.write(
+            {"aegis.yml": POLICY.format(url=url or self.url, deadline=deadline, more=more, prometheus=prometheus)}
+        )
         repository.git("add", ".")
         repository.git("commit", "--quiet", "--message=policy")
 
@@ -77,16 +92,7 @@ def shop(folder: Path) -> Iterator[Shop]:
     made = Shop(store, "", folder)
 
     def answer(asked: Asked) -> tuple[int, bytes, Mapping[str, str]]:
-        if made.down:
-            return 503, b"upstream connect error", {}
-        query = asked.parameters["query"]
-        if query == "time()":
-            made.looked += 1
-            return 200, _success("scalar", [store.clock, f"{store.clock:.3f}"]), {}
-        parsed = re.fullmatch(r"(?P<selector>.*)\[(?P<window>[0-9]+)s\]", query, re.DOTALL)
-        assert parsed is not None, query
-        found = store.samples(parsed["selector"], int(parsed["window"]), float(asked.parameters["time"]))
-        return 200, _success("matrix", [_series(each.labels, each.samples) for each in found]), {}
+        return *made.answer(asked.parameters), {}
 
     with serve(Api(answer)) as api:
         made.url = api.url

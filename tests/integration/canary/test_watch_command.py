@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -16,6 +19,7 @@ from aegis.cli.interruption import Stopped
 from aegis.core.verdict import Verdict, exit_code
 from tests.doubles.argo_controller import hash_of, reconcile, rollout
 from tests.doubles.kubernetes_api import Api, serve
+from tests.integration.cli.command import AEGIS, environment
 from tests.support.canary_server import Shop, shop
 from tests.support.clusters import kubeconfig
 
@@ -253,3 +257,56 @@ def test_another_version_than_the_one_asked_about_is_refused(stage: Stage) -> No
 
 def test_without_a_cluster_there_is_no_watch(stage: Stage, tmp_path: Path) -> None:
     assert stage.watch(kubeconfig=tmp_path / "absent").reason == "canary.cluster_configuration"
+
+
+def test_a_private_prometheus_is_asked_through_the_cluster(stage: Stage) -> None:
+    """What reaches it comes by the API server, with the rights that this takes."""
+
+    def prometheus(path: str) -> tuple[int, bytes]:
+        return stage.shop.answer(dict(parse_qsl(urlsplit(path).query)))
+
+    stage.api.services["monitoring", "http:prometheus:9090"] = prometheus
+    stage.shop.policy(url="http://prometheus.monitoring.svc:9090", prometheus=", via: api-server")
+    stage.shop.errors = 0.04
+    assert stage.watch().decision == "abort"
+    asked = [each.path for each in stage.api.asked if "/proxy/" in each.path]
+    assert asked[0].startswith("/api/v1/namespaces/monitoring/services/http:prometheus:9090/proxy/api/v1/query?")
+    assert stage.status["abort"]
+
+
+def test_a_process_that_is_told_to_stop_keeps_what_it_saw(stage: Stage, tmp_path: Path) -> None:
+    stage.shop.errors = 0.04
+    stage.shop.live(20)
+    state = stage.shop.folder / "state.json"
+    arguments = ["--state", state, "--path", stage.shop.folder, "--kubeconfig", stage.kubeconfig]
+    command = [*AEGIS, "canary", "watch", *map(str, arguments), "--output", str(tmp_path / "out")]
+    with subprocess.Popen(
+        command, env=environment(tmp_path), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        # the first look's line: what it saw is kept before it is told
+        assert process.stderr.readline().startswith("continue: after 0 s of 600 s ")
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 3, out + err
+    assert "core.interrupted" in out
+    assert json.loads((tmp_path / "out" / "verdict.json").read_bytes())["reason"] == "core.interrupted"
+    started = json.loads(state.read_bytes())["state"]["start"]
+    assert stage.watch().decision == "abort"
+    assert json.loads(state.read_bytes())["state"]["start"] == started
+
+
+def test_a_killed_process_leaves_a_rollout_that_waits(stage: Stage, tmp_path: Path) -> None:
+    stage.shop.live(20)
+    arguments = ["--state", stage.shop.folder / "state.json", "--path", stage.shop.folder]
+    command = [*AEGIS, "canary", "watch", *map(str, arguments), "--kubeconfig", str(stage.kubeconfig)]
+    with subprocess.Popen(
+        command, env=environment(tmp_path), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("continue: ")
+        process.kill()
+        process.communicate(timeout=60)
+    assert stage.status["phase"] == "Paused"
+    # the lock has ended with the process, and the next run goes on
+    assert stage.watch().decision == "promote"
