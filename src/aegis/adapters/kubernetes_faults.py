@@ -67,8 +67,9 @@ def fault_of(address: str, answer: Answer, what: str) -> CouldNotDecide:
         return CouldNotDecide(
             "canary.cluster_forbidden",
             f"{address} does not let us, asked {what}: {said}",
-            expected="a Role with get on rollouts, and patch on rollouts/status, of argoproj.io in that namespace",
-            remedy="Bind the Role of k8s/argo-rollouts to this identity; `aegis canary preflight` checks it.",
+            expected="a Role that allows it: get on rollouts and patch on rollouts/status of argoproj.io, and for a "
+            "Prometheus inside the cluster get on services/proxy",
+            remedy="Bind such a Role, in that namespace, to the identity that the message names.",
         )
     if answer.status == 404:
         return _missing(document, what, said)
