@@ -269,7 +269,7 @@ class TestPod:
             for name, value in (("KUBERNETES_SERVICE_HOST", host), ("KUBERNETES_SERVICE_PORT", port)):
                 monkeypatch.setenv(name, value)
             environ = {"KUBERNETES_SERVICE_HOST": host, "HOME": str(account)}
-            cluster = Cluster(lambda: configuration(environ))
+            cluster = Cluster(lambda: configuration(environ), timeout=60)
             assert KubernetesRollouts(cluster).get("shop", "api").phase == "Paused"
 
     def test_one_that_is_broken_is_told(self, account: Path) -> None:
