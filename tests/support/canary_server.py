@@ -50,7 +50,7 @@ class Shop:
             self.store.clock += 10
             for pod in (f"web-{self.canary}-00000", *(f"web-{self.stable}-0000{number}" for number in range(1, 5))):
                 codes = self.codes.setdefault(pod, {"200": 1000, "500": 5})
-                bad = self.errors if self.canary in pod else 0.005
+                bad = self.errors if pod.endswith("-00000") else 0.005
                 for _ in range(250):
                     codes["500" if self.chance.random() < bad else "200"] += 1
                 labels = {"namespace": "shop", "pod": pod, "job": "web", "instance": f"{pod}:80"}

@@ -11,6 +11,7 @@ MODULES = (
     "aegis.cli.canary_simulate",
     "aegis.cli.canary_forecast",
     "aegis.cli.canary_preflight",
+    "aegis.cli.canary_backtest",
 )
 """Each has `add_command`."""
 
