@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from aegis.cli.files import read_file
+from aegis.cli.files import read_file, refuse_other_than_file
 from aegis.cli.progress import progress_bar
 from aegis.core.errors import CouldNotDecide, Refused, UsageError
 
@@ -189,6 +189,7 @@ def _written(output: Path | None) -> Iterator[BinaryIO]:
     if output is None:
         yield sys.stdout.buffer
         return
+    refuse_other_than_file(output)
     draft = output.parent / f".{output.name}.{secrets.token_hex(8)}"
     try:
         with draft.open("xb") as file:

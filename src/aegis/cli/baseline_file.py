@@ -11,6 +11,7 @@ from typing import Any
 from aegis.adapters.git import open_repository
 from aegis.cli.options import ScanOptions
 from aegis.core.errors import CouldNotDecide, UsageError
+from aegis.core.in_the_way import in_the_way
 from aegis.gates.scan import baseline
 from aegis.gates.scan.model import Use
 from aegis.report.escape import terminal
@@ -58,7 +59,7 @@ def _inside(root: Path, name: str) -> Path:
         or name.startswith("/")
         or any(part == ".." or part.lower() == ".git" or not part.isprintable() for part in parts)
         or any(place.is_symlink() for place in places)
-        or places[-1].is_dir()
+        or in_the_way(places[-1]) is not None
     ):
         raise UsageError(
             "scan.baseline_invalid",

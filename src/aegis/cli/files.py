@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from aegis.core.errors import CouldNotDecide, Refused, UsageError
+from aegis.core.in_the_way import in_the_way
 
 MAX_SIGNATURE = 32 << 20
 """Bytes of any file but the artifact; a model's signature names every file."""
@@ -74,7 +75,8 @@ def digests_of(
 
 
 def write(target: Path, content: bytes) -> None:
-    """The whole file or nothing."""
+    """The whole file or nothing; only a regular file is replaced. CouldNotDecide `core.output_unwritable`."""
+    refuse_other_than_file(target)
     draft = target.parent / f".{target.name}.{secrets.token_hex(8)}"
     try:
         draft.write_bytes(content)
@@ -91,3 +93,14 @@ def write(target: Path, content: bytes) -> None:
     except BaseException:  # a signal: nothing half stays
         draft.unlink(missing_ok=True)
         raise
+
+
+def refuse_other_than_file(target: Path) -> None:
+    """Unless a regular file or nothing is there. CouldNotDecide `core.output_unwritable`."""
+    if (kind := in_the_way(target)) is not None:
+        raise CouldNotDecide(
+            "core.output_unwritable",
+            f"{str(target)!r} is {kind}",
+            expected="a regular file, which is replaced, or none yet",
+            remedy="choose another file",
+        )

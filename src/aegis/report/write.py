@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 
 from aegis.core.errors import CouldNotDecide
+from aegis.core.in_the_way import in_the_way
 from aegis.core.verdict import Verdict
 from aegis.report import json_report, markdown, predicate, sarif
 
@@ -56,8 +57,8 @@ def _refuse_links(directory: Path, root: Path | None) -> None:
 
 def _replace(target: Path, content: bytes | None) -> None:
     """Put the content there in one step; without content, take away what an earlier run left."""
-    if target.is_symlink():
-        raise _unwritable(f"{target} is a symbolic link")
+    if (kind := in_the_way(target)) is not None:
+        raise _unwritable(f"{target} is {kind}")
     if content is None:
         target.unlink(missing_ok=True)
         return
@@ -74,6 +75,6 @@ def _unwritable(problem: str) -> CouldNotDecide:
     return CouldNotDecide(
         "core.output_unwritable",
         problem,
-        expected="a folder that can be written, in which no report is a symbolic link",
+        expected="a folder that can be written, in which the reports are regular files or missing",
         remedy="Name another folder in `--output`.",
     )
