@@ -12,7 +12,7 @@ import pytest
 from aegis.adapters.objects_s3_writing import WritableS3
 from aegis.backup.drill import DrillResult
 from aegis.cli.backup_drill import drill
-from aegis.cli.backup_stores import Place
+from aegis.cli.backup_stores import Place, Places
 from aegis.cli.backup_taking import Taken, Wishes, back_up
 from aegis.core.errors import AegisError
 from aegis.core.policy import BackedUp, BackupCheckPolicy
@@ -43,7 +43,9 @@ class Way:
         wishes = Wishes(url=self.server.url(self.database), stream=stream, jobs=2)
         environ = {"PATH": f"{self.server.bin}:{os.environ['PATH']}", "HOME": "/nonexistent"}
         policy = BackupCheckPolicy(store="s3://models/b/")
-        return back_up(policy, BackedUp(name="shop"), Place(self.store(), "b/"), wishes, environ)
+        store = self.store()
+        places = Places(Place(store, "b/"), Place(store, "b/_records/"))
+        return back_up(policy, BackedUp(name="shop"), places, wishes, environ)
 
     def drill(self, folder: str) -> DrillResult:
         return drill(self.store(), folder, tier="data", jobs=2, engine=binaries())

@@ -100,10 +100,11 @@ def test_04_pg_dump_loses_the_end_and_says_nothing(
     assert shelf.drill() == (fails("restore_failed") if broken else PASS)
 
 
-def test_05_the_check_itself_is_broken(server: Server, shelf: Shelf, tmp_path: Path, broken: bool) -> None:
+def test_05_the_check_itself_is_broken(server: Server, tmp_path: Path, broken: bool) -> None:
     """A healthy backup must not be called broken: here, one whose list of contents is longer than a pipe."""
     name = server.new_database()
     run(server, name, "".join(f"CREATE TABLE table_of_a_long_name_{i} (a int);" for i in range(500)))
+    shelf = Shelf(tmp_path / "store")
     shelf.take(server, name)
     fails_itself = programs(tmp_path / "broken", binaries(), postgres="exit 1")
     assert shelf.drill(programs=fails_itself if broken else None) == (undecided("engine_failed") if broken else PASS)

@@ -196,49 +196,42 @@ def test_24_names_with_line_ends(server: Server, database: str, tmp_path: Path) 
         assert connection.execute("SELECT FROM pg_roles WHERE rolname ~ '^evil_'").fetchall() == []
 
 
-def test_25_secrets_stay_where_they_are(
-    server: Server, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder for temporary files; of a short name, since sockets lie in it."""
+    with tempfile.TemporaryDirectory(prefix="aegis-", dir="/tmp") as folder:
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        yield Path(folder)
+
+
+def test_25_secrets_stay_where_they_are(server: Server, database: str, tmp_path: Path, temporary: Path) -> None:
     """The address's password and the key of the backups: in no file, no answer, no error."""
-    temporary = tmp_path / "tmp"
-    temporary.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     key = x25519.Identity.generate()
     names = "".join(f"\n    - {each.to_public()}" for each in (key, x25519.Identity.generate()))
     shelf = Shelf(tmp_path / "store").of("", f"  recipients:{names}\n")
-    secret = {"AEGIS_DATABASE_URL": server.url(database), "AEGIS_AGE_IDENTITY": str(key)}
+    shelf.folder.mkdir()
+    right = server.url(database)
+    wrong = server.url(database, password="wr0ng-password")
     said = ""
-    for argv in (
-        ["run"],
-        ["verify"],
-        ["verify", "--tier", "full", "--format", "json"],
-        ["check"],
-        ["list"],
-        ["restore", "latest"],
+    for argv, address, code in (
+        (["run"], right, 0),
+        (["verify"], right, 0),
+        (["verify", "--tier", "full", "--format", "json"], right, 0),
+        (["check"], right, 0),
+        (["list"], right, 0),
+        (["restore", "latest"], right, 1),
+        (["run"], wrong, 3),
+        (["restore", "latest"], wrong, 3),
     ):
-        ran = command(
-            "backup",
-            *argv,
-            "--policy",
-            shelf.written() if shelf.folder.exists() else made(shelf),
-            programs=server.bin,
-            environ=secret,
-        )
+        secret = {"AEGIS_DATABASE_URL": address, "AEGIS_AGE_IDENTITY": str(key)}
+        ran = command("backup", *argv, "--policy", shelf.written(), programs=server.bin, environ=secret)
+        assert ran.code == code, (argv, ran.out, ran.err)
         said += ran.out + ran.err
-    wrong = {**secret, "AEGIS_DATABASE_URL": server.url(database, password="wr0ng-password")}
-    ran = command("backup", "run", "--policy", shelf.written(), programs=server.bin, environ=wrong)
-    assert ran.code == 3
-    said += ran.out + ran.err
     for word in (server.password, "wr0ng-password", str(key)):
         assert word not in said
         for path in (each for each in tmp_path.rglob("*") if each.is_file()):
             assert word.encode() not in path.read_bytes(), path
     assert list(temporary.iterdir()) == []
-
-
-def made(shelf: Shelf) -> Path:
-    shelf.folder.mkdir()
-    return shelf.written()
 
 
 @pytest.mark.parametrize("force", [False, True], ids=["", "forced"])
