@@ -131,6 +131,27 @@ def test_from_nothing_to_proven_and_on_to_a_restore_that_fails(gate: Gate) -> No
     assert gate().rules == ["proof_failed", "never_proven"]
 
 
+def test_a_backup_of_another_database_is_never_held_for_the_one_before(gate: Gate) -> None:
+    """It restores and is equal to itself, so its proof would let all later ones pass."""
+    assert gate("--mode=run").rules == ["never_proven"]
+    assert gate("--mode=verify").code == 0
+    other = gate.backups.server.new_database()
+    url = gate.backups.server.url(other)
+    refused = gate("--mode=run", AEGIS_DATABASE_URL=url)
+    assert (refused.code, refused.rules) == (1, ["cluster_other"])
+    (own,) = (gate.backups.store / "orders").iterdir()
+    named = POLICY.replace("- name: orders\n", f"- name: orders\n      database: {other}\n", 1)
+    assert named != POLICY
+    gate.repo.commit({"aegis.yml": named})
+    assert gate("--mode=run", AEGIS_DATABASE_URL=url).rules == ["dump_empty"]
+    gate.repo.commit({"aegis.yml": POLICY})
+    for _ in range(2):
+        verified = gate("--mode=verify")
+        assert (verified.code, verified.rules) == (1, ["cluster_other", "dump_empty"])
+        assert verified.database["drill"] is None
+    assert [each.name for each in (gate.backups.store / "_records" / "orders").iterdir()] == [own.name]
+
+
 def test_a_backup_that_cannot_be_taken_is_told_and_the_others_are_looked_at(gate: Gate) -> None:
     failed = gate("--mode=run", AEGIS_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
     assert (failed.code, failed.rules) == (1, ["database_unavailable", "no_backup", "never_proven"])
