@@ -32,8 +32,10 @@ from aegis.backup.same_database import emptied, has_tables, manifest_before, oth
 from aegis.backup.shelf_problems import (
     aged,
     failed,
+    full_restore,
     named,
     not_shrunk,
+    not_slow,
     not_vanished,
     proven,
     reconciled,
@@ -123,11 +125,14 @@ def look(
         notices += _unfinished(seen, newest)
 
     proof: Proof | None = None
+    weaker: Record | None = None
     if newest is not None and manifest is not None:
         own = [entry for entry in entries if entry.backup == newest.listed.id]
         decided = standing(records_store, database, own, manifest.sha256)
         if decided.word == "verified" and decided.record is not None:
             proof = Proof(newest.listed, decided.record)
+        elif decided.word == "unproven":
+            weaker = decided.record
         elif decided.word == "failed" and decided.record is not None:
             problems.append(failed(decided.record))
         elif decided.problem is not None:
@@ -135,7 +140,11 @@ def look(
     if proof is None:
         proof = verified_among(store, records_store, database, _older(backups, newest), entries)
     problems += not_vanished(store, prefix, database, seen, backups, entries, proof)
-    problems += proven(records_store, records_prefix, database, proof, now)
+    records = read_records(records_store, database.name, entries[:TREND])
+    problems += proven(records_store, records_prefix, database, proof, weaker, now)
+    problems += not_slow(database, records)
+    if database.max_restore is not None and full_restore(records) is None:
+        notices.append(f"{database.name}: the restore time (RTO) was not measured: no restore of tier full has passed")
     return Shelf(
         name=database.name,
         backups=backups,
@@ -146,7 +155,7 @@ def look(
         age=age,
         proof=proof.record if proof is not None else None,
         proof_age=now - proof.record.finished_at if proof is not None else None,
-        records=read_records(records_store, database.name, entries[:TREND]),
+        records=records,
         problems=tuple(problems),
         notices=tuple(notices),
     )

@@ -33,7 +33,7 @@ class Standing:
     """unproven: no restore has decided, or none of the tier that counts. replaced: a restore has passed, but of another
     manifest than the one that lies there now. unreadable: the record that decides is damaged."""
     record: Record | None = None
-    """The one that decides; where none does, the newest PASS of a lower tier."""
+    """The one that decides; where none does, the newest PASS that proves less than is asked for."""
     problem: AegisError | None = None
 
 
@@ -53,13 +53,27 @@ def standing(store: ObjectStore, database: BackedUp, entries: Iterable[Entry], m
             return Standing("unreadable", problem=error)
         if record.outcome == "FAIL":
             return Standing("failed", record)
-        if TIERS.index(record.tier) < TIERS.index(database.tier) or record.equality != "equal":
+        if less_than_asked(record, database):
             weaker = weaker or record
             continue
         if record.manifest_sha256 is None or record.manifest_sha256 != manifest_sha256:
             return Standing("replaced", record, _replaced(store, entry, record))
         return Standing("verified", record)
     return Standing("unproven", weaker)
+
+
+def less_than_asked(record: Record, database: BackedUp) -> str:
+    """What a restore that has passed lacks of what the policy asks for; empty where it lacks nothing.
+
+    The tier `sample` asks no smoke questions, since most tables are empty.
+    """
+    if record.equality != "equal":
+        return "its content was not compared"
+    if TIERS.index(record.tier) < TIERS.index(database.tier):
+        return f"it was of tier {record.tier}"
+    asked = {question.name for question in record.smoke}
+    lacking = [question.name for question in database.smoke if question.name not in asked]
+    return f"it was not asked {lacking[0]!r}" if lacking and database.tier != "sample" else ""
 
 
 def standing_of(
@@ -108,12 +122,14 @@ def verified_among(
     return None
 
 
-def never_proven(where: str, database: BackedUp) -> Refused:
-    """The error where no backup counts as verified."""
+def never_proven(where: str, database: BackedUp, weaker: Record | None = None) -> Refused:
+    """The error where no backup counts as verified. `weaker`: a restore that has passed, and proves less."""
+    less = f"; that of {weaker.backup} has passed, but {less_than_asked(weaker, database)}" if weaker else ""
     return Refused(
         "backup_check.never_proven",
-        f"{where}: no restore of a backup of {database.name!r} has been proven",
-        expected=f"a restore of tier {database.tier} or more whose content was equal to the snapshot's",
+        f"{where}: no restore of a backup of {database.name!r} has been proven{less}",
+        expected=f"a restore of tier {database.tier} or more whose content was equal to the snapshot's, with the"
+        " policy's smoke questions",
         remedy="Run `aegis backup verify latest`, and on a schedule the action with `mode: verify`.",
     )
 

@@ -72,7 +72,7 @@ def _held(
     word = standing_of(store, records, database, contents.listed, entries).word
     if word in {"unproven", "failed"}:
         # a policy that asks for more than it did takes nothing from what was proven before
-        least = structs.replace(database, tier=TIERS[0])
+        least = structs.replace(database, tier=TIERS[0], smoke=())
         word = standing_of(store, records, least, contents.listed, entries).word
         if word == "verified":
             return "weaker"

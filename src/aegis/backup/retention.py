@@ -56,7 +56,8 @@ def fates(candidates: Sequence[Candidate], keep: Keep, now: datetime) -> tuple[F
             "backup_check.clocks_differ",
             f"{ordered[0].contents.listed.id} is later than this machine's clock",
             expected="clocks that differ by at most 60 s",
-            remedy="Set the clocks by NTP: nothing is removed by a clock that is wrong.",
+            remedy="Set the clocks by NTP: nothing is removed by a clock that is wrong. Where they are right now, move"
+            f" or remove the folder of {ordered[0].contents.listed.id} by hand.",
         )
     proven = [candidate for candidate in ordered if candidate.held in {"verified", "weaker"}]
     kept = _kept(proven, keep)

@@ -32,7 +32,8 @@ def aged(newest: Listed, age: timedelta, database: BackedUp) -> list[AegisError]
                 "backup_check.snapshot_in_future",
                 f"{database.name}: the snapshot of {newest.id} is {span(-age)} ahead of this machine's clock",
                 expected=f"clocks that differ by at most {SKEW.seconds} s",
-                remedy="Set the clocks of the database's server and of this machine by NTP.",
+                remedy="Set the clocks of the database's server and of this machine by NTP. Where they are right now,"
+                f" move or remove the folder of {newest.id} by hand: until then it is the newest.",
             )
         ]
     allowed = timedelta(minutes=minutes(database.max_age))
@@ -157,11 +158,16 @@ def failed(record: Record) -> Refused:
 
 
 def proven(
-    records: ObjectStore, records_prefix: str, database: BackedUp, proof: Proof | None, now: datetime
+    records: ObjectStore,
+    records_prefix: str,
+    database: BackedUp,
+    proof: Proof | None,
+    weaker: Record | None,
+    now: datetime,
 ) -> list[AegisError]:
-    """No restore was proven, or none lately, or it took too long."""
+    """No restore was proven, or none lately, or of too old a backup. `weaker`: the newest's, that proves less."""
     if proof is None:
-        return [never_proven(f"{records.location}/{databases_folder(records_prefix, database.name)}", database)]
+        return [never_proven(f"{records.location}/{databases_folder(records_prefix, database.name)}", database, weaker)]
     found: list[AegisError] = []
     record, age = proof.record, now - proof.record.finished_at
     if age < -SKEW:
@@ -174,7 +180,19 @@ def proven(
                 remedy="Set the clocks by NTP, and look for who wrote this record.",
             )
         )
-    if age > timedelta(minutes=minutes(database.max_proof_age)):
+    allowed = timedelta(minutes=minutes(database.max_proof_age))
+    oldest = allowed + timedelta(minutes=minutes(database.max_age))
+    if age <= allowed and now - proof.listed.time > oldest:
+        found.append(
+            Refused(
+                "backup_check.proof_stale",
+                f"{database.name}: the restore of {record.backup} was proven lately, but that backup is"
+                f" {span(now - proof.listed.time)} old, and none since was proven",
+                expected=f"a proven backup of at most {span(oldest)} ago (`max-proof-age` and `max-age`)",
+                remedy="Run `aegis backup verify latest`: what an old backup proves says nothing of those since.",
+            )
+        )
+    if age > allowed:
         found.append(
             Refused(
                 "backup_check.proof_stale",
@@ -184,22 +202,34 @@ def proven(
                 " without activity. Then run `aegis backup verify latest`.",
             )
         )
-    if database.max_restore is not None and record.restore_seconds > 60 * minutes(database.max_restore):
-        found.append(
-            Refused(
-                "backup_check.restore_slow",
-                f"{database.name}: the restore of {record.backup} took"
-                f" {span(timedelta(seconds=record.restore_seconds))}",
-                expected=f"at most {database.max_restore}",
-                remedy="Give the restore more cores or a nearer store, or raise `max-restore` if that is acceptable.",
-            )
-        )
     return found
+
+
+def not_slow(database: BackedUp, records: Sequence[Record]) -> list[AegisError]:
+    """The newest full restore took too long. Other tiers leave out what takes long: rows, or indexes."""
+    record = full_restore(records)
+    if record is None or database.max_restore is None or record.restore_seconds <= 60 * minutes(database.max_restore):
+        return []
+    return [
+        Refused(
+            "backup_check.restore_slow",
+            f"{database.name}: the restore of {record.backup} took {span(timedelta(seconds=record.restore_seconds))}",
+            expected=f"at most {database.max_restore}",
+            remedy="Give the restore more cores or a nearer store, or raise `max-restore` if that is acceptable.",
+        )
+    ]
+
+
+def full_restore(records: Sequence[Record]) -> Record | None:
+    """The newest that has restored everything; the records are newest first."""
+    return next((record for record in records if record.outcome == "PASS" and record.tier == "full"), None)
 
 
 def span(age: timedelta) -> str:
     """E.g. `3 d 4 h`, `2 h 5 min`, `12 s`: the two largest units."""
     seconds = int(age.total_seconds())
+    if seconds < 0:
+        return f"-{span(-age)}"
     if seconds < 60:
         return f"{seconds} s"
     count = seconds // 60

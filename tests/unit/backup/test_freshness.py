@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from aegis.backup.drill import Answered
 from aegis.backup.freshness import COMPARED, TREND, Shelf, look
 from aegis.backup.inventory import Table
 from aegis.backup.manifest import Manifest, dump_manifest
 from aegis.backup.records import dump_record, record_key
 from aegis.backup.shelf_problems import span
 from aegis.core.errors import CouldNotDecide, Refused
-from aegis.core.policy import BackedUp
+from aegis.core.policy import BackedUp, Smoke, Tier
 from aegis.signatures.types import IdentitySigner, Trust
 from tests.doubles.shelf import ShelfStore
 from tests.support.backup_inventories import DATABASE, USERS
@@ -80,7 +81,7 @@ def newest(store: ShelfStore) -> str:
 
 class TestHealthy:
     def test_nothing_is_wrong(self, store: ShelfStore) -> None:
-        shelf = seen(store, system_identifier="18446744073709551615", max_restore="1m")
+        shelf = seen(store, system_identifier="18446744073709551615")
         assert shelf.problems == ()
         assert shelf.notices == ()
         assert len(shelf.backups) == 8
@@ -153,7 +154,9 @@ class TestAge:
     @pytest.mark.parametrize(("ahead", "found"), [(60, []), (61, ["snapshot_in_future"])])
     def test_one_from_the_future_is_no_age(self, store: ShelfStore, ahead: int, found: list[str]) -> None:
         back_up(store, NOW + timedelta(seconds=ahead))
-        assert codes(seen(store)) == found
+        shelf = seen(store)
+        assert codes(shelf) == found
+        assert all("by hand" in problem.remedy for problem in shelf.problems)
 
 
 class TestReconciliation:
@@ -342,8 +345,44 @@ class TestProof:
 
     @pytest.mark.parametrize(("seconds", "found"), [(60.0, []), (61.0, ["restore_slow"])])
     def test_a_restore_that_takes_too_long(self, store: ShelfStore, seconds: float, found: list[str]) -> None:
-        restore(store, back_up(store, NOW - hours(1)), NOW, seconds={"restore": seconds, "compare": 500.0})
-        assert codes(seen(store, max_restore="1m")) == found
+        restore(store, back_up(store, NOW - hours(1)), NOW, tier="full", seconds={"restore": seconds, "compare": 500.0})
+        restore(store, back_up(store, NOW), NOW, seconds={"restore": 1.0})
+        shelf = seen(store, max_restore="1m")
+        assert (codes(shelf), shelf.notices) == (found, ())
+
+    def test_other_tiers_do_not_measure_it(self, store: ShelfStore) -> None:
+        restore(store, back_up(store, NOW - hours(1)), NOW, seconds={"restore": 9000.0})
+        shelf = seen(store, max_restore="1m")
+        assert codes(shelf) == []
+        assert "not measured" in shelf.notices[0]
+
+    @pytest.mark.parametrize(
+        ("age", "found"), [(9 * 24 + 2, []), (9 * 24 + 3, ["proof_stale"]), (9600, ["proof_stale"])]
+    )
+    def test_an_old_backup_that_is_proven_now_is_no_proof_of_those_since(self, age: int, found: list[str]) -> None:
+        store = ShelfStore()
+        old = back_up(store, NOW - hours(age))
+        back_up(store, NOW - hours(1))
+        restore(store, old, NOW)
+        assert codes(seen(store)) == found
+
+    @pytest.mark.parametrize(
+        ("tier", "found"), [("proof", ["never_proven"]), ("full", ["never_proven"]), ("sample", [])]
+    )
+    def test_a_question_that_was_never_asked_is_not_answered(
+        self, store: ShelfStore, tier: Tier, found: list[str]
+    ) -> None:
+        asked = (Smoke(name="users", sql="SELECT true"),)
+        shelf = seen(store, smoke=asked, tier=tier)
+        assert codes(shelf) == found
+        restore(store, back_up(store, NOW), NOW, tier="full", smoke=(Answered(name="users", ok=True, said="true"),))
+        assert codes(seen(store, smoke=asked, tier=tier)) == []
+
+    def test_what_a_restore_lacks_is_said(self, store: ShelfStore) -> None:
+        (problem,) = seen(store, tier="full").problems
+        assert "it was of tier proof" in problem.problem
+        (problem,) = seen(store, smoke=(Smoke(name="users", sql="SELECT true"),)).problems
+        assert "it was not asked 'users'" in problem.problem
 
 
 class TestVanished:

@@ -27,6 +27,8 @@ from aegis.core.waivers import apply_waivers
 from aegis.gates.backup_check.evidence import evidence_of
 
 _ALREADY_SAID = "backup_check.proof_failed"
+_NOT_KNOWN = "backup_check.never_proven"
+"""Says nothing where the restore that was to prove it could not decide."""
 """The record of a restore that failed; where it has failed just now, its own reason says more."""
 
 
@@ -124,7 +126,9 @@ def _findings(store: str, seen: Seen) -> Iterator[Finding]:
     if failed is not None:
         found.append(failed)
     for problem in seen.shelf.problems if seen.shelf is not None else ():
-        if problem.code != _ALREADY_SAID or not isinstance(failed, Refused):
+        said = problem.code == _ALREADY_SAID and isinstance(failed, Refused)
+        unknown = problem.code == _NOT_KNOWN and isinstance(failed, CouldNotDecide)
+        if not said and not unknown:
             found.append(problem)
     if not found and (seen.shelf is None or seen.shelf.proof is None):
         raise AssertionError(f"{seen.database.name}: nothing against it, and nothing for it")
