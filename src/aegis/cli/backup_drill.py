@@ -7,7 +7,6 @@ ends it.
 
 from __future__ import annotations
 
-import ctypes
 import datetime
 import os
 import tempfile
@@ -35,6 +34,7 @@ from aegis.core.policy import Smoke, Tier
 from aegis.core.ports.objects import ObjectStore
 from aegis.report.escape import terminal
 from aegis.signatures.types import Trust
+from aegis.startup.memory import close_memory
 
 if TYPE_CHECKING:
     from aegis.adapters.age import Identities
@@ -46,8 +46,6 @@ _PROGRAMS: Final = ("postgres", "initdb", "pg_dump", "pg_restore")
 _TOLD: Final = 5
 """Differences in one message."""
 _NOT_ISOLATED: Final = "No namespaces can be made here: the dump's SQL ran with its user's files and network."
-_NOT_DUMPABLE: Final = 4
-"""PR_SET_DUMPABLE of prctl(2)."""
 
 
 def drill(
@@ -111,7 +109,6 @@ class Running:
         """A PostgreSQL of a major until the block ends; its start is counted. Raises CouldNotDecide."""
         from aegis.adapters.pg_engine import running_engine
 
-        _close_memory()
         with ExitStack() as stack:
             with self.phase("engine"):
                 engine = stack.enter_context(running_engine(_programs(major, programs)))
@@ -122,6 +119,7 @@ class Running:
 
     def guarded(self, restored: Callable[[], None]) -> DrillResult:
         """The answer that `restored` leads to: it raises where it is no pass. Raises UsageError only."""
+        close_memory()  # before anything reads the dump
         try:
             restored()
         except UsageError:
@@ -392,8 +390,3 @@ def decrypter(manifest: Manifest, identities: Identities | None) -> Decrypt | No
         decrypt_file(source, target, identities, what=source.name)
 
     return decrypt
-
-
-def _close_memory() -> None:
-    """Our environment and memory in /proc belong to root from now on: programs of the same user cannot read them."""
-    ctypes.CDLL(None).prctl(_NOT_DUMPABLE, 0, 0, 0, 0)

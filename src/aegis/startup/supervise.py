@@ -17,6 +17,7 @@ from types import FrameType
 
 from aegis.startup import surroundings
 from aegis.startup.environment import python_of
+from aegis.startup.memory import close_memory
 from aegis.startup.problem import COULD_NOT_DECIDE, MISCONFIGURED, StartupProblem
 
 _CLAIMS = {0: ("pass",), 1: ("fail",), MISCONFIGURED: ("error",), COULD_NOT_DECIDE: ("error",)}
@@ -29,7 +30,11 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-canc
 
 
 def run(gate: str, place: Path, cache: Path, environ: Mapping[str, str]) -> int:
-    """Run the gate and give back its exit code, or raise `StartupProblem` if it is not backed by a verdict."""
+    """Run the gate and give back its exit code, or raise `StartupProblem` if it is not backed by a verdict.
+
+    Our own memory is closed first: we have the secrets that the gate has, and it may run a dump's SQL as this user.
+    """
+    close_memory()
     folder = _fresh_output(gate, cache, environ)
     env = {**surroundings.for_gates(environ), "AEGIS_INPUT_OUTPUT": str(folder)}
     launcher = Path(__file__).with_name("launch.py")

@@ -112,6 +112,16 @@ def test_the_user_inside_is_nobody_without_capabilities(engine: Engine) -> None:
     assert "Supplementary groups: [none]" in said
 
 
+@pytest.mark.parametrize("kind", [*ISOLATED, "plain"])
+def test_nothing_inside_becomes_root_by_sudo(kind: Kind) -> None:
+    """Hosted runners let their user be root without a password: `COPY … FROM PROGRAM 'sudo …'` is no way to it.
+
+    https://www.kernel.org/doc/html/latest/userspace-api/no_new_privs.html
+    """
+    with running_engine(binaries(), sandbox=Sandbox(kind)) as engine:
+        assert "no_new_privs: 1" in run_inside(engine, "setpriv -d")
+
+
 def test_credentials_of_our_environment_are_not_inside(engine: Engine) -> None:
     said = run_inside(engine, "env")
     assert "TZ=UTC" in said

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -151,3 +152,38 @@ def test_a_gate_that_does_not_heed_is_killed(tmp_path: Path) -> None:
     )
     assert code == COULD_NOT_DECIDE
     assert "ended by signal 9" in said
+
+
+def test_what_the_gate_runs_cannot_read_our_secrets(tmp_path: Path) -> None:
+    """Neither those of a dump's SQL, which may run as the same user: the gate's own it closes itself."""
+    script = f"cat /proc/$$/environ >own; cat /proc/$PPID/environ >supervisor; {WRITE % 'pass'}; exit 0"
+    venv = gate(tmp_path, script)
+    code = _STOPPED.format(src=str(ROOT / "src"), grace=30, venv=str(venv), cache=str(tmp_path / "cache"))
+    env = {"PATH": os.environ["PATH"], "AEGIS_AGE_IDENTITY": "AGE-SECRET-KEY-OF-NOBODY"}
+    # root without its capabilities is a user like others, and what it runs is the same one
+    drop = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"] if os.geteuid() == 0 else []
+    done = subprocess.run(
+        [*drop, sys.executable, "-I", "-c", code], cwd=tmp_path, env=env, capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done
+    assert b"OF-NOBODY" in (tmp_path / "own").read_bytes()
+    assert (tmp_path / "supervisor").read_bytes() == b""
+    assert b"/environ" in done.stderr
+
+
+@pytest.mark.parametrize("broken", [None, OSError("no libc"), AttributeError("prctl")])
+def test_a_system_that_cannot_close_memory_runs_gates_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: Exception | None
+) -> None:
+    def library(_: object) -> object:
+        raise broken or AssertionError("asked for on another system")
+
+    monkeypatch.setattr(ctypes, "CDLL", library)
+    if broken is None:
+        monkeypatch.setattr(sys, "platform", "darwin")
+    assert run(tmp_path, f"{WRITE % 'pass'}; exit 0") == 0
+
+
+def test_a_python_without_ctypes_runs_gates_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ctypes", None)
+    assert run(tmp_path, f"{WRITE % 'pass'}; exit 0") == 0
