@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,14 @@ def error_of(file: Path | None, environ: Mapping[str, str] | None = None, contex
     return caught.value
 
 
+def runs(stat: Path) -> bool:
+    """Whether a process does, by its file in /proc; a dead one may lie there until its parent looks."""
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 class TestKubeconfig:
     def test_a_token_is_used(self, api: Api, tmp_path: Path) -> None:
         KubernetesRollouts(cluster_at(kubeconfig(tmp_path, api))).get("shop", "api")
@@ -110,8 +119,12 @@ class TestKubeconfig:
             ),
             f"{{current-context: here, contexts: [], users: [{{name: u, user: {{token: {SECRET}}}}}]}}",
             f"{{contexts: [], users: [{{name: u, user: {{token: {SECRET}}}}}]}}",
+            (
+                "{current-context: here, contexts: [{name: here, context: {cluster: c}}], users: [], "
+                f"clusters: [{{name: c, proxy-url: 'http://somebody:{SECRET}@proxy'}}]}}"
+            ),
         ],
-        ids=["empty", "yaml", "list", "no-names", "certificate", "no-context", "no-current"],
+        ids=["empty", "yaml", "list", "no-names", "certificate", "no-context", "no-current", "indented"],
     )
     def test_one_that_cannot_be_used_is_told_without_its_content(self, tmp_path: Path, text: str) -> None:
         file = tmp_path / "kubeconfig"
@@ -240,10 +253,15 @@ class TestExec:
     def test_one_that_does_not_end_is_ended_with_what_it_started(
         self, api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(kubernetes_login, "EXEC_SECONDS", 0.5)
-        # the child holds the pipe open; it would be waited for
-        user = plugin(program(tmp_path, "import subprocess\nsubprocess.run(['sleep', '600'])"))
-        assert "did not end" in error_of(kubeconfig(tmp_path, api, user=user)).problem
+        monkeypatch.setattr(kubernetes_login, "EXEC_SECONDS", 3.0)
+        file = tmp_path / "get-token"
+        file.write_text(f"#!/bin/sh\nsleep 600 &\necho $! > {tmp_path}/child\nwait\n")
+        file.chmod(0o700)
+        assert "did not end" in error_of(kubeconfig(tmp_path, api, user=plugin(file))).problem
+        child, end = Path("/proc", (tmp_path / "child").read_text().strip(), "stat"), time.monotonic() + 60
+        while runs(child):
+            assert time.monotonic() < end
+            time.sleep(0.02)
 
 
 class TestPod:
