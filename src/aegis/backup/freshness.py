@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from aegis.backup.encrypted_for import recipients_differ
 from aegis.backup.fetching import check_signature
 from aegis.backup.layout import databases_folder
 from aegis.backup.listing import (
@@ -86,12 +87,13 @@ def look(
     *,
     prefix: str,
     records_prefix: str,
+    recipients: Sequence[str],
     now: datetime,
     trust: Trust | None = None,
 ) -> Shelf:
     """Look at the backups of a database. Raises what keeps the stores from answering; all else is in `problems`.
 
-    `now`: with a time zone, by the clock of this machine. `trust`: who must have signed the newest manifest.
+    `recipients`: of the policy. `now`: with a time zone, by the clock of this machine. `trust`: who must have signed the newest manifest.
     """
     backups = backups_of(store, prefix, database.name)
     entries = entries_of(records_store, records_prefix, database.name)
@@ -112,13 +114,14 @@ def look(
     if newest is not None and manifest is not None and age is not None:
         problems += aged(newest.listed, age, database)
         problems += reconciled(store, newest, manifest.manifest)
+        problems += recipients_differ(newest.listed, manifest.manifest, recipients)
         before = manifest_before(store, records_store, database, _older(backups, newest), entries)
         found = manifest.manifest.database
         wrong = other_database(f"{newest.listed.id} is a backup of", found, database, before)
         empty = emptied(newest.listed.id, manifest.manifest, database, before)
         problems += [error for error in (wrong, empty) if error is not None]
         if empty is None and not has_tables(manifest.manifest):
-            notices.append(f"{database.name}: the database {found.name!r} has no tables")
+            notices.append(f"The database {found.name!r} has no tables.")
         size = sum(each.size for each in manifest.manifest.objects)
         problems += not_shrunk(newest.listed, size, [each.size for each in complete[1 : 1 + COMPARED]], database)
     if newest is not None:
@@ -144,7 +147,7 @@ def look(
     problems += proven(records_store, records_prefix, database, proof, weaker, now)
     problems += not_slow(database, records)
     if database.max_restore is not None and full_restore(records) is None:
-        notices.append(f"{database.name}: the restore time (RTO) was not measured: no restore of tier full has passed")
+        notices.append("The restore time (RTO) was not measured: no restore of tier full has passed lately.")
     return Shelf(
         name=database.name,
         backups=backups,

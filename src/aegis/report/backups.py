@@ -46,11 +46,17 @@ def _row(each: Mapping[str, Any]) -> str:
         markdown(str(each["outcome"])),
         markdown(f"{best['tier'].upper()}, {best['equality']}") if best else "nothing",
         f"{span(each.get('rpo'))} of {span(each['rpo_limit'])}",
-        span(best["rto"] if best else None)
-        + (f" of {span(each['rto_limit'])}" if each.get("rto_limit") is not None else ""),
+        _rto(best) + (f" of {span(each['rto_limit'])}" if each.get("rto_limit") is not None else ""),
         f"{span(proof['age'])} ago, of {span(each['proof_limit'])}" if proof else "never",
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _rto(best: Mapping[str, Any] | None) -> str:
+    """Other tiers leave out what takes long: rows, or indexes."""
+    if best is None or best["tier"] == "full":
+        return span(best["rto"] if best else None)
+    return "not measured"
 
 
 def _phases(each: Mapping[str, Any]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from msgspec import structs
 from aegis.backup.drill import Answered
 from aegis.backup.freshness import COMPARED, TREND, Shelf, look
 from aegis.backup.inventory import Table
-from aegis.backup.manifest import Manifest, dump_manifest
+from aegis.backup.manifest import Encryption, Manifest, dump_manifest
 from aegis.backup.records import dump_record, record_key
 from aegis.backup.shelf_problems import span
 from aegis.core.errors import CouldNotDecide, Refused
@@ -43,6 +43,9 @@ SIGNER = IdentitySigner(
     deny_self_hosted=False,
 )
 
+BOTH = (f"age1{'q' * 58}", f"age1{'r' * 58}")
+FOREIGN = f"age1{'z' * 58}"
+
 
 @pytest.fixture
 def store() -> ShelfStore:
@@ -53,13 +56,16 @@ def store() -> ShelfStore:
     return store
 
 
-def seen(store: ShelfStore, *, records: ShelfStore | None = None, **changes: Any) -> Shelf:
+def seen(
+    store: ShelfStore, *, records: ShelfStore | None = None, recipients: tuple[str, ...] = (), **changes: Any
+) -> Shelf:
     return look(
         store,
         records or store,
         structs.replace(SHOP, **changes) if changes else SHOP,
         prefix=PREFIX,
         records_prefix=RECORDS,
+        recipients=recipients,
         now=NOW,
     )
 
@@ -257,13 +263,48 @@ class TestIdentity:
             restore(store, made, NOW)
             shelf = seen(store)
             assert codes(shelf) == []
-            assert shelf.notices == ("shop: the database 'shop' has no tables",)
+            assert shelf.notices == ("The database 'shop' has no tables.",)
 
     def test_a_signature_that_is_asked_for_and_missing(self, store: ShelfStore) -> None:
         trust = Trust(signers=(SIGNER,), threshold=1, trusted_root=None, now=NOW)
         shelf = look(store, store, SHOP, prefix=PREFIX, records_prefix=RECORDS, now=NOW, trust=trust)
         assert [problem.code for problem in shelf.problems] == ["verify.unsigned", "backup_check.never_proven"]
         assert shelf.manifest is None
+
+
+class TestEncryption:
+    @pytest.mark.parametrize(
+        ("written", "asked", "said"),
+        [
+            ((), (), None),
+            (BOTH, (), None),
+            (BOTH, BOTH, None),
+            (BOTH, BOTH[::-1], None),
+            ((), BOTH, "is not encrypted"),
+            (BOTH[:1], BOTH, f"is encrypted not to {BOTH[1]}"),
+            ((*BOTH, FOREIGN), BOTH, f"is encrypted to {FOREIGN}, whom the policy does not name"),
+            ((BOTH[0], FOREIGN), BOTH, f"{FOREIGN}, whom the policy does not name; not to {BOTH[1]}"),
+        ],
+    )
+    def test_the_newest_is_encrypted_to_the_policys_recipients(
+        self, store: ShelfStore, written: tuple[str, ...], asked: tuple[str, ...], said: str | None
+    ) -> None:
+        made = manifest_at(NOW - hours(2), 30, 70)
+        if written:
+            objects = tuple(structs.replace(each, name=f"{each.name}.age") for each in made.objects)
+            made = structs.replace(made, objects=objects, encryption=Encryption(recipients=written))
+        folder = f"{PREFIX}shop/{made.id}/"
+        for each in made.objects:
+            store.put(folder + each.name, bytes(each.size))
+        store.put(f"{folder}manifest.json", dump_manifest(made))
+        shelf = seen(store, recipients=asked)
+        assert codes(shelf) == (["recipients_differ"] if said else [])
+        assert said is None or said in shelf.problems[0].problem
+
+    def test_older_ones_are_as_the_policy_was(self, store: ShelfStore) -> None:
+        """They were taken before the recipients changed, and go by retention."""
+        assert codes(seen(store, recipients=BOTH)) == ["recipients_differ"]
+        self.test_the_newest_is_encrypted_to_the_policys_recipients(store, BOTH, BOTH, None)
 
 
 class TestSize:

@@ -49,7 +49,7 @@ def about(*databases: dict[str, Any], made: Verdict | None = None) -> Verdict:
 
 def test_what_a_reader_looks_for() -> None:
     lines = section(about(database()))
-    assert "| shop | PASS | PROOF, equal | 3 h 5 min of 1 d 2 h | 1 h 2 min of 2 h | 2 d 3 h ago, of 8 d |" in lines
+    assert "| shop | PASS | PROOF, equal | 3 h 5 min of 1 d 2 h | not measured of 2 h | 2 d 3 h ago, of 8 d |" in lines
     text = "\n".join(lines)
     assert "find 0.1 s, download 1 min, engine 0.5 s, restore 1 h 1 min, smoke 0.4 s; compared in 9 s" in text
     assert "PostgreSQL 17.11, in a sandbox, 1 of 2 questions true." in text
@@ -67,7 +67,16 @@ def test_what_a_reader_looks_for() -> None:
 
 
 def test_without_a_restore_in_this_run_the_last_proof_is_shown() -> None:
-    assert "| 1 h 2 min of 2 h |" in "\n".join(section(about(database(drill=None))))
+    assert "| PROOF, equal | 3 h 5 min of 1 d 2 h | not measured of 2 h |" in "\n".join(
+        section(about(database(drill=None)))
+    )
+
+
+def test_how_long_it_takes_is_said_of_a_full_restore() -> None:
+    for changes in ({"drill": DRILL | {"tier": "full"}}, {"drill": None, "proof": PROOF | {"tier": "full"}}):
+        assert "| FULL, equal | 3 h 5 min of 1 d 2 h | 1 h 2 min of 2 h |" in "\n".join(
+            section(about(database(**changes)))
+        )
 
 
 def test_what_is_not_known_is_said_to_be() -> None:

@@ -252,6 +252,13 @@ class TestRestores:
         assert (answer.reason, exit_code(answer)) == ("backup_check.engine_lacks", 3)
         assert [each.name for each in answer.subject] == [f"mail/{BACKUP}"]
 
+    def test_one_that_decided_nothing_says_nothing_of_what_was_not_proven_yet(self) -> None:
+        never = Refused("backup_check.never_proven", "shop: none", expected="", remedy="")
+        unproven = shelf(proof=None, proof_age=None, problems=(never,))
+        assert exit_code(verdict_of(request(seen(drill=undecided(), shelf=unproven)))) == 3
+        for now in (None, failed()):
+            assert "backup_check.never_proven" in rules(judge(request(seen(drill=now, shelf=unproven))))
+
     def test_its_notices_are_told_once_each(self) -> None:
         both = seen(
             drill=drill(notices=("not isolated",)), shelf=shelf(notices=("unfinished", "unfinished")), notices=("x",)
