@@ -298,9 +298,12 @@ def restore_into(
     tools: Tools, url: str, archive: Archive, expected: Inventory,
     *, force: bool = False, owners: bool = True, jobs: int = 2, seconds: float = SECONDS,
 ) -> None:  # fmt: skip
-    """Restore all of an archive into the database of an address, after `check_target`; its errors, and `restore`'s."""
+    """Restore an archive into the database of an address, after `check_target`; its errors, and `restore`'s.
+
+    All of it but tablespaces, which are folders of the source's machines.
+    """
     check_target(url, expected, force=force, owners=owners)
-    arguments = ["--exit-on-error", f"--jobs={jobs}", *([] if owners else _OWNERLESS)]
+    arguments = ["--exit-on-error", "--no-tablespaces", f"--jobs={jobs}", *([] if owners else _OWNERLESS)]
     with started(tools, "pg_restore", [*arguments, str(archive.path)], url=url) as child:
         try:
             status = child.process.wait(seconds)

@@ -29,6 +29,7 @@ _FOREIGN_SNAPSHOT = ("0A", "22", "42", "55")
 _LOCKED = ("55P03", "40P01")
 _GONE = ("42P01", "3F000")
 _DENIED = "42501"
+_NO_MEMORY = "53200"
 
 
 class Session:
@@ -159,13 +160,15 @@ def check_direct(first: Session, second: Session) -> None:
         raise _pooled(first.place, "gives one session's backend to another")
 
 
-def unavailable(problem: str, *, expected: str) -> CouldNotDecide:
+def unavailable(
+    problem: str, *, expected: str, remedy: str = "Look at the database's log; then run the backup again."
+) -> CouldNotDecide:
     """The database did not answer, or not as it should."""
     return CouldNotDecide(
         "backup_check.database_unavailable",
         problem,
         expected=expected,
-        remedy="Look at the database's log; then run the backup again.",
+        remedy=remedy,
     )
 
 
@@ -195,6 +198,13 @@ def _fault(error: psycopg.Error, place: str, what: str, *, importing: bool) -> C
         return _pooled(place, "leads to a server that doesn't know the snapshot of the first connection")
     if state == _DENIED:
         return denied(f"{place}: this role may not read {what}")
+    if state == _NO_MEMORY:
+        return CouldNotDecide(
+            "backup_check.database_unavailable",
+            f"{place}, when asked for {what}: it has no room for another lock, or no memory (SQLSTATE {state})",
+            expected="room for a lock of each table",
+            remedy="Raise max_locks_per_transaction on the server (and its standbys), or give it memory.",
+        )
     if state in _LOCKED:
         return changed(f"{place}: {what} were locked by another session for {LOCK_WAIT} s")
     if state in _GONE:

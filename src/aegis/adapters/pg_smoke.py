@@ -22,6 +22,8 @@ _GRACE: Final = 10.0
 """Seconds that the server has to end a statement itself."""
 _BOOLEAN: Final = 16
 """OID of the type (pg_type.dat)."""
+_TOO_LONG: Final = "57014"
+"""SQLSTATE of a statement that was ended by its timeout."""
 _LOST: Final = ("08", "57P")
 """Classes and beginnings of SQLSTATE of a server that is gone."""
 
@@ -29,7 +31,8 @@ _LOST: Final = ("08", "57P")
 def ask(url: str, questions: Sequence[Smoke], *, seconds: float = SECONDS) -> tuple[Answered, ...]:
     """The answers, in order. What a question gives but one `true` is told without the database's rows.
 
-    Raises CouldNotDecide `backup_check.engine_failed` where the server is gone.
+    Raises CouldNotDecide `backup_check.engine_failed` where the server is gone, and `….engine_exhausted` where an
+    answer takes too long: that says nothing about the backup.
     """
     return tuple(_ask(url, each, seconds) for each in questions)
 
@@ -51,6 +54,13 @@ def _ask(url: str, question: Smoke, seconds: float) -> Answered:
                 f"the server is gone at the question {question.name!a} ({told(error)})",
                 expected="a server that runs until the end",
                 remedy="Look for what ends processes on this machine, e.g. for want of memory.",
+            ) from None
+        if error.sqlstate == _TOO_LONG:
+            raise CouldNotDecide(
+                "backup_check.engine_exhausted",
+                f"the question {question.name!a} has no answer after {seconds:g} s",
+                expected="an answer in time",
+                remedy="Ask for less; with the tier `proof` there are no plain indexes, with `full` there are.",
             ) from None
         return Answered(name=question.name, ok=False, said=f"it failed: {told(error)}")
     return Answered(name=question.name, ok=ok, said=said)

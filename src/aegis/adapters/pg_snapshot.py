@@ -17,6 +17,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from queue import Empty, SimpleQueue
 from threading import Lock
 from typing import Any
@@ -51,6 +52,9 @@ _TRIES = 3
 """Tables may be made or dropped between the list and the locks."""
 _BATCH = 200
 """Tables or sequences in one statement."""
+_LET_GO = 50
+"""Questions after which a session lets its locks go. Each keeps one for its table and for each index of that, of a
+number that all sessions of the server share (`max_locks_per_transaction`)."""
 _INTEGERS = ("int2", "int4", "int8")
 _LARGE_OBJECTS = "large objects"
 _Answers = Mapping[object, tuple[Any, ...]]
@@ -199,11 +203,16 @@ class Held:
         answers: dict[object, tuple[Any, ...]] = {}
 
         def work(worker: Session) -> None:
-            while not self._cancelled:
+            for asked in count():
+                if self._cancelled:
+                    return
                 try:
                     question = queue.get_nowait()
                 except Empty:
                     return
+                if asked and asked % _LET_GO == 0:
+                    worker.end()
+                    worker.begin(self.snapshot)
                 answers[question.key] = worker.row(question.query, question.what)
 
         with ExitStack() as stack:
@@ -340,6 +349,12 @@ def _moment(first: Session) -> tuple[tuple[str, datetime, str], Catalog]:
         names = [(table.schema, table.name) for table in listed]
         if all(first.lock(sql.lock(names[start : start + _BATCH])) for start in range(0, len(names), _BATCH)):
             moment = first.row(sql.SNAPSHOT)
+            if moment[1] is None:
+                raise unavailable(
+                    f"{first.place} is a standby that has replayed no transaction: nobody knows of when its rows are",
+                    expected="a primary, or a standby that follows one",
+                    remedy="Back up the primary, or GRANT pg_read_all_stats to the role, which then sees more.",
+                )
             catalog = read_catalog(first)
             if {table.oid for table in catalog.tables if table.locked} <= {table.oid for table in listed}:
                 return moment, catalog

@@ -21,6 +21,8 @@ _CONNECT = 5
 """Seconds for each address of the server."""
 _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 """Seconds, so that no router forgets a connection that waits in a transaction, and a server that is gone is noticed."""
+_ENCODING = {"client_encoding": "UTF8"}
+"""Of a database in SQL_ASCII, psycopg would else give bytes for text."""
 _SCHEME = re.compile(r"(?:postgresql(?:\+psycopg)?|postgres)(?=://)")
 
 
@@ -41,7 +43,7 @@ def connect(url: str, *, patience: float = PATIENCE) -> psycopg.Connection[Any]:
 
     `patience`: seconds that any one answer may take.
     """
-    settings = {"connect_timeout": _CONNECT, "application_name": "aegis", **_KEEPALIVE, **parts(url)}
+    settings = {"connect_timeout": _CONNECT, "application_name": "aegis", **_KEEPALIVE, **parts(url), **_ENCODING}
     # Poolers between us and the server (PgBouncer) hand statements of one client to several servers.
     connection: Any = _connection_class().connect(**settings, prepare_threshold=None)
     connection.patience = patience

@@ -158,8 +158,20 @@ ORDER BY 1 NULLS FIRST, 2
 """Of the database itself: the role or NULL, name, value."""
 
 SNAPSHOT = """
-SELECT pg_export_snapshot(), clock_timestamp(),
+SELECT pg_export_snapshot(),
+    CASE WHEN NOT pg_is_in_recovery() THEN clock_timestamp() ELSE greatest(
+        pg_last_xact_replay_timestamp(),
+        (
+            SELECT least(last_msg_send_time, last_msg_receipt_time, clock_timestamp()) FROM pg_stat_get_wal_receiver()
+            WHERE last_msg_send_time IS NOT NULL AND pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn()
+        )
+    ) END,
     (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END)::text
+"""
+"""The snapshot, of when it is, and where the log stood.
+
+A standby shows what it has replayed, however late that is: until its last transaction; or, where it has replayed all
+that it got, until its sender's last message, if this role may see that (pg_read_all_stats). NULL where nothing tells.
 """
 
 LARGE_OBJECTS_COUNT = "SELECT count(*) FROM pg_largeobject_metadata"

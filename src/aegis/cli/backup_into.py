@@ -6,10 +6,8 @@ The dump's SQL runs on that server as whom the address names, as it would on the
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from msgspec import structs
@@ -29,6 +27,7 @@ from aegis.cli.backup_drill import (
     unknown_content,
 )
 from aegis.cli.progress import bytes_bar
+from aegis.cli.scratch import scratch_folder
 from aegis.cli.surroundings import ROOT
 from aegis.core.policy import Smoke
 
@@ -81,15 +80,15 @@ def _restore(running: Running, chosen: Chosen, into: Into, smoke: Sequence[Smoke
         check_target(into.url, manifest, force=into.force, owners=into.owners)
         tools = find_tools(manifest.database.major, root=ROOT, cache=cache_folder(os.environ))
         running.engine = tools.version
-    with tempfile.TemporaryDirectory(prefix="aegis-restore-") as scratch:
+    with scratch_folder("aegis-restore-") as scratch:
         with running.phase("download"), bytes_bar("downloading") as progress:
-            fetching.fetch(chosen.store, found, Path(scratch), decrypt=decrypt, progress=progress)
+            fetching.fetch(chosen.store, found, scratch, decrypt=decrypt, progress=progress)
         with running.phase("restore"):
-            archive = recognised(Path(scratch) / DUMP)
+            archive = recognised(scratch / DUMP)
             restore_into(
                 tools, into.url, archive, manifest, force=into.force, owners=into.owners, jobs=into.jobs
             )  # fmt: skip
-        settings = fetched_settings(Path(scratch))
+        settings = fetched_settings(scratch)
     with running.phase("compare"):
         running.differences = _differences(running, manifest, into, tools)
     if running.differences:
@@ -97,7 +96,7 @@ def _restore(running: Running, chosen: Chosen, into: Into, smoke: Sequence[Smoke
         raise differs(running.differences)
     if manifest.checksums != "off":
         running.equality = "equal"
-    running.not_run.append("the owner of the database itself, and rights on it (GRANT … ON DATABASE)")
+    running.not_run.append("tablespaces; the owner of the database itself, and rights on it (GRANT … ON DATABASE)")
     with running.phase("smoke"):
         if settings:
             give(running, into.url, settings)

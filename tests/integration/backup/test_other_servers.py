@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from aegis.adapters.pg_dump import Dumper
+from aegis.adapters.pg_session import Session
 from aegis.adapters.pg_snapshot import read_inventory
 from aegis.adapters.pg_tools import tools_at
 from aegis.backup.own_settings import OwnSetting
@@ -213,3 +214,43 @@ def test_a_setting_that_is_not_as_it_was_is_a_difference(
     monkeypatch.setattr(OwnSetting, "values", property(lambda setting: (f"{setting.value}", setting.name)[:1]))
     ran = restore(searched, server.url(server.new_database()))
     assert (ran.code, "backup_check.database_differs" in ran.out) == (1, True), ran
+
+
+def test_a_tablespace_need_not_be_where_a_backup_is_restored(server: Server, other: Server, tmp_path: Path) -> None:
+    place = server.folder / "fast"
+    place.mkdir()
+    place.chmod(0o777)
+    name = server.new_database()
+    run(server, name, f"CREATE TABLESPACE fast LOCATION '{place}'")
+    run(server, name, "CREATE TABLE t TABLESPACE fast AS SELECT 1 AS a")
+    shelf = Shelf(tmp_path / "store")
+    shelf.take(server, name)
+    ran = restore(shelf, other.url(other.new_database()))
+    assert ran.code == 0, ran
+    assert "tablespaces;" in ran.out
+
+
+def test_a_database_without_an_encoding(server: Server, tmp_path: Path) -> None:
+    run(server, "postgres", "CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'")
+    run(server, "ascii", r"CREATE TABLE t AS SELECT convert_from('\xe9ff'::bytea, 'SQL_ASCII') AS x")
+    shelf = Shelf(tmp_path / "store")
+    shelf.take(server, "ascii")
+    assert shelf.drill(tier="full") == PASS
+
+
+def test_checksums_let_their_locks_go(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = server.new_database()
+    run(server, name, *(f"CREATE TABLE t{i} (a int PRIMARY KEY, b int UNIQUE)" for i in range(160)))
+    most = []
+    row = Session.row
+
+    def counted(asked: Session, query: str, what: str = "its catalog") -> object:
+        found = row(asked, query, what)
+        if what.startswith("table "):
+            most.append(row(asked, "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid()")[0])
+        return found
+
+    monkeypatch.setattr(Session, "row", counted)
+    assert len(read_inventory(server.url(name), jobs=1).tables) == 160
+    assert len(most) == 160
+    assert max(most) < 50 * 3 + 10

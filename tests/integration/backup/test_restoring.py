@@ -180,7 +180,7 @@ def test_a_target_without_the_roles_and_without_owners(shelf: Shelf) -> None:
         assert (ran.code, document(ran)["equality"]) == (0, "equal"), ran
         assert document(ran)["not_run"] == [
             "the digest of all definitions",
-            "the owner of the database itself, and rights on it (GRANT … ON DATABASE)",
+            "tablespaces; the owner of the database itself, and rights on it (GRANT … ON DATABASE)",
         ]
 
 

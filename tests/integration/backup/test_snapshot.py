@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,7 @@ from aegis.adapters import pg_session
 from aegis.adapters.pg_snapshot import Held, hold, read_inventory
 from aegis.backup.compare import compare
 from aegis.backup.inventory import Inventory
-from aegis.backup.manifest import Dump, StoredObject, dump_manifest, manifest_of, parse_manifest
+from aegis.backup.manifest import Dump, StoredObject, dump_manifest, manifest_of, parse_manifest, time_text
 from aegis.core.errors import AegisError, CouldNotDecide
 from tests.support.backup_databases import dump, fill, restore
 from tests.support.pooler import pooling
@@ -363,9 +364,25 @@ def test_on_a_standby_unlogged_tables_have_no_rows() -> None:
         server.stop()
         (server.data / "standby.signal").touch()
         server.start()
+        error = refused(lambda: read_inventory(server.url(name)))
+        assert "nobody knows of when its rows are" in error.problem
+        (server.data / "standby.signal").unlink()
+        server.stop()
+        server.start()
+        fill(server, name, "CREATE TABLE later AS SELECT 1 AS v; DROP TABLE later")
+        with psycopg.connect(server.url(name), autocommit=True) as connection:
+            # on the disk by then, whatever `synchronous_commit` says
+            connection.execute("SET synchronous_commit = on")
+            connection.execute("CREATE TABLE last AS SELECT 1 AS v; DROP TABLE last")
+        server.kill()
+        started = time_text(datetime.now(UTC))
+        (server.data / "standby.signal").touch()
+        server.start()  # it replays what was not written
         with hold(server.url(name)) as held:
             standby = held.finish(held.read())
-            assert held.described(dump_began=held.clock(), dump_ended=held.clock()).lsn != "0/0"
+            described = held.described(dump_began=held.clock(), dump_ended=held.clock())
+            assert described.lsn != "0/0"
+            assert described.time < started  # of when its last transaction was, not of now
     assert {each.name: (each.kind, each.rows) for each in standby.tables} == {
         "t": ("table", 1),
         "u": ("unlogged", None),
