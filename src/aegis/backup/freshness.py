@@ -93,7 +93,8 @@ def look(
 ) -> Shelf:
     """Look at the backups of a database. Raises what keeps the stores from answering; all else is in `problems`.
 
-    `recipients`: of the policy. `now`: with a time zone, by the clock of this machine. `trust`: who must have signed the newest manifest.
+    `recipients`: of the policy. `now`: with a time zone, by the clock of this machine. `trust`: who must have signed
+    the newest manifest.
     """
     backups = backups_of(store, prefix, database.name)
     entries = entries_of(records_store, records_prefix, database.name)

@@ -112,6 +112,7 @@ def _checked(policed: Policed, options: BackupOptions, asked: Sequence[BackedUp]
                 database,
                 prefix=backups.prefix,
                 records_prefix=records.prefix,
+                recipients=policed.policy.recipients,
                 now=now,
                 trust=trust,
             )

@@ -219,6 +219,7 @@ class _Looker:
             database,
             prefix=backups.prefix,
             records_prefix=records.prefix,
+            recipients=self.policy.recipients,
             now=_now(),
             trust=self.trust,
         )

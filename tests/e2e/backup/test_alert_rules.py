@@ -87,7 +87,7 @@ def test_the_rules_are_valid_and_say_what_to_do() -> None:
 def test_each_metric_of_the_rules_is_told_and_promtool_has_nothing_to_say() -> None:
     store = ShelfStore()
     restore(store, back_up(store, NOW - hours(3)), NOW - hours(1))
-    shelf = look(store, store, SHOP, prefix=PREFIX, records_prefix=RECORDS, now=NOW)
+    shelf = look(store, store, SHOP, prefix=PREFIX, records_prefix=RECORDS, recipients=(), now=NOW)
     text = exposition([Checked(SHOP, shelf)], NOW)
     done = promtool("check", "metrics", given=text)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -267,7 +267,7 @@ class TestIdentity:
 
     def test_a_signature_that_is_asked_for_and_missing(self, store: ShelfStore) -> None:
         trust = Trust(signers=(SIGNER,), threshold=1, trusted_root=None, now=NOW)
-        shelf = look(store, store, SHOP, prefix=PREFIX, records_prefix=RECORDS, now=NOW, trust=trust)
+        shelf = look(store, store, SHOP, prefix=PREFIX, records_prefix=RECORDS, recipients=(), now=NOW, trust=trust)
         assert [problem.code for problem in shelf.problems] == ["verify.unsigned", "backup_check.never_proven"]
         assert shelf.manifest is None
 
@@ -490,5 +490,5 @@ def test_what_a_record_says_of_itself_is_bounded(store: ShelfStore) -> None:
 def test_the_names_of_databases_do_not_mix(store: ShelfStore) -> None:
     other = BackedUp(name="shop2")
     back_up(store, NOW - hours(1), name="shop2")
-    shelf = look(store, store, other, prefix=PREFIX, records_prefix=RECORDS, now=NOW)
+    shelf = look(store, store, other, prefix=PREFIX, records_prefix=RECORDS, recipients=(), now=NOW)
     assert [len(shelf.backups), codes(shelf)] == [1, ["never_proven"]]

@@ -25,7 +25,7 @@ def read(text: str) -> dict[str, float]:
 
 
 def checked(store: ShelfStore) -> Checked:
-    return Checked(SHOP, look(store, store, SHOP, prefix=PREFIX, records_prefix=RECORDS, now=NOW))
+    return Checked(SHOP, look(store, store, SHOP, prefix=PREFIX, records_prefix=RECORDS, recipients=(), now=NOW))
 
 
 def test_a_healthy_database() -> None:

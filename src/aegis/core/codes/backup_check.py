@@ -319,6 +319,13 @@ TABLE: tuple[Code, ...] = (
         "Correct the address that the backup is taken from, or `system-identifier` and `database` in the policy.",
     ),
     Code(
+        "backup_check.recipients_differ",
+        "The newest backup is not encrypted to the policy's recipients",
+        "It is in plain text, lacks a key that was to open it, or can be opened by somebody whom the policy does not"
+        " name: it was taken with another policy, or by somebody else.",
+        "Take a backup by `aegis backup run` with this policy, and look for what else takes backups.",
+    ),
+    Code(
         "backup_check.backup_shrunk",
         "The newest backup is much smaller than usual",
         "Tables that were emptied, or a role that sees less, make good backups of too little.",
