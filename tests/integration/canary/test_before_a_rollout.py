@@ -206,8 +206,10 @@ def test_bad_events_with_another_label(stage: Stage, capsys: pytest.CaptureFixtu
     policy = stage.shop.folder / "aegis.yml"
     own = '{name: http, total: http_requests_total, bad: "http_requests_total{result=\\"bad\\"}"}'
     policy.write_text(policy.read_text().replace("{preset: http}", own))
-    code, checks = stage.preflight(capsys)
-    assert (code, checks[METRIC]) == (3, "canary.no_data")
+    assert main(["canary", "preflight", "--policy", str(policy), "--kubeconfig", str(stage.file)]) == 3
+    said = capsys.readouterr().out
+    assert f"NO {METRIC}\n  canary.no_data: " in said
+    assert "have no label result, which tells bad events" in said
 
 
 def test_scrapes_that_are_rarer_than_the_policy_says(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
