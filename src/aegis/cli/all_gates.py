@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from aegis.cli import backup_check_answer, deliver, scan, verify_answer
+from aegis.cli import backup_check_answer, canary_standing, deliver, scan, verify_answer
 from aegis.cli.backup_check_options import BackupCheckOptions
 from aegis.cli.options import ScanOptions
 from aegis.cli.verify_options import VerifyOptions
@@ -48,7 +48,12 @@ def run(arguments: argparse.Namespace) -> int:
         backup_check_answer.answer(of_backups, os.environ),
     ]
     # none named is wrong configuration, which the first verdict says
-    verdicts = [verdict for verdict in every if verdict.reason != "core.gate_not_named"] or every[:1]
+    verdicts = [verdict for verdict in every if verdict.reason != "core.gate_not_named"]
+    # nor is anything judged where a rollout would be
+    canary = canary_standing.answer(of_backups, os.environ)
+    if canary.reason != "core.gate_not_named" and (verdicts or canary.result != "pass"):
+        verdicts.append(canary)
+    verdicts = verdicts or every[:1]
     if options.output is not None:
         workspace = Path(environ["GITHUB_WORKSPACE"]) if "GITHUB_WORKSPACE" in environ else None
         for verdict in verdicts:

@@ -80,3 +80,40 @@ def test_the_policy_decides_how_strict_it_is(repo: GitRepo, tmp_path: Path) -> N
     assert run(repo, tmp_path / "out").code == 0
     repo.commit({"aegis.yml": SCAN})
     assert run(repo, tmp_path / "out").code == 1
+
+
+CANARY = """canary:
+  prometheus: {url: http://127.0.0.1:9090}
+  rollout: {namespace: shop, name: web}
+  metrics:
+    - preset: http
+"""
+
+
+def test_a_canary_is_told_to_be_judged_elsewhere(repo: GitRepo, tmp_path: Path) -> None:
+    repo.commit({"a.py": "import json\n", "aegis.yml": SCAN + CANARY})
+    assert run(repo, tmp_path / "out").code == 0
+    canary = verdict(tmp_path / "out" / "canary")
+    assert (canary["result"], canary["decision"]) == ("pass", "not-applicable")
+    assert "Not applicable" in canary["notices"][0]
+    assert set(verdict(tmp_path / "out")["policy"]["effective"]) == {"scan", "canary"}
+
+
+def test_a_policy_of_a_canary_alone_is_no_pass(repo: GitRepo, tmp_path: Path) -> None:
+    repo.commit({"a.py": "import json\n", "aegis.yml": "version: 1\n" + CANARY})
+    run(repo, tmp_path / "out").refused(2, "core.gate_not_named", "all: COULD NOT DECIDE")
+
+
+def test_a_canary_that_could_not_be_judged_is_no_pass(repo: GitRepo, tmp_path: Path) -> None:
+    repo.commit({"a.py": "import json\n", "aegis.yml": SCAN + CANARY.replace("http://127.0.0.1:9090", "ftp://x")})
+    assert run(repo, tmp_path / "out").code == 2
+
+
+def test_a_change_that_loosens_the_canary_fails(repo: GitRepo, tmp_path: Path) -> None:
+    base = repo.commit({"a.py": "import json\n", "aegis.yml": SCAN + CANARY + "  alpha: 0.01\n"})
+    repo.commit({"b.py": "import json\n", "aegis.yml": SCAN + CANARY + "  alpha: 0.0001\n"})
+    done = aegis("all", "--base", base, "--output", tmp_path / "out", cwd=repo.root)
+    assert done.code == 1
+    assert [finding["rule"] for finding in verdict(tmp_path / "out")["findings"]] == ["core.policy_loosened"]
+    repo.commit({"b.py": "import json\n", "aegis.yml": SCAN + CANARY + "  alpha: 0.01\n"})
+    assert aegis("all", "--base", base, "--output", tmp_path / "out", cwd=repo.root).code == 0
