@@ -7,6 +7,7 @@ come along what finds the server, and nothing else: no credentials of a cloud.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Final
 
 from aegis.adapters.pg_tools import Tools
@@ -28,6 +30,16 @@ _KEPT_BEGINNINGS: Final = (
 """What says how to connect (https://www.postgresql.org/docs/current/libpq-envars.html), but for PGPASSWORD."""
 _GRACE: Final = 1.0
 """Seconds from SIGTERM, on which pg_dump cancels its statements on the server, to SIGKILL."""
+_WATCHED: Final = r"""
+(trap '' HUP INT TERM; { read -r _; kill -KILL 0; } <"/proc/self/fd/$1" >/dev/null 2>&1 &)
+shift
+exec "$@"
+"""
+"""Becomes the program, which has beside it, in its group, what ends the group when the writing end of a pipe is gone.
+
+That is no child of the program, which may wait for all of its own, and it holds neither what the program writes to nor
+the other end. So SIGKILL, which lets us do nothing, ends pg_dump and its workers too.
+"""
 _SAID: Final = 4000
 """Bytes of its last words that are looked at."""
 _TELLTALE: Final = 4
@@ -96,12 +108,14 @@ def started(
     *,
     url: str | None = None,
     option: str = "--dbname",
+    settings: str = "",
     stdout: int = subprocess.DEVNULL,
     environ: Mapping[str, str] | None = None,
 ) -> Iterator[Child]:
     """Start a program until the block ends; then it, and whatever it started, is gone.
 
-    `url`: the database that it connects to, which it is told by `option`. `UsageError`
+    `url`: the database that it connects to, which it is told by `option`. `settings`: of its sessions, from their start
+    on, whatever the role's are: `-c NAME=VALUE …`. `UsageError`
     `runtime.database_url_invalid`; `CouldNotDecide` `backup_check.dump_failed` where it cannot be started.
     """
     surroundings = _surroundings(os.environ if environ is None else environ)
@@ -111,19 +125,23 @@ def started(
         inherited: tuple[int, ...] = ()
         password = ""
         if url is not None:
-            address, password = _address(url, os.environ if environ is None else environ)
+            address, password = _address(url, settings, os.environ if environ is None else environ)
+            surroundings.update({"PGOPTIONS": settings} if settings else {})
             argv += ["--no-password", f"{option}={address}"]
             if password:
                 inherited = (_password_file(stack, password, url),)
                 surroundings["PGPASSFILE"] = f"/proc/self/fd/{inherited[0]}"
+        reading, writing = os.pipe()
+        stack.callback(os.close, writing)
         try:
+            _check_runs(Path(argv[0]))
             process = subprocess.Popen(
-                argv,
+                ["sh", "-c", _WATCHED, program, str(reading), *argv],
                 env=surroundings,
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=said,
-                pass_fds=inherited,
+                pass_fds=(*inherited, reading),
                 start_new_session=True,
             )
         except OSError as error:
@@ -133,10 +151,19 @@ def started(
                 expected="a program that starts",
                 remedy="Install PostgreSQL's programs anew.",
             ) from error
+        finally:
+            os.close(reading)
         try:
             yield Child(program, process, said, password)
         finally:
             _end(process)
+
+
+def _check_runs(program: Path) -> None:
+    """What the shell would only have words for. Raises OSError."""
+    if not os.access(program, os.X_OK):
+        number = errno.EACCES if program.exists() else errno.ENOENT
+        raise OSError(number, os.strerror(number))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -161,13 +188,17 @@ def _surroundings(environ: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "LC_ALL": "C", "TZ": "UTC"}
 
 
-def _address(url: str, environ: Mapping[str, str]) -> tuple[str, str]:
+def _address(url: str, wanted: str, environ: Mapping[str, str]) -> tuple[str, str]:
     """The address as an argument, without secrets; and the password."""
     from psycopg.conninfo import make_conninfo
 
     settings = parts(url)
     if settings.pop("sslpassword", None):
         raise invalid(url)  # it would have to stand in an argument
+    if settings.get("options"):
+        settings["options"] += (
+            f" {wanted}"  # in place of the surroundings'; of two values of a setting, the last counts
+        )
     password = settings.pop("password", None) or environ.get("PGPASSWORD", "")
     if password:
         settings.pop("passfile", None)

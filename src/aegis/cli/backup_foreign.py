@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -17,6 +16,7 @@ from aegis.cli import backup_options
 from aegis.cli.backup_drill import JOBS, Running, check_answers, left_out
 from aegis.cli.backup_verify import EXIT_CODES, told
 from aegis.cli.progress import bytes_bar
+from aegis.cli.scratch import scratch_folder
 from aegis.core.errors import CouldNotDecide, Refused, UsageError
 from aegis.core.policy import Smoke
 
@@ -36,9 +36,9 @@ def verify_foreign(arguments: argparse.Namespace) -> int:
             remedy="leave the other one out",
         )
     smoke = _questions(arguments)
-    with tempfile.TemporaryDirectory(prefix="aegis-foreign-") as scratch:
+    with scratch_folder("aegis-foreign-") as scratch:
         result = check_archive(
-            _here(arguments, Path(scratch)), smoke=smoke, tier=arguments.tier or "full", jobs=arguments.jobs or JOBS,
+            _here(arguments, scratch), smoke=smoke, tier=arguments.tier or "full", jobs=arguments.jobs or JOBS,
             programs=arguments.engine,
         )  # fmt: skip
     accepted = result.reason == _RESTORABLE and arguments.accept_restorable

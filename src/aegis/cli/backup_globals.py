@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegis.backup import fetching
 from aegis.backup.manifest import ENCRYPTED, GLOBALS
 from aegis.cli.backup_drill import decrypter
+from aegis.cli.scratch import scratch_folder
 from aegis.core.errors import UsageError
 from aegis.storage.private_folder import disk_failed
 
@@ -25,10 +25,10 @@ def write_globals(chosen: Chosen, target: Path, identities: Identities | None) -
         raise _there(target)
     found = fetching.find(chosen.store, chosen.folder, chosen.trust)
     decrypt = decrypter(found.manifest, identities)
-    with tempfile.TemporaryDirectory(prefix="aegis-globals-") as scratch:
-        fetching.fetch(chosen.store, found, Path(scratch), only={GLOBALS, GLOBALS + ENCRYPTED}, decrypt=decrypt)
+    with scratch_folder("aegis-globals-") as scratch:
+        fetching.fetch(chosen.store, found, scratch, only={GLOBALS, GLOBALS + ENCRYPTED}, decrypt=decrypt)
         try:
-            with (Path(scratch) / GLOBALS).open("rb") as source, os.fdopen(_new(target), "wb") as file:
+            with (scratch / GLOBALS).open("rb") as source, os.fdopen(_new(target), "wb") as file:
                 shutil.copyfileobj(source, file)
         except FileExistsError:
             raise _there(target) from None

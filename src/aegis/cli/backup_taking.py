@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -43,10 +42,10 @@ from aegis.backup.records import entries_of
 from aegis.backup.same_database import manifest_before, other_database
 from aegis.backup.writing import Item, write_backup
 from aegis.cli.backup_stores import Place, Places
+from aegis.cli.scratch import scratch_folder
 from aegis.cli.surroundings import ROOT
 from aegis.core.policy import BackedUp, BackupCheckPolicy
 from aegis.startup.surroundings import cache_folder
-from aegis.storage.private_folder import disk_failed
 
 JOBS: Final = min(os.cpu_count() or 1, 4)
 """Sessions that dump, and as many that compute checksums: a database has others to serve."""
@@ -128,7 +127,7 @@ class _Run:
 
     def dumped(self) -> Taken:
         """By a folder on this machine: several sessions dump, and the snapshot is let go before anything is sent."""
-        with _temporary(self.wishes.temporary) as temporary:
+        with scratch_folder("aegis-backup-", self.wishes.temporary) as temporary:
             folder = temporary / DUMP
             with self._held() as held, _reading(held) as reading:
                 began = held.clock()
@@ -281,17 +280,6 @@ def _reading(held: Held) -> Iterator[_Reading]:
         yield reading
     finally:
         reading.cancel()
-
-
-@contextmanager
-def _temporary(parent: Path | None) -> Iterator[Path]:
-    """A folder for this run alone, and what nobody else may read; gone afterwards."""
-    try:
-        temporary = tempfile.TemporaryDirectory(prefix="aegis-backup-", dir=parent)
-    except OSError as error:
-        raise disk_failed(str(parent or "the temporary folder"), error) from error
-    with temporary as name:
-        yield Path(name)
 
 
 def _watched(item: Item, reading: _Reading) -> Item:
