@@ -32,6 +32,9 @@ LOCK_SECONDS: Final = 60.0
 CHUNK: Final = 1024 * 1024
 SCHEMA_ONLY: Final = ("--schema-only", "--format=plain", "--no-tablespaces")
 """How pg_dump is asked for definitions that two servers can share: a restore leaves tablespaces out."""
+_UNBOUNDED: Final = "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
+"""A role's own limits are meant for applications. pg_dump puts them off by itself, some statements late; pg_dumpall
+doesn't."""
 _PIPE: Final = 1024 * 1024
 """Bytes that the pipe holds, so that pg_dump need not wait for each of our steps (F_SETPIPE_SZ, fcntl(2))."""
 _TICK: Final = 0.2
@@ -141,7 +144,15 @@ class Dumper:
     def _started(
         self, program: str, arguments: Sequence[str], *, stdout: int = subprocess.DEVNULL
     ) -> AbstractContextManager[Child]:
-        return started(self.tools, program, arguments, url=self.url, stdout=stdout, environ=self.environ)
+        return started(
+            self.tools,
+            program,
+            arguments,
+            url=self.url,
+            settings=_UNBOUNDED,
+            stdout=stdout,
+            environ=self.environ,
+        )
 
 
 def _guarded(child: Child, silence: float) -> Iterator[bytes]:

@@ -152,6 +152,25 @@ def test_globals_hold_roles_and_no_passwords(server: Server) -> None:
     assert "PASSWORD" not in text
 
 
+def test_a_roles_own_limits_end_no_dump(server: Server, tmp_path: Path) -> None:
+    with psycopg.connect(server.socket_url(), autocommit=True) as connection:
+        connection.execute("CREATE ROLE hurried SUPERUSER LOGIN PASSWORD 'soon'")
+        connection.execute("ALTER ROLE hurried SET statement_timeout = 1")
+        connection.execute("ALTER ROLE hurried SET lock_timeout = 1")
+        # what pg_dumpall sorts takes longer than that
+        connection.execute("DO $$ BEGIN FOR n IN 1..3000 LOOP EXECUTE 'CREATE ROLE many' || n; END LOOP; END $$")
+    try:
+        with source(server, SMALL) as of:
+            name = of.url.rpartition("/")[2]
+            dumper = replace(of.dumper, url=server.url(name, user="hurried", password="soon"))
+            assert b"CREATE ROLE many3000" in dumper.globals(name)
+            assert dumper.schema_sha256() == of.dumper.schema_sha256()
+            dumper.write_folder(tmp_path / "dump", snapshot=of.snapshot, jobs=2)
+    finally:
+        with psycopg.connect(server.socket_url(), autocommit=True) as connection:
+            connection.execute("DO $$ BEGIN FOR n IN 1..3000 LOOP EXECUTE 'DROP ROLE many' || n; END LOOP; END $$")
+
+
 class TestSecrets:
     def test_nobody_sees_the_password_while_it_runs(self, large: Source, tmp_path: Path) -> None:
         seen: set[bytes] = set()

@@ -66,6 +66,22 @@ def test_nothing_else_of_the_surroundings_comes_along(tmp_path: Path) -> None:
     assert "LC_ALL=C\n" in (tmp_path / "env").read_text()
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://db/shop", "--dbname=dbname=shop host=db"),
+        ("postgresql://db/shop?options=-c%20x.y%3D1", "--dbname=dbname=shop host=db options='-c x.y=1 -c a=0 -c b=0'"),
+    ],
+)
+def test_settings_of_its_sessions_stand_beside_those_of_the_address(tmp_path: Path, url: str, said: str) -> None:
+    tools = fake(tmp_path / "bin", f'echo "$PGOPTIONS" >{tmp_path}/env; echo "$@" >{tmp_path}/argv')
+    given = {"PATH": os.environ["PATH"], "PGOPTIONS": "-c x=1"}
+    with started(tools, "pg_dump", [], url=url, settings="-c a=0 -c b=0", environ=given) as child:
+        child.check(20)
+    assert (tmp_path / "env").read_text() == "-c a=0 -c b=0\n"
+    assert sorted((tmp_path / "argv").read_text().split()) == sorted(f"--no-password {said}".split())
+
+
 @pytest.mark.parametrize("url", ["postgresql://me:a%0Ab@db/x", "postgresql://me@db/x?sslpassword=hunter2", "mysql://a"])
 def test_what_cannot_be_told_safely_is_refused(tmp_path: Path, url: str) -> None:
     with pytest.raises(AegisError) as caught:
