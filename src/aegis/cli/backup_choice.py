@@ -13,7 +13,7 @@ from aegis.backup.layout import backup_folder, is_backup_id
 from aegis.backup.listing import newest_complete
 from aegis.backup.manifest import NAME
 from aegis.backup.proofs import newest_verified
-from aegis.cli.backup_options import DEFAULT_POLICY, BackupOptions
+from aegis.cli.backup_options import BackupOptions
 from aegis.cli.backup_policy import Policed, read_policy
 from aegis.cli.backup_stores import Places, opened
 from aegis.cli.backup_trust import trust_in
@@ -94,10 +94,15 @@ def chosen_at(address: str, options: BackupOptions, environ: Mapping[str, str]) 
 
 
 def policy_if_there(options: BackupOptions, environ: Mapping[str, str]) -> Policed | None:
-    """The policy; None where there is no file of the usual name, and none was named."""
-    if options.policy == DEFAULT_POLICY and not options.policy.exists():
-        return None
-    return read_policy(options.policy, environ)
+    """The policy; None where none was named and no file of the usual name says anything of backups."""
+    if options.named:
+        return read_policy(options.policy, environ)
+    try:
+        return read_policy(options.policy, environ) if options.policy.exists() else None
+    except UsageError as error:
+        if error.code != "core.policy_missing":
+            raise
+        return None  # it is about other gates
 
 
 def policy_at(store: str, options: BackupOptions, environ: Mapping[str, str]) -> BackupCheckPolicy:

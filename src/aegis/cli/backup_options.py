@@ -38,6 +38,8 @@ class BackupOptions:
 
     policy: Path = DEFAULT_POLICY
     """The file as it lies there: whoever runs these commands could run others as well."""
+    named: bool = False
+    """Whether somebody has named it, so that it must be there."""
     github: bool = False
     """Whether a workflow asks, which proves who it is by its OIDC token."""
     role: str | None = None
@@ -51,6 +53,7 @@ class BackupOptions:
         """Of the command line; what a workflow keeps as variables or secrets comes from the environment."""
         return cls(
             policy=arguments.policy or Path(environ.get("AEGIS_POLICY") or DEFAULT_POLICY),
+            named=bool(arguments.policy or environ.get("AEGIS_POLICY")),
             github=environ.get("GITHUB_ACTIONS") == "true",
             role=environ.get("AWS_ROLE_TO_ASSUME") or None,
             region=environ.get("AWS_REGION") or None,

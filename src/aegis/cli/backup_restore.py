@@ -6,17 +6,23 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from aegis.cli import backup_options, backup_secrets
 from aegis.cli.backup_verify import EXIT_CODES, add_restore_arguments, told
-from aegis.core.errors import UsageError
+from aegis.core.errors import CouldNotDecide, UsageError
 from aegis.core.policy import Tier
 from aegis.report.escape import terminal
 
 if TYPE_CHECKING:
+    from aegis.cli.backup_audit import BackupAudit
     from aegis.cli.backup_choice import Chosen
     from aegis.core.policy import BackedUp
+
+_WAY_OUT: Final = (
+    "If the log lies in the database that is lost: set AEGIS_AUDIT=disk and AEGIS_DATA=FOLDER for this restore, which"
+    " is recorded there; or unset both, and nothing is recorded."
+)
 
 
 def add_command(commands: Any) -> None:
@@ -112,7 +118,6 @@ def _rehearsed(arguments: argparse.Namespace, found: Chosen, database: BackedUp 
 
 def _restored(arguments: argparse.Namespace, found: Chosen, database: BackedUp | None) -> int:
     from aegis.backup.drill import error_of
-    from aegis.cli.backup_audit import audit_of
     from aegis.cli.backup_drill import JOBS
     from aegis.cli.backup_into import Into, restore_and_compare
 
@@ -123,8 +128,10 @@ def _restored(arguments: argparse.Namespace, found: Chosen, database: BackedUp |
         jobs=arguments.jobs or JOBS,
         identities=backup_secrets.read_identities(arguments.identity_file, os.environ),
     )
-    audit = audit_of(os.environ)
+    audit = _audit()
     result = restore_and_compare(found, target, database.smoke if database is not None else ())
+    # before it is recorded: the log may lie in what this has replaced, and the answer counts whether or not
+    told(arguments, result, found.address, (*audit.notices, *_unsigned(found)))
     audit.record(
         "database.restored",
         database.name if database is not None else _folder_name(found),
@@ -133,8 +140,22 @@ def _restored(arguments: argparse.Namespace, found: Chosen, database: BackedUp |
         error=error_of(result),
         details={"equality": result.equality, "force": target.force, "target": target.place},
     )
-    told(arguments, result, found.address, (*audit.notices, *_unsigned(found)))
     return EXIT_CODES[result.outcome]
+
+
+def _audit() -> BackupAudit:
+    """The log, or the way out where that lies in the very database that is lost. CouldNotDecide `audit.unavailable`."""
+    from aegis.cli.backup_audit import audit_of
+
+    try:
+        return audit_of(os.environ)
+    except CouldNotDecide as error:
+        raise CouldNotDecide(
+            error.code,
+            error.problem,
+            expected=error.expected,
+            remedy=f"{error.remedy} {_WAY_OUT}",
+        ) from error
 
 
 def _folder_name(found: Chosen) -> str:

@@ -9,11 +9,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from aegis.backup.manifest import NAME
 from aegis.cli import backup_options, backup_secrets
+from aegis.core.errors import Refused
 from aegis.core.policy import Tier
 
 if TYPE_CHECKING:
     from aegis.backup.drill import DrillResult
+    from aegis.cli.backup_choice import Chosen
 
 EXIT_CODES = {"PASS": 0, "FAIL": 1, "COULD NOT VERIFY": 3}
 
@@ -79,6 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     purpose: Purpose = "read" if arguments.no_record else "prove"
     places = opened(policed.policy, options, purpose, environ=os.environ, root=policed.root)
     found = chosen(arguments.backup, policed, database, places, os.environ)
+    _check_there(found)
     started = datetime.datetime.now(datetime.UTC)
     result = drill(
         found.store,
@@ -103,6 +107,17 @@ def run(arguments: argparse.Namespace) -> int:
         run_url=source.run_url or "",
     )
     return EXIT_CODES[result.outcome]
+
+
+def _check_there(found: Chosen) -> None:
+    """Of a backup that is not there nothing was tried, so nobody is to write down that it failed. Raises Refused."""
+    if found.store.head(found.folder + NAME) is None:
+        raise Refused(
+            "backup_check.no_backup",
+            f"{found.address}: there is no complete backup of this id",
+            expected="a backup with its manifest",
+            remedy="`aegis backup list` shows what is there.",
+        )
 
 
 def told(
