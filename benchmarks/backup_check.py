@@ -75,7 +75,7 @@ def fill(gateway: Gateway, number: int, now: datetime) -> None:
 
 
 def looked(store: Counting, now: datetime) -> None:
-    shelf = look(store, store, SHOP, prefix=PREFIX, records_prefix=RECORDS, now=now)
+    shelf = look(store, store, SHOP, prefix=PREFIX, records_prefix=RECORDS, recipients=(), now=now)
     assert not shelf.problems, shelf.problems
 
 
