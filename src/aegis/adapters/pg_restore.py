@@ -464,7 +464,8 @@ def _lacks(lacking: Sequence[str]) -> CouldNotDecide:
         "backup_check.engine_lacks",
         f"the PostgreSQL here is not what the backup needs: {'; '.join(lacking[:20])}",
         expected="the source's major, encoding, locale, extensions and roles",
-        remedy="Name an installation or a database that has them. Roles: make them by the SQL that "
+        remedy="Name an installation or a database that has them. Locales of libc: make them on the machine, e.g. "
+        "`apt-get install locales` and `locale-gen en_US.UTF-8`. Roles: make them by the SQL that "
         "`aegis backup restore … --globals FILE` writes, or restore with --no-owner, which needs none.",
     )
 

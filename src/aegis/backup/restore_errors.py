@@ -83,8 +83,8 @@ def judge(said: str, status: int) -> AegisError | None:
         return CouldNotDecide(
             "backup_check.engine_lacks",
             f"the PostgreSQL here lacks what the backup needs: {told}",
-            expected="a PostgreSQL of the source's major with the same extensions and ICU",
-            remedy="Name an installation that has them.",
+            expected="a PostgreSQL of the source's major with the same extensions, locales and ICU",
+            remedy="Name an installation that has them; make locales of libc here (`locale-gen en_US.UTF-8`).",
         )
     if _GONE.search(said):
         return CouldNotDecide(

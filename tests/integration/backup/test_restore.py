@@ -211,6 +211,7 @@ def test_what_the_engine_is_not_is_told_before(
     with pytest.raises(CouldNotDecide, match=told) as caught:
         prepare(engine, msgspec.structs.replace(source.inventory, database=other))
     assert caught.value.code == "backup_check.engine_lacks"
+    assert "`locale-gen en_US.UTF-8`" in caught.value.remedy
     assert nothing_restored(engine)
 
 

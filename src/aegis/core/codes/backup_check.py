@@ -198,7 +198,8 @@ TABLE: tuple[Code, ...] = (
         "backup_check.engine_lacks",
         "The PostgreSQL here lacks what the backup needs",
         "A restore without an extension, a locale or ICU loses what depends on it, and says nothing about the backup.",
-        "Name an installation of the source's major that has the same extensions and locales.",
+        "Name an installation of the source's major that has the same extensions. Locales of libc: `apt-get install"
+        " locales` and `locale-gen en_US.UTF-8` (or whichever the message names).",
     ),
     Code(
         "backup_check.engine_exhausted",
