@@ -283,6 +283,16 @@ def test_more_may_be_asked_and_less_may_not(checked: Checked) -> None:
     assert checked("--max-age=soon").code == 2
 
 
+def test_a_backup_in_plain_text_where_the_policy_names_recipients(
+    checked: Checked, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checked.policy(f"{POLICY}  recipients: [age1{'q' * 58}, age1{'r' * 58}]\n")
+    verdict = checked()
+    assert (verdict.code, verdict.rules) == (1, ["recipients_differ"])
+    assert main(["backup", "check", "--policy", str(checked.repo.root / "aegis.yml")]) == 1
+    assert "is not encrypted" in capsys.readouterr().out
+
+
 def test_the_command_that_reproduces_it_is_the_one_that_was_given(checked: Checked) -> None:
     words = ("--mode=check", "--database=orders", "--max-age=25h", "--tier=full")
     assert checked(*words).document["reproduce"].endswith(" ".join(words))
