@@ -152,7 +152,7 @@ class TestEncryption:
     def test_a_recipient_that_is_none_is_refused_before_anything_is_dumped(self, shop: Backups) -> None:
         shop.policy(f"{POLICY}recipients: [{RECIPIENTS[0]}, {IDENTITIES[0]!s}]")
         done = shop.run("run")
-        assert (done.code, "backup_check.recipient_invalid" in done.err) == (2, True)
+        assert (done.code, "backup_check.policy_incomplete" in done.err) == (2, True)
         assert str(IDENTITIES[0]) not in done.out + done.err
         assert shop.left() == []
 
