@@ -31,13 +31,13 @@ def test_a_backup_of_each_is_equal(major: int, tmp_path: Path) -> None:
 
 def test_a_collation_of_icu_is_missed_before_the_restore(tmp_path: Path) -> None:
     """Debian's server has ICU, the wheel's has not: tables would be lost one by one."""
-    shelf = Shelf(tmp_path / "store")
     with running(15, of=postgres_with_icu(15)) as server:
         name = server.new_database("template0")
         with_icu = f"CREATE DATABASE {name}_icu TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'de-DE' LOCALE 'C'"
         for statement, database in ((with_icu, name), ("CREATE TABLE t AS SELECT 'ä' AS a", f"{name}_icu")):
             run(server, database, statement)
         for database, expected in ((name, PASS), (f"{name}_icu", undecided("engine_lacks"))):
+            shelf = Shelf(tmp_path / database)
             shelf.take(server, database, programs=binaries(15))
             assert shelf.drill(programs=binaries(15)) == expected
 

@@ -40,7 +40,7 @@ def shop(server: Server, gateway: Gateway) -> Iterator[Backups]:
     keys = [pyrage.x25519.Identity.generate() for _ in range(2)]
     with tempfile.TemporaryDirectory() as folder, backups(server, Path(folder)) as found:
         found.policy(
-            "store: s3://models/restoring/\n"
+            f"store: s3://models/{found.folder.name}/\n"  # each test has a database of its own
             f"aws: {{region: {REGION}, s3-endpoint: '{gateway.address}'}}\n"
             f"recipients: [{', '.join(str(key.to_public()) for key in keys)}]\n"
             "databases:\n  - name: orders"
@@ -57,10 +57,11 @@ def test_proven_and_brought_back_by_address(shop: Backups, server: Server, gatew
     assert (lost.code, json.loads(lost.out)["reason"]) == (3, "backup_check.identity_missing")
     proven = shop.run("verify", "--format=json", *identity, **KEYS)
     assert proven.document["equality"] == "equal"
-    records = gateway.s3.list_objects_v2(Bucket="models", Prefix="restoring/_records/")["Contents"]
+    records = gateway.s3.list_objects_v2(Bucket="models", Prefix=f"{shop.folder.name}/_records/")["Contents"]
     assert sorted(one["Key"].rpartition("-")[2] for one in records) == ["PASS.json", "UNKNOWN.json"]
     backup = proven.document["backup"]
-    for which in ("latest-verified", "s3://models/restoring/orders/", f"s3://models/restoring/orders/{backup}/"):
+    orders = f"s3://models/{shop.folder.name}/orders/"
+    for which in ("latest-verified", orders, f"{orders}{backup}/"):
         target = server.url(server.new_database("template0"))
         back = shop.run("restore", which, "--format=json", *identity, **KEYS, AEGIS_DATABASE_URL=target)
         assert back.document["backup"] == backup
