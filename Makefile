@@ -57,3 +57,4 @@ bench: venv ## print ratios beside peers (semgrep, ruff, pip, cosign, sigstore, 
 	$(RUN) benchmarks/jwt.py
 	$(RUN) benchmarks/backup.py
 	$(RUN) benchmarks/backup_check.py
+	$(RUN) benchmarks/canary.py

@@ -27,6 +27,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ import psycopg  # noqa: E402 - the path comes first
 from psycopg import sql  # noqa: E402
 
 from aegis.adapters.objects_s3_writing import WritableS3  # noqa: E402
+from aegis.core.policy import Tier  # noqa: E402
 from tests.e2e.backup.gateway import CREDENTIALS, Gateway, serving  # noqa: E402
 from tests.e2e.verify.versitygw import REGION, client  # noqa: E402
 from tests.support.postgres import Server, running  # noqa: E402
@@ -44,7 +46,7 @@ from tests.support.postgres import Server, running  # noqa: E402
 MB = 10**6
 ROUNDS = 3
 SIZE = 1200
-TIERS = ("data", "proof", "full")
+TIERS: tuple[Tier, ...] = ("data", "proof", "full")
 """MB of the database, at least."""
 DEFAULTS = ("shared_buffers=128MB", "max_wal_size=1GB", "autovacuum=on", "jit=on", "fsync=on", "full_page_writes=on")
 """PostgreSQL's own, in the place of the tests' small ones."""
@@ -113,7 +115,8 @@ def child(what: str, address: str, key: str) -> None:
     else:
         from aegis.cli.backup_drill import drill
 
-        found = drill(store, key, tier=what, jobs=2, engine=Path(os.environ["ENGINE"]))  # type: ignore[arg-type]
+        tier = next(each for each in TIERS if each == what)
+        found = drill(store, key, tier=tier, jobs=2, engine=Path(os.environ["ENGINE"]))
         if found.outcome != "PASS":
             raise SystemExit(f"{found.outcome}: {found.problem}")
         said = {"seconds": {phase: round(seconds, 2) for phase, seconds in found.seconds.items()}}
@@ -288,7 +291,7 @@ def round_of(bench: Bench, number: int) -> int:
     bench.measure("naive restore", back, bench.target)
     bench.target.drop_database(names[0])
     for tier in TIERS:
-        bench.measure(tier, lambda e, tier=tier: ours(tier, address, taken["folder"], e))  # type: ignore[misc]
+        bench.measure(tier, partial(ours, tier, address, taken["folder"]))
     for one in bench.gateway.s3.list_object_versions(Bucket="models").get("Versions", []):
         bench.gateway.s3.delete_object(Bucket="models", Key=one["Key"], VersionId=one["VersionId"])
     return int(taken["size"])
