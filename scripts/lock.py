@@ -34,7 +34,7 @@ def requirements(project: Mapping[str, Any]) -> dict[str, list[str]]:
     # developers run and type-check every gate
     every = [line for lines in project["project"]["optional-dependencies"].values() for line in lines]
     wanted["dev"] = sorted({*base, *every} - set(wanted["semgrep"])) + list(project["dependency-groups"]["dev"])
-    wanted["go"] = list(project["dependency-groups"]["go"])
+    wanted |= {name: list(project["dependency-groups"][name]) for name in ("go", "checkov")}
     return wanted
 
 

@@ -1,0 +1,1 @@
+"""What sets a repository up: its workflows and policy, its protection at GitHub, its chart values."""
