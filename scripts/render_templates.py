@@ -7,38 +7,26 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "src"))
+
+from aegis.scaffold import templates, workflows  # noqa: E402 - the source tree must be found first
+from aegis.scaffold.choices import Artifact, Choices  # noqa: E402
+
 TEMPLATES = ROOT / "templates"
 CONSUMER = ROOT / "examples" / "consumer"
-VALUES = {
-    "branch": "main",
-    "minute": 23,
-    "checkout": "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2",
-    "upload": "actions/upload-artifact@330a01c490aca151604b8cf639adc76d48f6c5d4 # v5.0.0",
-    "download": "actions/download-artifact@018cc2cf5baa6db3ef3c5f8a56943fffe632ef53 # v6.0.0",
-    "environment": "staging",
-    "scan": "org/aegis/actions/scan@v1",
-    "verify": "org/aegis/actions/verify@v1",
-    "backup_check": "org/aegis/actions/backup-check@v1",
-    "root": "org/aegis@v1",
-}
+CHOICES = Choices(
+    gates=("scan", "verify", "canary", "backup-check"),
+    repository="octo/shop-ml",
+    artifacts=(Artifact("ranking", "s3://octo-models-staging/ranking/"),),
+)
 
 
 def rendered() -> Iterator[tuple[Path, str]]:
     """Each file of the consumer that comes from a template, with its text."""
-    # GitHub's own expressions use `{{`, so the templates' delimiters are others
-    jinja = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-        variable_start_string="[=",
-        variable_end_string="=]",
-        autoescape=False,  # noqa: S701 - the output is YAML, and every value stands in this file
-    )
+    values = workflows.values(CHOICES, minute=23)
     for source in sorted(TEMPLATES.glob("workflows/*.j2")):
-        text = jinja.get_template(source.relative_to(TEMPLATES).as_posix()).render(VALUES)
+        text = templates.render(source.relative_to(TEMPLATES).as_posix(), values)
         yield CONSUMER / ".github" / "workflows" / source.stem, text
 
 

@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "model": "aegis.cli.model",
         "backup": "aegis.cli.backup",
         "all": "aegis.cli.all_gates",
+        "init": "aegis.cli.init",
     }
 )
 """Each command's module, which has `add_command`."""
