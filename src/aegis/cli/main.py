@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "audit": "aegis.cli.audit",
         "model": "aegis.cli.model",
         "backup": "aegis.cli.backup",
+        "render": "aegis.cli.render",
         "all": "aegis.cli.all_gates",
         "init": "aegis.cli.init",
     }

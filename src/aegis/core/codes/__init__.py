@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from aegis.core.codes import audit, backup_check, canary, runtime, scaffold, scan, shared, token, verify
+from aegis.core.codes import audit, backup_check, canary, render, runtime, scaffold, scan, shared, token, verify
 from aegis.core.codes.code import Code
 
 __all__ = ["CODES", "Code"]
@@ -17,7 +17,7 @@ __all__ = ["CODES", "Code"]
 CODES: Mapping[str, Code] = MappingProxyType(
     {
         code.id: code
-        for table in (shared, scan, verify, canary, backup_check, runtime, audit, token, scaffold)
+        for table in (shared, scan, verify, canary, backup_check, runtime, audit, token, scaffold, render)
         for code in table.TABLE
     }
 )
