@@ -1,15 +1,21 @@
-"""What a judgement of a rollout was asked for by arguments."""
+"""What a judgement of a rollout was asked for, by arguments and environment or by the action's inputs."""
 
 from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final, Literal
 
+from aegis.cli.surroundings import read_input
 from aegis.core.errors import UsageError
 
+Mode = Literal["watch", "judge", "preflight"]
+"""Look until there is a decision and do it; look once; look whether a watch could be done."""
+DEFAULT_STATE: Final = ".aegis-canary"
+"""The folder of a workflow's states, in the workspace."""
 FORMATS: Final = ("text", "json", "sarif", "markdown")
 
 
@@ -24,7 +30,11 @@ class CanaryOptions:
     github: bool = False
     named_only: bool = False
     state: Path
-    """The file that holds what was seen so far."""
+    """The file that holds what was seen so far; in a workflow the folder of such files."""
+    mode: Mode = "watch"
+    """Of a workflow's run."""
+    begin_anew: bool = False
+    """In a workflow: judge a rollout whose state of an earlier attempt is gone as if there had been none."""
     canary: str | None = None
     """The hash of the canary's pod template; None: both hashes are read from the cluster."""
     stable: str | None = None
@@ -35,10 +45,22 @@ class CanaryOptions:
     """Promote or abort the rollout as it was judged."""
     kubeconfig: Path | None = None
     context: str | None = None
+    images: tuple[str, ...] = ()
+    """What is to be rolled out, for a preflight: those whose verdicts the policy may demand."""
+    role: str | None = None
+    """ARN of the role to assume, where the policy names none."""
+    region: str | None = None
+    cosign_pub_key: str | None = None
+    upload: bool = False
+    """Findings about a rollout have no place in the code, so code scanning gets none."""
+    oci_client_id: ClassVar[str] = ""
+    oci_client_secret: ClassVar[str] = ""
+    record: Path | None = None
+    """A file for all that Prometheus answers, to be replayed by `simulate`."""
 
     @classmethod
-    def from_arguments(cls, arguments: argparse.Namespace) -> CanaryOptions:
-        """Of the command line. Raises UsageError."""
+    def from_arguments(cls, arguments: argparse.Namespace, environ: Mapping[str, str]) -> CanaryOptions:
+        """Of the command line; keys come from the environment. Raises UsageError."""
         if (arguments.canary is None) != (arguments.stable is None and not arguments.first):
             raise UsageError(
                 "core.wrong_usage",
@@ -58,11 +80,39 @@ class CanaryOptions:
             act=getattr(arguments, "act", False),
             kubeconfig=arguments.kubeconfig,
             context=arguments.context,
+            region=environ.get("AWS_REGION") or None,
+            cosign_pub_key=environ.get("COSIGN_PUB_KEY") or None,
+            record=getattr(arguments, "record", None),
+        )
+
+    @classmethod
+    def from_inputs(cls, environ: Mapping[str, str]) -> CanaryOptions:
+        """Of the action's inputs. Raises UsageError."""
+        workspace = Path(environ.get("GITHUB_WORKSPACE") or ".")
+        output, weight, kubeconfig = (read_input(name, environ) for name in ("output", "weight", "kubeconfig"))
+        return cls(
+            path=str(workspace / (read_input("path", environ) or ".")),
+            base=read_input("base", environ) or None,
+            policy=read_input("policy", environ) or None,
+            output=workspace / output if output else None,
+            github=True,
+            state=workspace / (read_input("state", environ) or DEFAULT_STATE),
+            mode=_mode(read_input("mode", environ)),
+            begin_anew=read_input("without-state", environ) == "begin",
+            weight=percent(weight) / 100 if weight else None,
+            act=read_input("act", environ) != "false",
+            kubeconfig=workspace / kubeconfig if kubeconfig else None,
+            context=read_input("context", environ) or None,
+            images=tuple(read_input("image", environ).split()),
+            role=read_input("aws-role-to-assume", environ) or None,
+            region=read_input("aws-region", environ) or None,
+            cosign_pub_key=read_input("cosign-pub-key", environ) or None,
         )
 
     def words(self) -> list[str]:
         """The options that a reproduction needs: one that acts is reproduced by one that only looks."""
-        words = [f"--state={self.state}"]
+        # on a laptop the state of a workflow is not there, so it begins with none
+        words = [f"--state={'canary-state.json' if self.github else self.state}"]
         if self.canary is not None:
             words += [f"--canary={self.canary}", "--first" if self.stable is None else f"--stable={self.stable}"]
         return words + ([] if self.weight is None else [f"--weight={self.weight * 100:g}"])
@@ -94,6 +144,21 @@ def add_cluster_arguments(parser: argparse.ArgumentParser) -> None:
         "--kubeconfig", metavar="FILE", type=Path, help="(default: KUBECONFIG, ~/.kube/config, the pod's account)"
     )
     parser.add_argument("--context", metavar="NAME", help="of the kubeconfig (default: its current one)")
+
+
+def _mode(word: str) -> Mode:
+    if word in {"", "watch"}:
+        return "watch"
+    if word == "judge":
+        return "judge"
+    if word == "preflight":
+        return "preflight"
+    raise UsageError(
+        "core.wrong_usage",
+        f"the input 'mode' is {word[:40]!r}",
+        expected="watch, judge or preflight",
+        remedy="correct the input 'mode'",
+    )
 
 
 def percent(text: str) -> float:

@@ -31,6 +31,8 @@ class Judging:
 
     found: Found
     policy: CanaryPolicy
+    sides: tuple[str, str, str, str | None]
+    """Namespace and name of the rollout, and the hashes of canary and stable (None: a first version)."""
     watched: Watched = field(repr=False)
     rollouts: Rollouts | None
     """The cluster's; None: both sides were named, and nothing is to be done."""
@@ -87,7 +89,8 @@ def prepared(run: GateRun, options: CanaryOptions, environ: Mapping[str, str]) -
         rollout=f"{policy.rollout.namespace}/{policy.rollout.name}: {canary} over {over}",
         weight=weight,
     )
-    return Judging(found, policy, watched, rollouts, seen)
+    sides = (policy.rollout.namespace, policy.rollout.name, canary, stable)
+    return Judging(found, policy, sides, watched, rollouts, seen)
 
 
 def _sides(options: CanaryOptions, seen: RolloutState) -> tuple[str, str | None]:

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from aegis.report.escape import terminal
 
 if TYPE_CHECKING:
     from aegis.core.policy import CanaryPolicy
+    from aegis.gates.canary.plan import Plan
     from aegis.gates.canary.simulated import Scenario
     from aegis.gates.canary.watching import Looked
 
@@ -29,6 +31,12 @@ def add_command(commands: Any) -> None:
         allow_abbrev=False,
     )
     add_traffic(parser)
+    parser.add_argument(
+        "--recorded",
+        metavar="FILE",
+        type=Path,
+        help="replay what `watch --record` noted; nothing is simulated then, whatever the traffic and the ratio",
+    )
     parser.add_argument(
         "--ratio",
         metavar="R",
@@ -98,30 +106,47 @@ def _wrong(text: str, expected: str) -> UsageError:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Rehearse one rollout."""
+    """Rehearse one rollout, or replay one."""
     from aegis.cli.canary_policy import read_policy
+
+    policy = read_policy(arguments.policy, os.environ)
+    if arguments.recorded is not None:
+        return _replay(policy, arguments)
+    from aegis.gates.canary.planned import plan_of
     from aegis.gates.canary.rehearsal import rehearse
 
-    policy, scenario = read_policy(arguments.policy, os.environ), scenario_of(arguments)
+    scenario = scenario_of(arguments)
     *_, last = rehearse(policy, scenario)
-    _say(arguments.format, policy, scenario, last)
-    return _EXIT.get(last.judgement.decision, 3)
-
-
-def _say(form: str, policy: CanaryPolicy, scenario: Scenario, last: Looked) -> None:
-    from aegis.gates.canary.answer import answer
-    from aegis.gates.canary.planned import plan_of
-
-    told = answer(last, plan_of(policy, first=False), revert="Nothing: it was simulated.")
-    evidence = {each.name: each.value for each in told.outcome.evidence}
-    if form == "json":
-        sys.stdout.write(json.dumps({"simulated": True, **evidence}, allow_nan=False) + "\n")
-        return
-    seconds = evidence["canary"]["seconds"]
     premise = (
         f"simulated, no service was looked at: {scenario.requests:g} requests a second, {scenario.share:.3%} of them "
         f"to the canary; {scenario.rate:.3%} are bad, of the canary {scenario.ratio:g} times as many"
     )
+    _say(arguments.format, last, plan_of(policy, first=False), premise, {"simulated": True})
+    return _EXIT.get(last.judgement.decision, 3)
+
+
+def _replay(policy: CanaryPolicy, arguments: argparse.Namespace) -> int:
+    from aegis.cli.files import read_file
+    from aegis.gates.canary.planned import plan_of
+    from aegis.gates.canary.recording import MAX_BYTES, parse, replay
+
+    recording = parse(read_file(arguments.recorded, MAX_BYTES))
+    *_, last = replay(policy, recording)
+    premise = f"replayed from {arguments.recorded.name}, no cluster and no Prometheus were asked: {recording.rollout}"
+    told = {"simulated": False, "recorded": recording.rollout}
+    _say(arguments.format, last, plan_of(policy, first=recording.stable is None), premise, told)
+    return _EXIT.get(last.judgement.decision, 3)
+
+
+def _say(form: str, last: Looked, plan: Plan, premise: str, marked: Mapping[str, object]) -> None:
+    from aegis.gates.canary.answer import answer
+
+    told = answer(last, plan, revert="Nothing: no rollout was touched.")
+    evidence = {each.name: each.value for each in told.outcome.evidence}
+    if form == "json":
+        sys.stdout.write(json.dumps({**marked, **evidence}, allow_nan=False) + "\n")
+        return
+    seconds = evidence["canary"]["seconds"]
     lines = [
         premise,
         f"{told.decision} after {seconds:.0f} s ({told.reason})",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
 from typing import Any
 
 from aegis.cli.canary_options import CanaryOptions, add_arguments
@@ -20,6 +21,9 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--no-act", dest="act", action="store_false", help="only look: promote and abort nothing in the cluster"
     )
+    parser.add_argument(
+        "--record", metavar="FILE", type=Path, help="note every sample in a new file, for `simulate --recorded`"
+    )
     parser.set_defaults(run=run)
 
 
@@ -29,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     from aegis.cli.canary_watching import Means, watched
     from aegis.core.verdict import exit_code
 
-    options = CanaryOptions.from_arguments(arguments)
+    options = CanaryOptions.from_arguments(arguments, os.environ)
     verdict = watched(options, os.environ, Means())
     if options.output is not None:
         deliver.to_folder(verdict, options.output)

@@ -11,6 +11,7 @@ from typing import Final
 
 from aegis.cli.canary_options import CanaryOptions
 from aegis.cli.canary_preflight import no_endless_pause
+from aegis.cli.canary_recording import recorded
 from aegis.cli.canary_run import Judging, concluded, look, prepared
 from aegis.cli.canary_state import StateFile
 from aegis.cli.gate_run import GateRun
@@ -43,8 +44,10 @@ def watched(options: CanaryOptions, environ: Mapping[str, str], means: Means) ->
     run = GateRun.begin("canary", options, {}, options.words(), "judge")
 
     def watch() -> Verdict:
-        with StateFile.opened(options.state) as file:
-            judging = prepared(run, options, environ)
+        with (
+            StateFile.opened(options.state) as file,
+            recorded(prepared(run, options, environ), options.record) as judging,
+        ):
             watcher = _Watcher(judging, file, means)
             acts = options.act and judging.found.in_force.policy.mode == "enforce"
             if acts:

@@ -146,6 +146,56 @@ TABLE: tuple[Code, ...] = (
         "Two runs that go on from the same state would overwrite what the other one decided.",
         "Wait for the other run; give every rollout a state of its own, and one job at a time.",
     ),
+    Code(
+        "canary.recording_invalid",
+        "The recording can't be read",
+        "What is not exactly what a watch has recorded would replay something that never happened.",
+        "Record it anew by `aegis canary watch --record`.",
+    ),
+    Code(
+        "canary.recording_other",
+        "The recording was made with other metrics",
+        "It holds no answer to a query of this policy, and no answer is not the same as no events.",
+        "Replay it by the policy that it was made with.",
+    ),
+    Code(
+        "canary.state_lost",
+        "The saved state of an earlier attempt is gone",
+        "To begin again without it would be a second chance for a bad canary, that nobody has given it.",
+        "Keep the state folder between attempts as docs/canary.md shows; or say `without-state: begin`.",
+    ),
+    # --- verdicts that a rollout needs --------------------------------------------------------------------------------
+    Code(
+        "canary.image_unpinned",
+        "An image is not named by its digest",
+        "A tag can mean another image tomorrow, so nothing that was proven about it stays true.",
+        "Deploy by digest: NAME@sha256:….",
+    ),
+    Code(
+        "canary.verdict_missing",
+        "An image lacks a verdict that the policy demands",
+        "Without it nobody has said that this very image may go on.",
+        "Run the gate on the image, sign its predicate.json for the image's digest, and store the bundle.",
+    ),
+    Code(
+        "canary.verdict_invalid",
+        "A demanded verdict does not count",
+        "It is by a wrong signer, about another image, by another gate, or says something else than PASSED.",
+        "Look who wrote it, and have one of the policy's signers sign the gate's own verdict.",
+    ),
+    Code(
+        "canary.verdict_stale",
+        "A demanded verdict is too old",
+        "What was true then need not be true now.",
+        "Run the gate again, and sign and store its new verdict.",
+    ),
+    # --- a workflow's run ---------------------------------------------------------------------------------------------
+    Code(
+        "canary.fork",
+        "A run for a fork judges no rollout",
+        "GitHub gives it neither secrets nor a token, and what a stranger proposes must promote nothing.",
+        "Run this gate after a deploy, on the default branch.",
+    ),
     # --- the cluster --------------------------------------------------------------------------------------------------
     Code(
         "canary.cluster_configuration",
@@ -261,5 +311,42 @@ TABLE: tuple[Code, ...] = (
         "The rollout would promote itself",
         "Its pauses all end by themselves, so a run that is lost would let a version through that nobody has judged.",
         "Add a step `pause: {}` to the canary's strategy, and let the gate end it.",
+    ),
+    # --- the judge that is asked over HTTP --------------------------------------------------------------------------
+    Code(
+        "canary.listen_refused",
+        "The judge cannot listen",
+        "Without its port nobody can ask it.",
+        "Choose a free port, and files of a certificate that fit each other.",
+    ),
+    Code(
+        "canary.question_invalid",
+        "The judge was asked something else",
+        "A question that lacks which version is meant would be answered about another one.",
+        "Correct the AnalysisTemplate's URL and the arguments of the Rollout's analysis.",
+    ),
+    Code(
+        "canary.question_unknown",
+        "The judge has no policy for this rollout",
+        "It answers about the rollouts that its policies name, and about nothing else.",
+        "Correct the URL, or give the judge the rollout's policy.",
+    ),
+    Code(
+        "canary.question_denied",
+        "Whoever asked the judge brought no token",
+        "It answers only who knows its secret.",
+        "Give the web metric the header Authorization.",
+    ),
+    Code(
+        "canary.look_slow",
+        "The look takes longer than an answer may",
+        "Prometheus is slow, or there is much to read; nothing is decided meanwhile.",
+        "Nothing, if it is once; else narrow the selectors, or give Prometheus more.",
+    ),
+    Code(
+        "canary.judge_full",
+        "The judge keeps as many states as it may",
+        "A state that is removed to make room would give its rollout a second chance.",
+        "Look who asks about so many rollouts; remove the states of those that have ended.",
     ),
 )
