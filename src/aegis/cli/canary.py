@@ -8,6 +8,7 @@ from typing import Any
 MODULES = (
     "aegis.cli.canary_judge",
     "aegis.cli.canary_watch",
+    "aegis.cli.canary_serve",
     "aegis.cli.canary_simulate",
     "aegis.cli.canary_forecast",
     "aegis.cli.canary_preflight",
