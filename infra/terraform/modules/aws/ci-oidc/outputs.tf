@@ -1,0 +1,4 @@
+output "role_arns" {
+  description = "By the names in `roles`."
+  value       = { for name, role in aws_iam_role.job : name => role.arn }
+}

