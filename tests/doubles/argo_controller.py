@@ -7,6 +7,7 @@ the share of the pods is the share of the traffic.
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
 Document = dict[str, Any]
@@ -22,21 +23,23 @@ def rollout(
     namespace: str = "shop", name: str = "api", *, stable: str = "api:v1", canary: str = "api:v2", replicas: int = 5
 ) -> Document:
     """A Rollout that stands at its first endless pause, one pod of five being the canary."""
+    spec: Document = {
+        "replicas": replicas,
+        "template": {"spec": {"containers": [{"name": "api", "image": canary}]}},
+        "strategy": {"canary": {"steps": [{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pause": {}}]}},
+    }
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Rollout",
         "metadata": {"namespace": namespace, "name": name},
-        "spec": {
-            "replicas": replicas,
-            "template": {"spec": {"containers": [{"name": "api", "image": canary}]}},
-            "strategy": {"canary": {"steps": [{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pause": {}}]}},
-        },
+        "spec": spec,
         "status": {
             "observedGeneration": "1",
             "phase": "Paused",
             "message": "CanaryPauseStep",
             "currentPodHash": hash_of(canary),
             "stableRS": hash_of(stable),
+            "currentStepHash": _hash_of_steps(spec),
             "currentStepIndex": 1,
             "controllerPause": True,
             "pauseConditions": [dict(PAUSE)],
@@ -46,6 +49,10 @@ def rollout(
             "availableReplicas": replicas,
         },
     }
+
+
+def _hash_of_steps(spec: Document) -> str:
+    return hashlib.sha256(json.dumps(spec["strategy"]["canary"]["steps"]).encode()).hexdigest()[:10]
 
 
 def reconcile(document: Document) -> None:
@@ -72,9 +79,10 @@ def _take_spec(document: Document, generation: str) -> None:
     status = document["status"]
     status["observedGeneration"] = generation
     found = hash_of(document["spec"]["template"]["spec"]["containers"][0]["image"])
-    if found == status["currentPodHash"]:
+    steps = _hash_of_steps(document["spec"])
+    if (found, steps) == (status["currentPodHash"], status["currentStepHash"]):
         return
-    status["currentPodHash"] = found
+    status |= {"currentPodHash": found, "currentStepHash": steps}
     for name in ("abort", "promoteFull", "pauseConditions", "controllerPause"):
         status.pop(name, None)
     if found == status["stableRS"]:

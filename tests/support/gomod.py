@@ -35,13 +35,16 @@ def tool(folder: Path) -> Path:
     return kept(f"go/{folder.name}-{version}-{stamp}", lambda scratch: _built(folder, scratch / "program"))
 
 
-def program(folder: Path, version: str) -> Path:
-    """The program of other people that a folder pins by go.mod and go.sum, built by the folder's own `build`."""
+def program(folder: Path, version: str, *, seconds: int = 600) -> Path:
+    """The program of other people that a folder pins by go.mod and go.sum, built by the folder's own `build`.
+
+    A `build` may make a folder of programs. `seconds`: for all of it, on a machine with other work.
+    """
 
     def built(scratch: Path) -> Path:
         target = scratch / folder.name
         environment = {**os.environ, "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"}
-        subprocess.run(["./build", str(target)], cwd=folder, env=environment, check=True, timeout=600)
+        subprocess.run(["./build", str(target)], cwd=folder, env=environment, check=True, timeout=seconds)
         return target
 
     return kept(f"go/{folder.name}-{version}", built)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.support.debian import program
 
@@ -42,17 +43,17 @@ class RealPrometheus:
         beside.write_text(json.dumps(groups))
         beside.rename(self.folder / "targets.json")
 
+    def scrape_configs(self) -> list[dict[str, Any]]:
+        """How it finds its targets: in the file that `scrape` writes."""
+        found_in = {"files": [str(self.folder / "targets.json")], "refresh_interval": "1s"}
+        return [{"job_name": "pods", "file_sd_configs": [found_in]}]
+
     def start(self) -> None:
         """Ready when it returns."""
         every = f"{self.scrape_milliseconds}ms"
         config = {
             "global": {"scrape_interval": every, "scrape_timeout": every},
-            "scrape_configs": [
-                {
-                    "job_name": "pods",
-                    "file_sd_configs": [{"files": [str(self.folder / "targets.json")], "refresh_interval": "1s"}],
-                }
-            ],
+            "scrape_configs": self.scrape_configs(),
         }
         (self.folder / "prometheus.json").write_text(json.dumps(config))
         with (self.folder / "prometheus.log").open("ab") as log:

@@ -143,6 +143,46 @@ def test_a_spec_that_the_controller_has_not_seen_gets_no_wish(api: Api, rollouts
     assert error_of(rollouts, "promote", judged).code == "canary.rollout_changed"
 
 
+@pytest.mark.parametrize("act", ["promote", "step"])
+def test_a_spec_that_changes_after_the_look_gets_no_wish_while_nobody_has_seen_it(
+    api: Api, rollouts: KubernetesRollouts, act: Act
+) -> None:
+    judged = rollouts.get("shop", "api")
+    api.controller = None
+
+    def deploy(asked: Asked) -> None:
+        if asked.method == "PATCH" and not api.patches():
+            api.change("shop", "api", set_image("api:v3"))
+
+    api.before = deploy
+    assert error_of(rollouts, act, judged).code == "canary.act_unfinished"
+    # the first one was refused as a conflict; a second one would be for a version that was never judged
+    assert len(api.patches()) == 1
+    status = api.rollouts["shop", "api"]["status"]
+    assert (status.get("promoteFull"), len(status["pauseConditions"])) == (None, 1)
+
+
+def test_what_an_act_is_for_is_read_from_a_rollout_that_its_controller_has_seen(
+    api: Api, rollouts: KubernetesRollouts
+) -> None:
+    judged = rollouts.get("shop", "api")
+    carried(rollouts, "step", judged)
+    for _ in range(3):
+        second = rollouts.get("shop", "api")
+    assert second.step == 3
+    # other steps begin at the first one; the first look still shows where the rollout stood among the old ones
+    steps = [{"setWeight": 20}, {"pause": {}}, {"setWeight": 80}, {"pause": {}}]
+    api.change("shop", "api", lambda document: document["spec"]["strategy"]["canary"].update(steps=steps))
+
+    def settle(document: Document) -> None:
+        for _ in range(4):
+            reconcile(document)
+
+    api.controller = settle
+    state, _ = carried(rollouts, "step", second)
+    assert (state.step, len(api.patches())) == (3, 2)
+
+
 def test_a_change_that_is_taken_back_meanwhile_ends_the_abort(api: Api, rollouts: KubernetesRollouts) -> None:
     judged = rollouts.get("shop", "api")
     api.change("shop", "api", set_image("api:v1"))
