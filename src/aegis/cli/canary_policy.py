@@ -11,16 +11,21 @@ from aegis.core.policy import CanaryPolicy
 
 def read_policy(file: Path, environ: Mapping[str, str]) -> CanaryPolicy:
     """Checked. Raises UsageError; CouldNotDecide where what it extends cannot be fetched."""
+    return read_with_mode(file, environ)[0]
+
+
+def read_with_mode(file: Path, environ: Mapping[str, str]) -> tuple[CanaryPolicy, str]:
+    """The section, checked, and the mode of the whole policy. Raises as `read_policy`."""
     from aegis.adapters.policy_repository import PolicyRepository
     from aegis.cli.files import read_file
     from aegis.core.policy_in_force import load_policy
     from aegis.gates.canary.check import check_policy
 
-    policy = load_policy(read_file(file), str(file), PolicyRepository(environ).fetch).policy.canary
-    if policy is None:
+    policy = load_policy(read_file(file), str(file), PolicyRepository(environ).fetch).policy
+    if policy.canary is None:
         raise no_section(str(file), str(file))
-    check_policy(policy, file=str(file))
-    return policy
+    check_policy(policy.canary, file=str(file))
+    return policy.canary, policy.mode
 
 
 def no_section(origin: str, file: str) -> UsageError:

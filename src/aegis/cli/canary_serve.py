@@ -87,11 +87,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _policies(files: list[Path], environ: Mapping[str, str]) -> Mapping[tuple[str, str], CanaryPolicy]:
     """By their rollouts. Raises UsageError."""
-    from aegis.cli.canary_policy import read_policy
+    from aegis.cli.canary_policy import read_with_mode
 
     found: dict[tuple[str, str], CanaryPolicy] = {}
     for file in files:
-        policy = read_policy(file, environ)
+        policy, mode = read_with_mode(file, environ)
+        if mode != "enforce":
+            raise _unserved(file, f"`mode: {mode}`", "Set `mode: enforce`; to try it, use `dryRun` of the analysis.")
+        if policy.requires is not None:
+            raise _unserved(file, "`canary.requires`", "Demand them by `aegis canary preflight` or `watch`.")
         rollout = (policy.rollout.namespace, policy.rollout.name)
         if rollout in found:
             raise UsageError(
@@ -102,6 +106,16 @@ def _policies(files: list[Path], environ: Mapping[str, str]) -> Mapping[tuple[st
             )
         found[rollout] = policy
     return found
+
+
+def _unserved(file: Path, what: str, remedy: str) -> UsageError:
+    """What a verdict over HTTP cannot keep to must not be believed to be in force."""
+    return UsageError(
+        "canary.not_served",
+        f"{str(file)!r} has {what}, to which a verdict that is asked for over HTTP cannot keep",
+        expected="a policy that promotes and aborts by evidence alone",
+        remedy=remedy,
+    )
 
 
 def _server(policy: CanaryPolicy) -> Metrics:

@@ -305,3 +305,23 @@ def test_credentials_that_are_missing_are_told_at_the_start(service: Shop) -> No
     service.policy(prometheus=", bearer-env: PROMETHEUS_TOKEN")
     done = aegis("canary", "serve", "--state", "states", "--port", "0", cwd=service.folder)
     done.refused(2, "canary.token_missing", "PROMETHEUS_TOKEN")
+
+
+def test_a_policy_that_only_observes_is_not_served(service: Shop) -> None:
+    policy = (service.folder / "aegis.yml").read_text()
+    (service.folder / "aegis.yml").write_text(
+        policy.replace("version: 1\n", "version: 1\nmode: observe until 2099-01-01\n")
+    )
+    done = aegis("canary", "serve", "--state", "states", "--port", "0", cwd=service.folder)
+    done.refused(2, "canary.not_served", "observe until 2099-01-01")
+
+
+def test_verdicts_that_are_demanded_are_not_forgotten(service: Shop) -> None:
+    requires = """  requires:
+    source: verdicts/
+    signers:
+      - key: cosign.pub
+"""
+    service.policy(requires)
+    done = aegis("canary", "serve", "--state", "states", "--port", "0", cwd=service.folder)
+    done.refused(2, "canary.not_served", "canary.requires")

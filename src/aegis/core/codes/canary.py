@@ -320,6 +320,12 @@ TABLE: tuple[Code, ...] = (
         "Choose a free port, and files of a certificate that fit each other.",
     ),
     Code(
+        "canary.not_served",
+        "The policy asks for what the judge cannot keep to",
+        "Over HTTP it gives a verdict by evidence; a rule that it cannot see to must not seem to be in force.",
+        "Take the rule out of the judge's policy, and see to it where the rollout begins.",
+    ),
+    Code(
         "canary.question_invalid",
         "The judge was asked something else",
         "A question that lacks which version is meant would be answered about another one.",
