@@ -16,7 +16,7 @@ from tests.doubles.shelf import ShelfStore
 from tests.support.debian import program
 from tests.support.shelves import NOW, PREFIX, RECORDS, SHOP, back_up, hours, restore
 
-RULES = Path(__file__).resolve().parents[3] / "k8s/prometheus/alert-rules.yaml"
+RULES = Path(__file__).resolve().parents[3] / "k8s/prometheus/rule-groups.yaml"
 MINUTES, HOURS, DAYS = 60, 3600, 86400
 STEP = 5 * MINUTES
 """Seconds between two samples: Prometheus takes an older one for lost."""
