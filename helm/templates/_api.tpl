@@ -35,11 +35,11 @@ spec:
       image: {{ include "aegis.image" (dict "root" .) }}
       imagePullPolicy: {{ .Values.image.pullPolicy }}
       {{- include "aegis.containerSecurity" . | nindent 6 }}
-      command: [python, -m, aegis_multimodal_ai_system.api]
+      # the image's own program, which is this service
       args:
         - --host=0.0.0.0
         - --port=8080
-        - --probe-port=9090
+        - --probe-port=8081
         - --drain-seconds={{ .Values.api.drainSeconds }}
         - --end-seconds={{ .Values.api.endSeconds }}
         {{- if .Values.api.tlsSecret }}
@@ -53,7 +53,7 @@ spec:
           containerPort: 8080
           protocol: TCP
         - name: probe
-          containerPort: 9090
+          containerPort: 8081
           protocol: TCP
       # it migrates the database's tables first where they are older
       startupProbe:

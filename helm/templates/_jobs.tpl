@@ -1,5 +1,5 @@
-{{/* The pod of a job with the database or its backups. Takes root, component, account, args, and blocks of YAML:
-     variables, mounts, volumes. */}}
+{{/* The pod of a job with the database or its backups. Takes root, component, account, image, command or arguments,
+     resources, scratch, and blocks of YAML: variables, mounts, volumes. */}}
 {{- define "aegis.jobPod" -}}
 {{- $root := .root -}}
 metadata:
@@ -24,7 +24,12 @@ spec:
       image: {{ include "aegis.image" (dict "root" $root "image" .image) }}
       imagePullPolicy: {{ $root.Values.image.pullPolicy }}
       {{- include "aegis.containerSecurity" $root | nindent 6 }}
-      command: {{- toYaml .command | nindent 8 }}
+      {{- with .command }}
+      command: {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with .arguments }}
+      args: {{- toYaml . | nindent 8 }}
+      {{- end }}
       env:
         - name: HOME
           value: /tmp
@@ -48,7 +53,7 @@ spec:
     {{- end }}
 {{- end -}}
 
-{{/* A CronJob on the backups' policy. Takes root, name (its ending), component, account, command, variables, timer. */}}
+{{/* A CronJob on the backups' policy. Takes root, name (its ending), component, account, arguments, variables, timer. */}}
 {{- define "aegis.backupCronJob" -}}
 {{- $root := .root -}}
 {{- $backup := $root.Values.backup -}}
@@ -75,5 +80,5 @@ spec:
       backoffLimit: {{ .timer.retries }}
       activeDeadlineSeconds: {{ .timer.deadlineSeconds }}
       template:
-        {{- include "aegis.jobPod" (dict "root" $root "component" .component "account" .account "command" .command "image" $backup.image "variables" $variables "mounts" $mounts "volumes" $volumes "resources" $backup.resources "scratch" $backup.scratchSize) | nindent 8 }}
+        {{- include "aegis.jobPod" (dict "root" $root "component" .component "account" .account "arguments" .arguments "image" $backup.image "variables" $variables "mounts" $mounts "volumes" $volumes "resources" $backup.resources "scratch" $backup.scratchSize) | nindent 8 }}
 {{- end -}}

@@ -15,6 +15,8 @@ from aegis.report.escape import terminal
 if TYPE_CHECKING:
     from aegis.scaffold.outputs import Cloud
 
+_IMAGES = {"--image-digest": "image.digest", "--backup-image-digest": "backup.image.digest"}
+"""Argument to the value that it becomes."""
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -30,7 +32,8 @@ def add_command(commands: Any) -> None:
         help="of the overlay that was applied, or a file with what `terraform output -json` printed; - is the input",
     )  # fmt: skip
     values.add_argument("--to", dest="target", metavar="FILE", type=Path, required=True, help="the values file")
-    values.add_argument("--image-digest", metavar="sha256:…", type=_digest, help="of the image; a release prints it")
+    for name in _IMAGES:
+        values.add_argument(name, metavar="sha256:…", type=_digest, help="a release prints it")
     values.add_argument(
         "--program", metavar="NAME", help="what reads the state (default: terraform, or tofu where there is none)"
     )
@@ -56,18 +59,23 @@ def _values(arguments: argparse.Namespace) -> int:
     before = files.read_file(target)
     cloud = _cloud(values.read(before, file=str(target)), target)
     found = list(parse_outputs(_given(arguments.source, arguments.program), what="the outputs").values(cloud))
+    images = {key: digest for name, key in _IMAGES.items() if (digest := _given_to(arguments, name)) is not None}
     changes = {known.value: text for known, text in found}
-    if arguments.image_digest is not None:
-        changes["image.digest"] = arguments.image_digest
+    changes |= images
     after = values.filled(before, changes, file=str(target))
     if after != before:
         files.write(target, after)
     for known, text in found:
         print(terminal(f"{known.value}: {text}  ({known.name})"))
-    if arguments.image_digest is not None:
-        print(f"image.digest: {arguments.image_digest}")
+    for key, digest in images.items():
+        print(f"{key}: {digest}")
     print(terminal(f"{target}: {'written' if after != before else 'as it was'}"))
     return 0
+
+
+def _given_to(arguments: argparse.Namespace, name: str) -> str | None:
+    given: str | None = getattr(arguments, name.removeprefix("--").replace("-", "_"))
+    return given
 
 
 def _cloud(written: Any, target: Path) -> Cloud:

@@ -15,7 +15,7 @@ from aegis.core.errors import UsageError
 GATES = ("scan", "verify", "canary", "backup-check")
 WORKFLOWS = ("each", "one")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_FORMS: dict[str, tuple[re.Pattern[str], str]] = {
+FORMS: dict[str, tuple[re.Pattern[str], str]] = {
     "repository": (re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}"), "owner/name"),
     "branch": (re.compile(r"(?!.*(?://|\.\.|/$|\.$|\.lock$))[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}"), "a branch's name"),
     "environment": (re.compile(r"[A-Za-z0-9][A-Za-z0-9._/ -]{0,98}[A-Za-z0-9]|[A-Za-z0-9]"), "an environment's name"),
@@ -121,7 +121,7 @@ class Choices:
 def check(choices: Choices) -> Choices:
     """The same, if every value has its form and nothing is missing. UsageError `init.value_invalid`."""
     for kind, value in _values(choices):
-        pattern, expected = _FORMS[kind]
+        pattern, expected = FORMS[kind]
         if not pattern.fullmatch(value):
             raise _wrong(f"{value[:120]!r} is no {kind}", expected)
     unknown = [gate for gate in choices.gates if gate not in GATES]

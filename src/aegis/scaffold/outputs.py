@@ -40,7 +40,7 @@ _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}[A-Za-z0-9]")
 _PREFIX = re.compile(r"(?:s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|oci://[A-Za-z0-9_-]+/[A-Za-z0-9._-]+)/(?:[^/\s]+/)*")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]{1,512}")
 _DATABASE = re.compile(
-    r"postgres(?:ql)?://[^:@/?#\s]+@[^:@/?#\s]+(?::[0-9]{1,5})?/[^/?#\s]+(?:\?[a-z_]+=[^&#\s]*(?:&[a-z_]+=[^&#\s]*)*)?"
+    r"postgres(?:ql)?://[^:@/?#\s]+@[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[^/?#\s]+(?:\?[a-z_]+=[^&#\s]*(?:&[a-z_]+=[^&#\s]*)*)?"
 )
 _A_ROLE = "arn:aws:iam::123456789012:role/NAME"
 _A_PREFIX = "s3://bucket/folder/ or oci://namespace/bucket/folder/"

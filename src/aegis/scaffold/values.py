@@ -35,7 +35,7 @@ def filled(data: bytes, changes: Mapping[str, str], *, file: str) -> bytes:
     for key, value in changes.items():
         node = _node(root, key, file)
         # JSON's strings are YAML's, for all that a value may be made of
-        pieces.append((node.start_mark.index, node.end_mark.index, json.dumps(value)))
+        pieces.append((node.start_mark.index, node.end_mark.index, json.dumps(value, ensure_ascii=False)))
     for start, end, piece in sorted(pieces, reverse=True):
         text = text[:start] + piece + text[end:]
     result = text.encode()
