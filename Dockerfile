@@ -1,38 +1,53 @@
-# The images that a cluster runs, from the locks alone: every file by hash, nothing from an index that a lock does not name.
+# The images that a cluster runs, from the locks alone: every file by hash, nothing that a lock does not name.
 #
 #   docker buildx build --target service -t aegis .         the API (the default)
 #   docker buildx build --target judge -t aegis-judge .     `aegis canary serve`, asked by Argo Rollouts
 #   docker buildx build --target backup -t aegis-backup .   `aegis backup …`, with PostgreSQL's programs
 #
-# The bases are pinned by digest. The last one is Debian 12 without shell or package manager; it runs as nobody (65532).
-# Two builds of one commit give the same layers if times are taken from the commit:
+# `--build-arg CLOUD=-oci` adds what Oracle's cloud asks for. The bases are pinned by digest; service and judge stand on
+# Debian 12 without shell or package manager. All run as nobody (65532). Two builds of one commit give the same layers
+# if times are taken from the commit:
+#
 #   SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) docker buildx build --output type=image,rewrite-timestamp=true …
+ARG CLOUD=
 
 FROM python:3.11-slim-bookworm@sha256:528257d48c1da0dcecc2e725d1ae34498d60c965f1241e39cd6a85a8859bdf84 AS tools
 # makes the one folder that the services write to
 WORKDIR /data/aegis
 WORKDIR /build
-COPY locks/ locks/
-# the files are read by the same minor version of Python in the last stage, so the bytecode made here fits
-RUN ["python", "-I", "-m", "pip", "install", "--no-cache-dir", "--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", "locks/uv.txt"]
+COPY locks/uv.txt uv.txt
+RUN ["python", "-I", "-m", "pip", "install", "--no-cache-dir", "--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", "uv.txt"]
 
+# In each: the bytecode made here fits, since the last stage has the same minor version of Python.
 FROM tools AS service-packages
-RUN ["uv", "pip", "install", "--no-config", "--no-cache", "--system-certs", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--target", "/packages", "-r", "locks/runtime.txt"]
+ARG CLOUD
+COPY locks/runtime${CLOUD}.txt packages.txt
+RUN ["uv", "pip", "install", "--no-config", "--no-cache", "--system-certs", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--target", "/packages", "-r", "packages.txt"]
 COPY src/ /packages/
 RUN ["python", "-I", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", "/packages"]
 
 FROM tools AS judge-packages
-RUN ["uv", "pip", "install", "--no-config", "--no-cache", "--system-certs", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--target", "/packages", "-r", "locks/canary.txt"]
+COPY locks/canary.txt packages.txt
+RUN ["uv", "pip", "install", "--no-config", "--no-cache", "--system-certs", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--target", "/packages", "-r", "packages.txt"]
 COPY src/ /packages/
 RUN ["python", "-I", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", "/packages"]
 
 FROM tools AS backup-packages
-RUN ["uv", "pip", "install", "--no-config", "--no-cache", "--system-certs", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--target", "/packages", "-r", "locks/backup-check.txt"]
+ARG CLOUD
+COPY locks/backup-check${CLOUD}.txt packages.txt
+RUN ["uv", "pip", "install", "--no-config", "--no-cache", "--system-certs", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--target", "/packages", "-r", "packages.txt"]
 COPY src/ /packages/
 RUN ["python", "-I", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", "/packages"]
 
+FROM tools AS postgresql
+COPY --from=backup-packages /packages/ /packages/
+COPY locks/ locks/
+COPY scripts/postgresql_programs.py scripts/
+ENV PYTHONPATH=/packages
+RUN ["python", "scripts/postgresql_programs.py", "17", "/opt/postgresql"]
+
 FROM gcr.io/distroless/python3-debian12:nonroot@sha256:7d1042ce588ab97019fe95c24ffca7bc5a82ccdac572511d5e09bda4435c89c5 AS base
-ENV LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 COPY --from=tools --chown=65532:65532 /data/ /var/lib/
 COPY LICENSE /usr/share/doc/aegis/LICENSE
 WORKDIR /var/lib/aegis
@@ -43,9 +58,16 @@ COPY --from=judge-packages /packages/ /usr/lib/python3/dist-packages/
 ENTRYPOINT ["/usr/bin/python3", "-I", "-X", "utf8", "-m", "aegis"]
 CMD ["canary", "--help"]
 
-FROM base AS backup
-COPY --from=backup-packages /packages/ /usr/lib/python3/dist-packages/
-ENTRYPOINT ["/usr/bin/python3", "-I", "-X", "utf8", "-m", "aegis"]
+# PostgreSQL's server, which a drill starts, wants libraries that the base above has not.
+FROM python:3.11-slim-bookworm@sha256:528257d48c1da0dcecc2e725d1ae34498d60c965f1241e39cd6a85a8859bdf84 AS backup
+RUN apt-get update && apt-get install -y --no-install-recommends "libxml2=2.9.14+dfsg-1.3~deb12u*" && rm -rf /var/lib/apt/lists/*
+ENV PATH=/opt/postgresql/bin:/usr/local/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp
+COPY --from=backup-packages /packages/ /usr/local/lib/python3.11/site-packages/
+COPY --from=postgresql /opt/postgresql/ /opt/postgresql/
+COPY LICENSE /usr/share/doc/aegis/LICENSE
+WORKDIR /tmp
+USER 65532:65532
+ENTRYPOINT ["/usr/local/bin/python3", "-I", "-X", "utf8", "-m", "aegis"]
 CMD ["backup", "--help"]
 
 FROM base AS service
