@@ -152,9 +152,22 @@ class Cluster:
 
 
 def cluster_of(
-    environ: Mapping[str, str], *, kubeconfig: Path | None = None, context: str | None = None, timeout: float = TIMEOUT
+    environ: Mapping[str, str],
+    *,
+    kubeconfig: Path | None = None,
+    context: str | None = None,
+    text: str | None = None,
+    for_programs: Callable[[], Mapping[str, str]] = dict,
+    timeout: float = TIMEOUT,
 ) -> Cluster:
-    """The cluster that the surroundings name. Logs in now, so that what is wrong with that is told first."""
-    cluster = Cluster(lambda: configuration(environ, kubeconfig=kubeconfig, context=context), timeout=timeout)
+    """The cluster that the surroundings name. Logs in now, so that what is wrong with that is told first.
+
+    `text` and `for_programs` as in `aegis.adapters.kubernetes_login.configuration`.
+    """
+
+    def login() -> Any:
+        return configuration(environ, kubeconfig=kubeconfig, context=context, text=text, for_programs=for_programs)
+
+    cluster = Cluster(login, timeout=timeout)
     cluster.address  # noqa: B018 - logs in
     return cluster

@@ -12,10 +12,13 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+import yaml
 
 from aegis.adapters.http_call import is_loopback, is_safe
 from aegis.adapters.kubernetes_faults import no_configuration, no_login, unsafe
@@ -27,20 +30,29 @@ _MAX_OUTPUT: Final = 1 << 20
 _SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
-def configuration(environ: Mapping[str, str], *, kubeconfig: Path | None = None, context: str | None = None) -> Any:
+def configuration(
+    environ: Mapping[str, str],
+    *,
+    kubeconfig: Path | None = None,
+    context: str | None = None,
+    text: str | None = None,
+    for_programs: Callable[[], Mapping[str, str]] = dict,
+) -> Any:
     """The client's `Configuration`, logged in.
 
-    From the file `kubeconfig`; else from those that KUBECONFIG names, from `~/.kube/config`, from the pod's service
-    account. Raises UsageError `canary.cluster_configuration`, `canary.cluster_unsafe`, CouldNotDecide
-    `canary.cluster_login`.
+    From the file `kubeconfig`; else from `text`, a kubeconfig that is kept as a secret; else from those that KUBECONFIG
+    names, from `~/.kube/config`, from the pod's service account. `for_programs` gives more variables for the program of
+    an `exec` user, asked only where there is one.
+
+    Raises UsageError `canary.cluster_configuration`, `canary.cluster_unsafe`, CouldNotDecide `canary.cluster_login`.
     """
     library = importlib.import_module("kubernetes.config")
     found = importlib.import_module("kubernetes.client").Configuration()
-    files = _files(environ, kubeconfig)
+    source = _Source([], text) if text and kubeconfig is None else _Source(_files(environ, kubeconfig), None)
     # The library's texts quote what they could not read, tokens and all: so none of them is shown or chained.
     try:
-        if files:
-            _from_files(found, files, context, environ)
+        if source.given:
+            _from_kubeconfig(found, source, context, environ, for_programs)
         elif environ.get("KUBERNETES_SERVICE_HOST") and _SERVICE_ACCOUNT.is_file():
             library.load_incluster_config(client_configuration=found)
         else:
@@ -48,10 +60,39 @@ def configuration(environ: Mapping[str, str], *, kubeconfig: Path | None = None,
     except AegisError:
         raise
     except Exception:
-        where = os.pathsep.join(map(str, files)) or "the pod's service account"
-        raise no_configuration(f"{where} cannot be read as what it should be") from None
+        raise no_configuration(f"{source.shown} cannot be read as what it should be") from None
     _check_safe(found)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where a kubeconfig is: in files, or in a secret."""
+
+    files: list[Path]
+    text: str | None = field(repr=False)
+
+    @property
+    def given(self) -> bool:
+        return bool(self.files or self.text)
+
+    @property
+    def shown(self) -> str:
+        if self.text:
+            return "the kubeconfig that was given as a secret"
+        return os.pathsep.join(map(str, self.files)) or "the pod's service account"
+
+    def merged(self, library: Any) -> Any:
+        """The client's own reading of it."""
+        if self.text is None:
+            return library.KubeConfigMerger(self.shown).config
+        document = yaml.safe_load(self.text)
+        # as it makes of files: a node knows from where paths are relative, which for a text is where we run
+        lists = {
+            kind: [library.ConfigNode(kind, each, "") for each in document.get(kind) or ()]
+            for kind in ("clusters", "contexts", "users")
+        }
+        return library.ConfigNode("kubeconfig", {**document, **lists}, "")
 
 
 def _files(environ: Mapping[str, str], kubeconfig: Path | None) -> list[Path]:
@@ -70,10 +111,15 @@ def _files(environ: Mapping[str, str], kubeconfig: Path | None) -> list[Path]:
     return [usual] if usual.is_file() else []
 
 
-def _from_files(found: Any, files: list[Path], context: str | None, environ: Mapping[str, str]) -> None:
+def _from_kubeconfig(
+    found: Any,
+    source: _Source,
+    context: str | None,
+    environ: Mapping[str, str],
+    for_programs: Callable[[], Mapping[str, str]],
+) -> None:
     library = importlib.import_module("kubernetes.config.kube_config")
-    merged = library.KubeConfigMerger(os.pathsep.join(map(str, files))).config
-    where = os.pathsep.join(map(str, files))
+    merged, where = source.merged(library), source.shown
     name = context or merged.value.get("current-context")
     if not name:
         raise no_configuration(f"{where} has no current context, and none was named")
@@ -81,7 +127,7 @@ def _from_files(found: Any, files: list[Path], context: str | None, environ: Map
     cluster = _named(merged, "clusters", chosen.get("cluster"), where)
     if chosen.get("user"):
         user = _named(merged, "users", chosen["user"], where)
-        _log_in(user, cluster, environ)
+        _log_in(user, cluster, environ, for_programs)
     library.KubeConfigLoader(config_dict=merged, active_context=name, config_base_path=None).load_and_set(found)
 
 
@@ -93,7 +139,7 @@ def _named(merged: Any, kind: str, name: Any, where: str) -> Any:
     raise no_configuration(f"{where} has no {kind[:-1]} {name!r}")
 
 
-def _log_in(user: Any, cluster: Any, environ: Mapping[str, str]) -> None:
+def _log_in(user: Any, cluster: Any, environ: Mapping[str, str], for_programs: Callable[[], Mapping[str, str]]) -> None:
     """Replace the program in a user by what it says."""
     entry = user.value["user"]
     if "auth-provider" in entry:
@@ -102,7 +148,7 @@ def _log_in(user: Any, cluster: Any, environ: Mapping[str, str]) -> None:
         )
     if "token" in entry or "tokenFile" in entry or "exec" not in entry:
         return
-    status = _run(entry.pop("exec"), cluster, Path(user.path).parent, environ)
+    status = _run(entry.pop("exec"), cluster, Path(user.path).parent, {**environ, **for_programs()})
     if status.get("token"):
         entry["token"] = status["token"]
     elif status.get("clientCertificateData") and status.get("clientKeyData"):

@@ -7,6 +7,7 @@ that a Role can allow them without allowing another image.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -103,7 +104,7 @@ def read_rollout(document: Any) -> RolloutState:
         canary_pods=_number(status, "updatedReplicas"),
         available=_number(status, "availableReplicas"),
         canary_weight=_number(weights, "weight") if weights else None,
-        images=tuple(_text(each, "image") for each in _objects(template, "containers")),
+        images=tuple(_images(template)),
     )
 
 
@@ -124,6 +125,15 @@ def _step(entry: dict[str, Any]) -> Step:
     if kind == "setWeight":
         return Step(kind, weight=_number(entry, kind))
     return Step(kind, endless=kind == "pause" and not (entry[kind] or {}).get("duration"))
+
+
+def _images(template: dict[str, Any]) -> Iterator[str]:
+    """Of every container, and of volumes that are images."""
+    for kind in ("containers", "initContainers"):
+        yield from (_text(each, "image") for each in _objects(template, kind))
+    for volume in _objects(template, "volumes"):
+        if "image" in volume:
+            yield _text(_object(volume, "image"), "reference")
 
 
 def _path(namespace: str, name: str) -> str:

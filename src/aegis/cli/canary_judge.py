@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     from aegis.cli.canary_run import judged
     from aegis.core.verdict import exit_code
 
-    options = CanaryOptions.from_arguments(arguments)
+    options = CanaryOptions.from_arguments(arguments, os.environ)
     verdict = judged(options, os.environ, time.time)
     if options.output is not None:
         deliver.to_folder(verdict, options.output)

@@ -7,18 +7,24 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from aegis.cli.canary_options import add_cluster_arguments
+from aegis.cli.canary_access import CanaryAccess
+from aegis.cli.canary_options import CanaryOptions, add_cluster_arguments
+from aegis.cli.canary_policy import no_section
+from aegis.cli.gate_run import Found, GateRun
+from aegis.cli.surroundings import Event
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError
+from aegis.core.outcome import Outcome, fingerprint_of
+from aegis.core.verdict import Evidence, Finding, Verdict
 from aegis.report.escape import terminal, terminal_block
 
 if TYPE_CHECKING:
     from aegis.adapters.kubernetes_api import Cluster
-    from aegis.core.policy import CanaryPolicy
+    from aegis.core.policy import CanaryPolicy, Requires
     from aegis.core.ports.metrics import Metrics
     from aegis.core.ports.rollouts import RolloutState
     from aegis.gates.canary.samples.look import Reading
@@ -52,12 +58,47 @@ def run(arguments: argparse.Namespace) -> int:
     """Check all of it, and say what each check found."""
     from aegis.cli.canary_policy import read_policy
 
+    options = CanaryOptions(
+        state=Path(),
+        act=arguments.act,
+        stable=arguments.stable,
+        kubeconfig=arguments.kubeconfig,
+        context=arguments.context,
+        region=os.environ.get("AWS_REGION") or None,
+    )
     policy = read_policy(arguments.policy, os.environ)
-    preflight = _Preflight(policy, arguments, os.environ)
+    preflight = _Preflight(CanaryAccess(policy, options, os.environ, Event(None, {})))
     preflight.check()
     preflight.say(arguments.format)
     codes = {each.error.exit_code for each in preflight.checks if each.error is not None}
     return next((code for code in _ORDER if code in codes), 0)
+
+
+def preflighted(options: CanaryOptions, environ: Mapping[str, str]) -> Verdict:
+    """The verdict of a workflow's preflight, whatever happens."""
+    run = GateRun.begin("canary", options, environ, [], "preflight")
+
+    def judge() -> Verdict:
+        from aegis.gates.canary.check import check_policy
+
+        found = run.look()
+        policy = found.in_force.policy.canary
+        if policy is None:
+            raise no_section(found.in_force.origin, run.policy_file)
+        check_policy(policy, file=run.policy_file)
+        access = CanaryAccess(policy, options, environ, found.event)
+        access.check_allowed()
+        preflight = _Preflight(access)
+        preflight.check()
+        if policy.requires is not None and options.images:
+            preflight.check_verdicts(run, found, policy.requires)
+        verdict = run.conclude(preflight.outcome(found.base.notices), found.in_force, policy)
+        wrong = [each.error for each in preflight.checks if isinstance(each.error, UsageError)]
+        if wrong and not verdict.observe:
+            return replace(verdict, result="error", decision="misconfigured", reason=wrong[0].code)
+        return verdict
+
+    return run.guarded(judge)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +110,66 @@ class _Check:
 
 @dataclass(slots=True)
 class _Preflight:
-    policy: CanaryPolicy
-    arguments: argparse.Namespace
-    environ: Mapping[str, str]
+    access: CanaryAccess
     checks: list[_Check] = field(default_factory=list)
+
+    @property
+    def policy(self) -> CanaryPolicy:
+        """What is asked of a rollout."""
+        return self.access.policy
 
     def check(self) -> None:
         """Everything, whatever fails before."""
-        acts, direct = self.arguments.act, self.policy.prometheus.via == "direct"
+        acts, direct = self.access.options.act, self.policy.prometheus.via == "direct"
         cluster, seen = None, None
-        if acts or not direct or self.arguments.stable is None:
-            cluster = self._tried("the cluster knows us", self._cluster)
+        if acts or not direct or self.access.options.stable is None:
+            cluster = self._tried("the cluster knows us", self.access.cluster)
         if cluster is not None:
             self._tried("our rights", lambda: self._check_rights(cluster))
             seen = self._tried("the rollout", lambda: self._rollout(cluster))
         if seen is not None and acts:
             self._tried("the rollout waits for us", lambda: self._check_holds(seen))
-        stable = self.arguments.stable or (seen.stable_hash if seen is not None else "")
+        stable = self.access.options.stable or (seen.stable_hash if seen is not None else "")
         if direct or cluster is not None:
             metrics = self._tried("Prometheus answers", lambda: self._metrics(cluster))
             if metrics is not None and stable:
                 self._check_metrics(metrics, stable)
+
+    def check_verdicts(self, run: GateRun, found: Found, rule: Requires) -> None:
+        """Those that the images of the coming rollout will need."""
+        from aegis.cli.canary_required import examined
+
+        images = self.access.options.images
+        there = self._tried("the store of verdicts answers", lambda: examined(run, found, rule, self.access, images))
+        if there is not None:
+            self.checks += [_Check("a verdict that the policy demands", problem) for problem in there.problems]
+            self.checks += [_Check(f"{each.image} passed the gate {each.gate}") for each in there.shown]
+
+    def outcome(self, notices: tuple[str, ...]) -> Outcome:
+        """For a verdict: what fails is nobody's change, but must be mended before a rollout."""
+        place = f"{self.policy.rollout.namespace}/{self.policy.rollout.name}"
+        return Outcome(
+            findings=tuple(
+                Finding(
+                    rule=each.error.code,
+                    message=f"{each.what}: {each.error.problem} (expected: {each.error.expected})",
+                    remedy=each.error.remedy,
+                    fingerprint=fingerprint_of(each.error.code, place, each.what),
+                    cause="could-not-decide",
+                )
+                for each in self.checks
+                if each.error is not None
+            ),
+            notices=(*notices, *(f"ok: {each.what}" for each in self.checks if each.error is None)),
+            evidence=(
+                Evidence(
+                    name="preflight",
+                    value=[
+                        {"check": each.what, "code": each.error.code if each.error else None} for each in self.checks
+                    ],
+                ),
+            ),
+        )
 
     def say(self, form: str) -> None:
         """One line a check, and what to do."""
@@ -112,17 +192,12 @@ class _Preflight:
         self.checks.append(_Check(what))
         return found
 
-    def _cluster(self) -> Cluster:
-        from aegis.adapters.kubernetes_api import cluster_of
-
-        return cluster_of(self.environ, kubeconfig=self.arguments.kubeconfig, context=self.arguments.context)
-
     def _check_rights(self, cluster: Cluster) -> None:
         from aegis.adapters.kubernetes_proxy import ServiceProxy
         from aegis.adapters.kubernetes_rights import missing_rights, of_proxy, of_rollout
 
         rollout, prometheus = self.policy.rollout, self.policy.prometheus
-        rights = of_rollout(rollout.namespace, rollout.name, acting=self.arguments.act)
+        rights = of_rollout(rollout.namespace, rollout.name, acting=self.access.options.act)
         if prometheus.via == "api-server":
             proxy = ServiceProxy(cluster, prometheus.url)
             rights += of_proxy(proxy.namespace, proxy.service)
@@ -144,9 +219,7 @@ class _Preflight:
             raise no_endless_pause(seen)
 
     def _metrics(self, cluster: Cluster | None) -> Metrics:
-        from aegis.cli.canary_run import server
-
-        metrics = server(self.policy, self.environ, cluster)
+        metrics = self.access.metrics(cluster)
         metrics.now()
         return metrics
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from aegis.cli.canary_access import CanaryAccess
+from aegis.cli.canary_attempts import Attempt, refuse_tracked
 from aegis.cli.canary_options import CanaryOptions
 from aegis.cli.canary_policy import no_section
 from aegis.cli.gate_run import Found, GateRun
 from aegis.cli.masking import masker
 from aegis.core.errors import AegisError, CouldNotDecide, Refused
-from aegis.core.verdict import Verdict
+from aegis.core.outcome import Outcome, fingerprint_of
+from aegis.core.verdict import Evidence, Finding, Subject, Verdict
 
 if TYPE_CHECKING:
     from aegis.adapters.kubernetes_api import Cluster
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from aegis.core.policy import CanaryPolicy
     from aegis.core.ports.metrics import Metrics
     from aegis.core.ports.rollouts import Rollouts, RolloutState
+    from aegis.gates.canary.required import Examined
     from aegis.gates.canary.watching import Looked, Watched
 
 _OWN_WORDS: Final = frozenset({"pass", "fail", "could-not-decide"})
@@ -38,21 +43,32 @@ class Judging:
     """The cluster's; None: both sides were named, and nothing is to be done."""
     seen: RolloutState | None
     """The rollout when the run began."""
+    state: Path
+    """The file of what was seen."""
+    examined: Examined | None = None
+    """The verdicts about its images; None: the policy demands none."""
 
 
 def judged(options: CanaryOptions, environ: Mapping[str, str], clock: Callable[[], float]) -> Verdict:
     """The verdict of one look, whatever happens. `clock`: Unix seconds."""
-    run = GateRun.begin("canary", options, {}, options.words(), "judge")
+    run = begin(options, environ)
 
     def judge() -> Verdict:
         from aegis.cli.canary_state import StateFile
 
         judging = prepared(run, options, environ)
-        with StateFile.opened(options.state) as file:
+        if (refusal := without_verdicts(run, judging)) is not None:
+            return refusal
+        with StateFile.opened(judging.state) as file:
             looked = look(judging.watched, file, clock())
         return concluded(run, judging, looked)
 
     return run.guarded(judge)
+
+
+def begin(options: CanaryOptions, environ: Mapping[str, str]) -> GateRun:
+    """Start the clock of a judgement."""
+    return GateRun.begin("canary", options, environ if options.github else {}, options.words(), "judge")
 
 
 def prepared(run: GateRun, options: CanaryOptions, environ: Mapping[str, str]) -> Judging:
@@ -62,15 +78,21 @@ def prepared(run: GateRun, options: CanaryOptions, environ: Mapping[str, str]) -
     from aegis.gates.canary.samples.sides import Hashes, Scope
     from aegis.gates.canary.watching import Watched
 
+    # first, so that the next attempt finds its mark wherever this one ends
+    attempt = Attempt.begin(options.state, environ, anew=options.begin_anew) if options.github else None
     found = run.look()
     policy = found.in_force.policy.canary
     if policy is None:
         raise no_section(found.in_force.origin, run.policy_file)
     check_policy(policy, file=run.policy_file)
-    cluster = cluster_of(options, policy, environ)
+    access = CanaryAccess(policy, options, environ, found.event)
+    access.check_allowed()
+    if attempt is not None:
+        refuse_tracked(options.state, found.repository)
+    cluster = access.cluster() if _asks_cluster(options, policy) else None
     rollouts, seen = None, None
     canary, stable, weight = options.canary, options.stable, options.weight
-    if cluster is not None and (options.act or canary is None):
+    if cluster is not None and (options.act or canary is None or policy.requires is not None):
         from aegis.adapters.kubernetes_rollouts import KubernetesRollouts
 
         rollouts = KubernetesRollouts(cluster)
@@ -82,7 +104,7 @@ def prepared(run: GateRun, options: CanaryOptions, environ: Mapping[str, str]) -
     assert canary is not None  # noqa: S101 - without a cluster both sides are named
     over = "no stable version" if stable is None else stable
     watched = Watched(
-        metrics=server(policy, environ, cluster),
+        metrics=access.metrics(cluster),
         policy=policy,
         plan=plan_of(policy, first=stable is None),
         scope=Scope(policy.rollout.namespace, Hashes(policy.rollout.name, canary, stable)),
@@ -90,7 +112,26 @@ def prepared(run: GateRun, options: CanaryOptions, environ: Mapping[str, str]) -
         weight=weight,
     )
     sides = (policy.rollout.namespace, policy.rollout.name, canary, stable)
-    return Judging(found, policy, sides, watched, rollouts, seen)
+    state = options.state if attempt is None else attempt.state(*sides[:3])
+    examined = None
+    if policy.requires is not None and seen is not None:
+        from aegis.cli.canary_required import examined as look_at
+
+        examined = look_at(run, found, policy.requires, access, _images(seen))
+        run.subject += tuple(Subject(name=name, digest={"sha256": digest}) for name, digest in examined.digests)
+    return Judging(found, policy, sides, watched, rollouts, seen, state, examined)
+
+
+def _images(seen: RolloutState) -> tuple[str, ...]:
+    """Of the version that is rolled out. Raises CouldNotDecide where the spec may be of another one already."""
+    if not seen.observed:
+        raise CouldNotDecide(
+            "canary.act_unfit",
+            f"the controller of {seen.place} has not seen its newest spec yet",
+            expected="a rollout that its controller has observed",
+            remedy="Run this again in a moment.",
+        )
+    return seen.images
 
 
 def _sides(options: CanaryOptions, seen: RolloutState) -> tuple[str, str | None]:
@@ -114,13 +155,10 @@ def _sides(options: CanaryOptions, seen: RolloutState) -> tuple[str, str | None]
     return seen.canary_hash, seen.stable_hash or None
 
 
-def cluster_of(options: CanaryOptions, policy: CanaryPolicy, environ: Mapping[str, str]) -> Cluster | None:
-    """The cluster, where it is needed."""
-    if options.canary is not None and not options.act and policy.prometheus.via == "direct":
-        return None  # it has nothing to say
-    from aegis.adapters import kubernetes_api
-
-    return kubernetes_api.cluster_of(environ, kubeconfig=options.kubeconfig, context=options.context)
+def _asks_cluster(options: CanaryOptions, policy: CanaryPolicy) -> bool:
+    """Whether it has anything to say, or to do."""
+    named = options.canary is not None and not options.act
+    return not named or policy.prometheus.via == "api-server" or policy.requires is not None
 
 
 def server(policy: CanaryPolicy, environ: Mapping[str, str], cluster: Cluster | None) -> Metrics:
@@ -154,11 +192,56 @@ def concluded(
     from aegis.gates.canary.answer import answer
 
     told = answer(looked, judging.watched.plan, revert=_revert(run, judging), undone=undone)
-    outcome = replace(told.outcome, notices=(*notices, *judging.found.base.notices, *told.outcome.notices))
+    outcome = replace(
+        told.outcome,
+        notices=(*notices, *judging.found.base.notices, *told.outcome.notices),
+        evidence=(*told.outcome.evidence, *_verdicts(judging)),
+    )
     verdict = run.conclude(outcome, judging.found.in_force, judging.policy)
     if verdict.decision not in _OWN_WORDS:
         return verdict
     return replace(verdict, decision=told.decision, reason=told.reason)
+
+
+def without_verdicts(
+    run: GateRun,
+    judging: Judging,
+    *,
+    notices: tuple[str, ...] = (),
+    undone: AegisError | None = None,
+) -> Verdict | None:
+    """The verdict on a rollout whose images lack verdicts that the policy demands; None where they have them all."""
+    if judging.examined is None or not judging.examined.problems:
+        return None
+    problems = [*judging.examined.problems, *([] if undone is None else [undone])]
+    outcome = Outcome(
+        findings=tuple(_finding(each, judging.watched.rollout) for each in problems),
+        notices=(*notices, *judging.found.base.notices),
+        evidence=_verdicts(judging),
+    )
+    verdict = run.conclude(outcome, judging.found.in_force, judging.policy)
+    if verdict.decision not in _OWN_WORDS:
+        return verdict
+    first = judging.examined.problems[0]
+    decision = "abort" if verdict.result == "fail" else "inconclusive"
+    return replace(verdict, decision=decision, reason=first.code)
+
+
+def _finding(error: AegisError, rollout: str) -> Finding:
+    return Finding(
+        rule=error.code,
+        message=f"{error.problem} (expected: {error.expected})",
+        remedy=error.remedy,
+        fingerprint=fingerprint_of(error.code, rollout, error.problem),
+        cause="your-change" if isinstance(error, Refused) else "could-not-decide",
+    )
+
+
+def _verdicts(judging: Judging) -> tuple[Evidence, ...]:
+    """The verdicts about the rollout's images that hold."""
+    if judging.examined is None:
+        return ()
+    return (Evidence(name="verdicts", value=[asdict(each) for each in judging.examined.shown]),)
 
 
 def _revert(run: GateRun, judging: Judging) -> str:

@@ -12,9 +12,8 @@ from typing import Final
 from aegis.cli.canary_options import CanaryOptions
 from aegis.cli.canary_preflight import no_endless_pause
 from aegis.cli.canary_recording import recorded
-from aegis.cli.canary_run import Judging, concluded, look, prepared
+from aegis.cli.canary_run import Judging, begin, concluded, look, prepared, without_verdicts
 from aegis.cli.canary_state import StateFile
-from aegis.cli.gate_run import GateRun
 from aegis.core.errors import AegisError, CouldNotDecide, Refused
 from aegis.core.ports.rollouts import Act, RolloutState
 from aegis.core.verdict import Verdict
@@ -41,22 +40,26 @@ class Means:
 
 def watched(options: CanaryOptions, environ: Mapping[str, str], means: Means) -> Verdict:
     """The verdict of a watch, whatever happens."""
-    run = GateRun.begin("canary", options, {}, options.words(), "judge")
+    run = begin(options, environ)
 
     def watch() -> Verdict:
-        with (
-            StateFile.opened(options.state) as file,
-            recorded(prepared(run, options, environ), options.record) as judging,
-        ):
+        asked = prepared(run, options, environ)
+        with StateFile.opened(asked.state) as file, recorded(asked, options.record) as judging:
             watcher = _Watcher(judging, file, means)
             acts = options.act and judging.found.in_force.policy.mode == "enforce"
+            if (refusal := without_verdicts(run, judging)) is not None:
+                if not acts or refusal.decision != "abort":
+                    return refusal
+                # what nobody has vouched for takes no requests, however good it looks
+                done, why_not = watcher.act("abort")
+                return without_verdicts(run, judging, notices=done, undone=why_not) or refusal
             if acts:
                 watcher.check_holds()
             looked = watcher.decided()
             if not acts:
                 why = "--no-act" if not options.act else "mode: observe"
                 return concluded(run, judging, looked, notices=(f"Nothing was done in the cluster ({why}).",))
-            notice, undone = watcher.act(looked)
+            notice, undone = watcher.act(_ACTS.get(looked.judgement.decision))
         return concluded(run, judging, looked, undone=undone, notices=notice)
 
     return run.guarded(watch)
@@ -94,9 +97,8 @@ class _Watcher:
             remedy="Look at the clock of Prometheus's machine; what was seen is kept.",
         )
 
-    def act(self, looked: Looked) -> tuple[tuple[str, ...], AegisError | None]:
+    def act(self, act: Act | None) -> tuple[tuple[str, ...], AegisError | None]:
         """Do what was decided, and wait until it is true: what is to be said, and what stood in the way."""
-        act = _ACTS.get(looked.judgement.decision)
         seen, rollouts = self.judging.seen, self.judging.rollouts
         if act is None or seen is None or rollouts is None:
             return (), None

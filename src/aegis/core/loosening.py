@@ -18,6 +18,7 @@ from aegis.core.policy import (
     GateName,
     Load,
     Policy,
+    Requires,
     ScanPolicy,
     Signer,
     Tier,
@@ -256,6 +257,26 @@ def _canary(before: CanaryPolicy, after: CanaryPolicy) -> Iterator[str]:
     ):
         if was_then == "abort" and then != "abort":
             yield f"canary.{key}: {then} instead of abort"
+    if before.requires is not None:
+        if after.requires is None:
+            yield "canary.requires: no verdict is asked for any more"
+        else:
+            yield from _requires(before.requires, after.requires)
+    if before.aws is not None and after.aws != before.aws:
+        yield "canary.aws: another one"
+
+
+def _requires(before: Requires, after: Requires) -> Iterator[str]:
+    key = "canary.requires"
+    if after.source != before.source:
+        yield f"{key}.source: another one"
+    if after.trusted_root != before.trusted_root:
+        yield f"{key}.trusted-root: {after.trusted_root or 'the packaged one'} instead of {before.trusted_root}"
+    if minutes(after.max_age) > minutes(before.max_age):
+        yield f"{key}.max-age: {after.max_age} instead of {before.max_age}"
+    yield from _gone(f"{key}.gates", before.gates, after.gates)
+    yield from _added(f"{key}.signers", before.signers, after.signers)
+    yield from _added(f"{key}.without", before.without, after.without)
 
 
 def _canary_metric(key: str, before: CanaryMetric, after: CanaryMetric) -> Iterator[str]:

@@ -408,6 +408,25 @@ class CanaryMetric(_Section, frozen=True):
 Estimated = Literal["estimated"]
 
 
+class Requires(_Section, frozen=True):
+    """Signed verdicts about each image, without which no version is promoted."""
+
+    source: Annotated[str, Meta(min_length=2, max_length=2048, pattern=r"/$(?!\n)")]
+    """The prefix that holds them, as `<SHA-256 of the image, hex>/<gate>.sigstore.json`: `s3://bucket/prefix/`,
+    `https://host/path/`, or a folder of the repository."""
+    signers: tuple[Signer, ...] = ()
+    """Who may have signed them; at least one."""
+    gates: tuple[GateName, ...] = ("verify", "scan")
+    """Whose verdicts: one of each."""
+    max_age: Duration = field(default="7d", name="max-age")
+    """Of the verdict, by the time that its gate finished."""
+    trusted_root: Path | None = field(default=None, name="trusted-root")
+    """As in `verify`."""
+    without: tuple[Text, ...] = ()
+    """Repositories of images that have no verdicts, e.g. `docker.io/envoyproxy/envoy`, exactly. Those need a digest
+    nevertheless."""
+
+
 class CanaryPolicy(_Section, frozen=True):
     """`canary`: a version that is rolled out is not worse than the stable one, by evidence."""
 
@@ -436,6 +455,10 @@ class CanaryPolicy(_Section, frozen=True):
     """By how much pods differ by chance: standard deviation of the logarithm of their rates."""
     cluster: Annotated[float, Meta(ge=1, le=100)] | Estimated = "estimated"
     """How many bad events come together, e.g. by retries: their variance over their mean."""
+    requires: Requires | None = None
+    """Left out, any image may be promoted."""
+    aws: Aws | None = None
+    """The role for `prometheus.sigv4-region`, `requires.source` and a cluster that knows AWS's identities."""
 
 
 class Extends(_Section, frozen=True):

@@ -33,6 +33,7 @@ def render(verdict: Verdict, verdict_json: bytes) -> bytes:
             "result": verdict.result,
             "decision": verdict.decision,
             "reason": verdict.reason,
+            "finished": verdict.finished,
             "digest": {"sha256": hashlib.sha256(verdict_json).hexdigest()},
         },
     }

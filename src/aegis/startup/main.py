@@ -1,6 +1,6 @@
 """The entry point of every action and of `make venv`.
 
-    python3 -I src/aegis/startup/main.py run scan|verify|backup-check|all
+    python3 -I src/aegis/startup/main.py run scan|verify|canary|backup-check|all
     python3 -I src/aegis/startup/main.py tool LOCK COMMAND …
     python3 -I src/aegis/startup/main.py venv
 

@@ -23,6 +23,10 @@ INPUTS = {
         *("path", "base", "policy", "output", "upload", "index-url", "github-token", "shard", "shards", "cloud"),
         *("aws-role-to-assume", "aws-region", "cosign-pub-key", "oci-client-id", "oci-client-secret"),
     ),
+    "canary": (
+        *("path", "base", "policy", "output", "index-url", "github-token", "mode", "act", "state", "without-state"),
+        *("kubeconfig", "context", "weight", "image", "aws-role-to-assume", "aws-region", "cosign-pub-key"),
+    ),
     "backup-check": (
         *("path", "base", "policy", "output", "upload", "index-url", "github-token"),
         *("mode", "database", "max-age", "tier", "cloud"),
@@ -38,9 +42,12 @@ CHOICES = {
     "strict": ("true", "false"),
     "upload": ("auto", "never"),
     "cloud": ("aws", "oci"),
-    "mode": ("check", "verify", "run"),
     "tier": ("", "sample", "data", "proof", "full"),
+    "act": ("true", "false"),
+    "without-state": ("refuse", "begin"),
 }
+MODES = {"backup-check": ("check", "verify", "run"), "canary": ("watch", "judge", "preflight")}
+"""The values of the input `mode`, by action."""
 _SECRET = ("github-token", "oci-client-id", "oci-client-secret")
 _SEVERAL_LINES = ("cosign-pub-key",)
 """A PEM block has line ends."""
@@ -67,7 +74,7 @@ def check(gate: str, environ: Mapping[str, str]) -> Facts:
     """Everything that can be known without an install; raises `StartupProblem` on the first thing that is wrong."""
     check_python()
     for name in INPUTS[gate]:
-        _check_input(name, read_input(name, environ))
+        _check_input(name, read_input(name, environ), choices_of(gate, name))
     facts = _facts(environ)
     if facts.event == "pull_request_target":
         raise _wrong(
@@ -94,13 +101,18 @@ def check_python() -> None:
         )
 
 
-def _check_input(name: str, value: str) -> None:
+def choices_of(gate: str, name: str) -> tuple[str, ...]:
+    """The values that an input of an action may have; none for one that is any text."""
+    return MODES.get(gate, ()) if name == "mode" else CHOICES.get(name, ())
+
+
+def _check_input(name: str, value: str, choices: tuple[str, ...]) -> None:
     shown = "(hidden)" if name in _SECRET else repr(value)
-    if name in CHOICES:
-        if value not in CHOICES[name]:
+    if choices:
+        if value not in choices:
             raise _wrong(
                 f"The input `{name}` is {shown}.",
-                expected=" or ".join(f"`{choice}`" for choice in CHOICES[name] if choice),
+                expected=" or ".join(f"`{choice}`" for choice in choices if choice),
                 remedy=f"Correct `with: {name}:` in the workflow, or leave it out.",
             )
         return

@@ -62,7 +62,7 @@ class RolloutState:
     canary_weight: int | None
     """Per cent of the traffic, where a router shares it out; None: by the number of pods."""
     images: tuple[str, ...]
-    """Of the containers in the spec; none where it takes its template from elsewhere."""
+    """Of all containers in the spec, and of volumes that are images; none where it takes its template from elsewhere."""
 
     @property
     def rolling_out(self) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from aegis.core.errors import UsageError
-from aegis.core.policy import CanaryMetric, CanaryPolicy, seconds
+from aegis.core.policy import CanaryMetric, CanaryPolicy, Requires, seconds
 from aegis.gates.canary.planned import floor_of, kind_of, plan_of, tolerated_of
 from aegis.gates.canary.samples.sources import name_of
 
@@ -34,6 +34,8 @@ def check_policy(policy: CanaryPolicy, *, file: str) -> None:
             for problem, expected in part:
                 raise _incomplete(file, f"canary.metrics.{name_of(metric)} {problem}", expected)
     _check_whole(policy, file)
+    if policy.requires is not None:
+        _check_requires(policy.requires, file)
     plan_of(policy, first=False)
 
 
@@ -64,6 +66,26 @@ def _check_whole(policy: CanaryPolicy, file: str) -> None:
             f"canary.deadline is {policy.deadline!r}, and the first look after the warm-up is later",
             f"more than warm-up ({policy.warm_up}) and interval ({policy.interval}) together",
         )
+
+
+def _check_requires(rule: Requires, file: str) -> None:
+    # what reads signers costs time that a policy without them need not pay
+    from aegis.artifacts.check import misfits
+    from aegis.signatures.patterns import check_identity_pattern
+    from aegis.storage.location import parse_location
+
+    where = "canary.requires"
+    if parse_location(rule.source).scheme == "oci":
+        raise _incomplete(file, f"{where}.source is {rule.source!r}", "s3://, https:// or a folder of the repository")
+    if not rule.gates:
+        raise _incomplete(file, f"{where}.gates is empty", "at least one gate, e.g. verify")
+    if not rule.signers:
+        raise _incomplete(file, f"{where} has no signers", "who signs verdicts")
+    for signer in rule.signers:
+        for problem, expected in misfits(signer):
+            raise _incomplete(file, f"an entry of {where}.signers {problem}", expected)
+        if signer.identity_pattern is not None:
+            check_identity_pattern(signer.identity_pattern, name=f"{where}.signers")
 
 
 def _counted(metric: CanaryMetric) -> Iterator[tuple[str, str]]:
