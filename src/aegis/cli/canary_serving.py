@@ -116,7 +116,7 @@ class Judge:
             if question.path == "/metrics":
                 return Reply(200, self._tellings.exposition(self.version).encode(), METRICS_TYPE)
             self._check_token(question)
-            return await self._judged(_asked(question, self.policies))
+            return await self._judged(asked_of(question, self.policies))
         except _Unanswered as error:
             return self._refused(error.reason, error.status)
         except AegisError as error:
@@ -215,7 +215,7 @@ def _watched(asked: Asked, policy: CanaryPolicy, server: Callable[[CanaryPolicy]
     )
 
 
-def _asked(question: Question, policies: Mapping[tuple[str, str], CanaryPolicy]) -> Asked:
+def asked_of(question: Question, policies: Mapping[tuple[str, str], CanaryPolicy]) -> Asked:
     """Raises _Unanswered for what is no question, or none about a rollout of ours."""
     path = _PATH.fullmatch(question.path)
     if path is None:
