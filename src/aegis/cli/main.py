@@ -29,6 +29,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "render": "aegis.cli.render",
         "all": "aegis.cli.all_gates",
         "init": "aegis.cli.init",
+        "github": "aegis.cli.github",
+        "doctor": "aegis.cli.doctor",
     }
 )
 """Each command's module, which has `add_command`."""

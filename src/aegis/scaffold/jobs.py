@@ -1,0 +1,178 @@
+"""The workflows of a repository as facts: triggers, jobs, and which of them run a gate.
+
+What stands in a workflow is anybody's text: what has not the form that GitHub's syntax gives it counts as not there.
+https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from aegis.core.strict_yaml import Document, Kind, compose
+from aegis.scaffold.choices import GATES
+
+FOLDER = ".github/workflows/"
+_KIND = Kind("doctor.workflow_unreadable", "GitHub's workflow syntax", "`on:` and `jobs:`")
+_USES = re.compile(r"(?P<repository>[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+)(?P<path>/[^@\s]+)?@(?P<ref>\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One `uses:` of a step or a job."""
+
+    text: str
+    line: int
+    repository: str = ""
+    """Empty for what lies in this repository, and for images."""
+    path: str = ""
+    ref: str = ""
+    gates: tuple[str, ...] = ()
+    """That it runs."""
+
+    @property
+    def pinned(self) -> bool:
+        """By a commit or a digest; what lies in the repository itself is as the commit."""
+        local = self.text.startswith(("./", "$/"))
+        return local or re.fullmatch(r"[0-9a-f]{40}", self.ref) is not None or "@sha256:" in self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One job."""
+
+    id: str
+    line: int
+    name: str | None
+    """None: GitHub shows the id."""
+    uses: tuple[Use, ...]
+    keys: Mapping[str, Any] = field(repr=False)
+    """As written."""
+    gates: tuple[str, ...] = ()
+
+    @property
+    def check(self) -> str | None:
+        """The name of its check; None where it is not the same in every run."""
+        shown = self.name if self.name is not None else self.id
+        return None if "${{" in shown or "matrix" in _mapping(self.keys.get("strategy")) else shown
+
+    @property
+    def environment(self) -> str | None:
+        """Its name; None where there is none, or none that can be told."""
+        found = self.keys.get("environment")
+        name = found.get("name") if isinstance(found, dict) else found
+        return name if isinstance(name, str) and "${{" not in name else None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The jobs before it."""
+        return _words(self.keys.get("needs"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workflow:
+    """One file below `.github/workflows`."""
+
+    path: str
+    triggers: Mapping[str, Any]
+    """Each event with its filters."""
+    lines: Mapping[str, int]
+    """Of the triggers."""
+    jobs: tuple[Job, ...]
+    keys: Mapping[str, Any] = field(repr=False)
+
+    def judging(self) -> tuple[Job, ...]:
+        """The jobs that run gates."""
+        return tuple(job for job in self.jobs if job.gates)
+
+
+def read(path: str, data: bytes, aegis: str, named: Iterable[str]) -> Workflow:
+    """One workflow. `aegis`: repository of the actions; `named`: the gates of the policy, which the root action runs.
+
+    UsageError `doctor.workflow_unreadable` for what GitHub could not read either, and for aliases.
+    """
+    document = Document(path, _KIND)
+    keys = _mapping(compose(data, document))
+
+    def line(*at: str | int) -> int:
+        return document.keys.get(at, document.marks.get(at, (1, 1)))[0]
+
+    given = keys.get("on")
+    triggers = _mapping(given) or dict.fromkeys(_words(given))
+    jobs = []
+    for name, job in _mapping(keys.get("jobs")).items():
+        written = _mapping(job)
+        uses = tuple(replace(use, gates=tuple(_gates(use, aegis, named))) for use in _uses(written, name, line))
+        jobs.append(
+            Job(
+                id=name,
+                line=line("jobs", name),
+                name=written["name"] if isinstance(written.get("name"), str) else None,
+                uses=uses,
+                keys=written,
+                gates=tuple(dict.fromkeys(gate for use in uses for gate in use.gates)),
+            )
+        )
+    lines = {event: line("on", event) for event in triggers}
+    return Workflow(path=path, triggers=triggers, lines=lines, jobs=tuple(jobs), keys=keys)
+
+
+def _uses(job: Mapping[str, Any], name: str, line: Any) -> Iterator[Use]:
+    if isinstance(job.get("uses"), str):
+        yield _use(job["uses"], line("jobs", name, "uses"))
+    steps = job.get("steps")
+    for number, step in enumerate(steps if isinstance(steps, list) else ()):
+        if isinstance(_mapping(step).get("uses"), str):
+            yield _use(step["uses"], line("jobs", name, "steps", number, "uses"))
+
+
+def _use(text: str, line: int) -> Use:
+    found = _USES.fullmatch(text)
+    if found is None or text.startswith("docker://"):
+        return Use(text, line)
+    return Use(text, line, found["repository"], (found["path"] or "").strip("/"), found["ref"])
+
+
+def _gates(use: Use, aegis: str, named: Iterable[str]) -> Iterator[str]:
+    if use.repository.lower() != aegis.lower():
+        return
+    if not use.path:
+        yield from named
+    elif use.path.startswith("actions/") and use.path.removeprefix("actions/") in GATES:
+        yield use.path.removeprefix("actions/")
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(word for word in value if isinstance(word, str)) if isinstance(value, list) else ()
+
+
+def is_always(job: Job) -> bool:
+    """Whether it runs whatever became of the jobs before it."""
+    return str(job.keys.get("if", "")).replace("${{", "").replace("}}", "").strip() == "always()"
+
+
+def collector(workflow: Workflow) -> Job | None:
+    """The job at the end that demands success of every job that runs a gate."""
+    judging = {job.id for job in workflow.judging()}
+    found = [job for job in workflow.jobs if judging and judging <= set(job.needs) and is_always(job)]
+    return found[-1] if found else None
+
+
+def deciding(workflow: Workflow) -> tuple[Job, ...]:
+    """The jobs whose checks must be required: the one that collects the others', else each that runs a gate."""
+    last = collector(workflow)
+    return (last,) if last is not None else workflow.judging()
+
+
+def required_checks(workflows: Iterable[Workflow]) -> tuple[str, ...]:
+    """The names of the checks that must be required, of the workflows that run on pull requests."""
+    found = (job.check for each in workflows if "pull_request" in each.triggers for job in deciding(each))
+    return tuple(sorted({check for check in found if check is not None}))
