@@ -15,7 +15,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 from aegis.core import schemas  # noqa: E402 - the source tree must be found first
 from aegis.gates.scan.catalogue import generate as catalogue  # noqa: E402
 from aegis.report import reasons  # noqa: E402
-from scripts import generate_action_docs, render_templates  # noqa: E402
+from scripts import generate_action_docs, generate_operator_rules, render_templates  # noqa: E402
 
 
 def generated() -> Iterator[tuple[Path, str]]:
@@ -27,6 +27,7 @@ def generated() -> Iterator[tuple[Path, str]]:
     for readme, action in generate_action_docs.tables().items():
         described = yaml.safe_load(action.read_text("utf-8"))
         yield readme, generate_action_docs.with_tables(readme.read_text("utf-8"), described)
+    yield generate_operator_rules.TARGET, generate_operator_rules.rendered()
     yield from render_templates.rendered()
 
 
