@@ -1,8 +1,8 @@
 # What each role may do: the least that the gates ask for (docs/verify.md, docs/backup.md).
 
 locals {
-  models  = module.models.arn
-  backups = module.backups.arn
+  models  = "arn:${local.partition}:s3:::${module.models.bucket}"
+  backups = "arn:${local.partition}:s3:::${module.backups.bucket}"
   records = "${var.backup_prefix}_records/"
 
   decrypt  = var.production ? [{ Effect = "Allow", Action = ["kms:Decrypt"], Resource = [local.key_arn] }] : []

@@ -1,9 +1,4 @@
 output "bucket" {
-  description = "Name of the bucket."
-  value       = aws_s3_bucket.this.id
-}
-
-output "arn" {
-  description = "ARN of the bucket."
-  value       = aws_s3_bucket.this.arn
+  description = "Name of the bucket. It is known before the bucket is made, so that a plan shows who may do what."
+  value       = aws_s3_bucket.this.bucket
 }

@@ -1,0 +1,64 @@
+# What must be refused, before anything is made.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  db_password = "not-a-real-password"
+  github      = { repository = "octo/shop", owner_id = "42", repository_id = "7001" }
+}
+
+run "short_password" {
+  command = plan
+  variables { db_password = "short" }
+  expect_failures = [var.db_password]
+}
+
+run "password_that_rds_refuses" {
+  command = plan
+  variables { db_password = "sixteen/or@more chars" }
+  expect_failures = [var.db_password]
+}
+
+run "name_with_capitals" {
+  command = plan
+  variables { name = "Aegis" }
+  expect_failures = [var.name]
+}
+
+run "prefix_without_slash" {
+  command = plan
+  variables { model_prefix = "staging" }
+  expect_failures = [var.model_prefix]
+}
+
+run "prefix_of_everything" {
+  command = plan
+  variables { model_prefix = "*/" }
+  expect_failures = [var.model_prefix]
+}
+
+run "verdicts_of_everything" {
+  command = plan
+  variables { verdict_prefix = "*" }
+  expect_failures = [var.verdict_prefix]
+}
+
+run "backups_of_everything" {
+  command = plan
+  variables { backup_prefix = "?" }
+  expect_failures = [var.backup_prefix]
+}
+
+run "database_with_a_wildcard" {
+  command = plan
+  variables { backup_databases = ["*"] }
+  expect_failures = [var.backup_databases]
+}
+
+run "postgresql_that_nobody_backs_up" {
+  command = plan
+  variables { postgresql_major = "12" }
+  expect_failures = [var.postgresql_major]
+}

@@ -1,0 +1,48 @@
+# Service accounts whose names would widen a trust are refused.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  name                 = "aegis"
+  account              = "123456789012"
+  partition            = "aws"
+  cluster_oidc_issuer  = "oidc.eks.eu-central-1.amazonaws.com/id/ABC"
+  namespace            = "aegis"
+  permissions_boundary = null
+  roles                = { api = { service_account = "aegis", policy = "{}" } }
+}
+
+run "good" {
+  command = plan
+  module { source = "../../modules/aws/workload-identity" }
+
+  assert {
+    condition     = length(jsondecode(aws_iam_role.pod["api"].assume_role_policy).Statement) == 2
+    error_message = "Pod Identity, and the cluster's own issuer."
+  }
+}
+
+run "any_namespace" {
+  command = plan
+  module { source = "../../modules/aws/workload-identity" }
+  variables { namespace = "*" }
+  expect_failures = [var.namespace]
+}
+
+run "any_account" {
+  command = plan
+  module { source = "../../modules/aws/workload-identity" }
+  variables {
+    roles = { api = { service_account = "*", policy = "{}" } }
+  }
+  expect_failures = [var.roles]
+}
+
+run "issuer_with_scheme" {
+  command = plan
+  module { source = "../../modules/aws/workload-identity" }
+  variables { cluster_oidc_issuer = "https://oidc.eks.eu-central-1.amazonaws.com/id/ABC" }
+  expect_failures = [var.cluster_oidc_issuer]
+}

@@ -1,0 +1,60 @@
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  db_password = "not-a-real-password"
+}
+
+run "literal_line" {
+  command = plan
+
+  assert {
+    condition     = length(module.network[0].subnet_ids) == 2
+    error_message = "Staging needs two zones: a subnet group takes no fewer."
+  }
+  assert {
+    condition     = length(aws_kms_key.this) == 0 && length(module.ci_oidc) == 0
+    error_message = "Staging without `github` has neither a key of its own nor roles for jobs."
+  }
+  assert {
+    condition     = output.role_arn == null && output.drill_role_arn == null && output.canary_role_arn == null
+    error_message = "Without `github` there is no role of a job."
+  }
+  assert {
+    condition     = output.bucket_name == "aegis-staging-models-123456789012" && output.cloud == "aws"
+    error_message = "The bucket is named by environment and account."
+  }
+
+  # it says what is missing
+  expect_failures = [check.github]
+}
+
+run "with_github" {
+  variables {
+    github = { repository = "octo/shop", owner_id = "42", repository_id = "7001" }
+  }
+
+  assert {
+    condition     = output.role_arn != null && output.drill_role_arn != null && output.canary_role_arn == null
+    error_message = "Verify and drill have roles; canary only where it has an environment."
+  }
+  assert {
+    condition     = startswith(output.database_url, "postgresql://aegis@") && endswith(output.database_url, ":5432/aegis?sslmode=verify-full")
+    error_message = "The address of the database holds no password, and asks for TLS with the server's name."
+  }
+}
+
+run "a_network_that_exists" {
+  command = plan
+  variables {
+    github           = { repository = "octo/shop", owner_id = "42", repository_id = "7001" }
+    network          = { vpc_id = "vpc-1", subnet_ids = ["subnet-1", "subnet-2"] }
+    database_clients = ["10.1.0.0/16"]
+  }
+
+  assert {
+    condition     = length(module.network) == 0
+    error_message = "No second network is made."
+  }
+}

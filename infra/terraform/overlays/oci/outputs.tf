@@ -1,0 +1,71 @@
+# The same names in every overlay; `aegis render values` reads them. None holds a secret.
+
+output "cloud" {
+  description = "Which overlay this is."
+  value       = "oci"
+}
+
+output "region" {
+  description = "Where everything stands."
+  value       = var.region
+}
+
+output "bucket_name" {
+  description = "The bucket of the models."
+  value       = module.models.bucket
+}
+
+output "bucket_namespace" {
+  description = "Object storage namespace of the tenancy. No other overlay has one."
+  value       = local.storage
+}
+
+output "database_url" {
+  description = "Where the database is, without a password."
+  value       = module.database.url
+}
+
+output "database_secret_ref" {
+  description = "The secret in the vault that holds the password."
+  value       = module.database.secret_id
+}
+
+output "models_url" {
+  description = "Below which models are read."
+  value       = "oci://${local.storage}/${module.models.bucket}/${local.model_prefix}"
+}
+
+output "backups_url" {
+  description = "`store` of aegis.backup.yml."
+  value       = "oci://${local.storage}/${module.backups.bucket}/${var.backup_prefix}"
+}
+
+output "workload_role_arn" {
+  description = "Policy of the API's pods: they read models."
+  value       = one(module.workload_identity[*].policy_ids["api"])
+}
+
+output "backup_writer_role_arn" {
+  description = "Policy of the job that takes backups."
+  value       = one(module.workload_identity[*].policy_ids["backup-writer"])
+}
+
+output "backup_reader_role_arn" {
+  description = "Policy of the job that restores backups on trial."
+  value       = one(module.workload_identity[*].policy_ids["backup-reader"])
+}
+
+output "role_arn" {
+  description = "Service user that the verify gate's job becomes."
+  value       = one(module.ci_oidc[*].user_ids["verify"])
+}
+
+output "drill_role_arn" {
+  description = "Service user that the backup-check gate's job becomes."
+  value       = try(module.ci_oidc[0].user_ids["drill"], null)
+}
+
+output "canary_role_arn" {
+  description = "Service user that the canary gate's job becomes."
+  value       = try(module.ci_oidc[0].user_ids["canary"], null)
+}

@@ -1,0 +1,35 @@
+# What each user may do: the least that the gates ask for (docs/verify.md, docs/backup.md). Listing is not bound to a
+# prefix in OCI, so OBJECT_INSPECT is for the bucket and the rest for the prefix.
+
+locals {
+  in_compartment = "in compartment id ${var.compartment_id}"
+  models         = "target.bucket.name = '${module.models.bucket}'"
+  backups        = "target.bucket.name = '${module.backups.bucket}'"
+  list           = "request.permission = 'OBJECT_INSPECT'"
+  get_backup     = "all {request.permission = 'OBJECT_READ', target.object.name = '${var.backup_prefix}*'}"
+
+  may = {
+    read_models = [
+      "read objects ${local.in_compartment} where all {${local.models}, any {${local.list}, target.object.name = '${local.model_prefix}*'}}",
+    ]
+
+    # It cannot write that a restore has passed.
+    write_backups = [
+      "manage objects ${local.in_compartment} where all {${local.backups}, any {${join(", ", concat([local.list, local.get_backup], [
+        for one in var.backup_databases :
+        "all {any {request.permission = 'OBJECT_CREATE', request.permission = 'OBJECT_OVERWRITE', request.permission = 'OBJECT_DELETE'}, target.object.name = '${var.backup_prefix}${one}/*'}"
+      ]))}}}",
+    ]
+
+    # It writes nothing but what was proven.
+    read_backups = [
+      "manage objects ${local.in_compartment} where all {${local.backups}, any {${local.list}, ${local.get_backup}, all {request.permission = 'OBJECT_CREATE', target.object.name = '${var.backup_prefix}_records/*'}}}",
+    ]
+
+    # It finds the clusters, and reads the signed verdicts of the image.
+    judge_canary = [
+      "read objects ${local.in_compartment} where all {${local.models}, any {${local.list}, target.object.name = '${var.verdict_prefix}*'}}",
+      "use clusters ${local.in_compartment} where all {request.permission = 'CLUSTER_USE'}",
+    ]
+  }
+}
