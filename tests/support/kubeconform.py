@@ -54,8 +54,8 @@ def judge(text: str, minor: str = NEWEST) -> list[str]:
         input=text, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert ran.stdout, f"kubeconform said nothing: {ran.stderr}"
-    # between two `---` a template may have left nothing
-    resources = [one for one in json.loads(ran.stdout)["resources"] if one["status"] != "statusEmpty"]
+    # between two `---` a template may have left nothing: then there is neither a kind nor a status
+    resources = [one for one in json.loads(ran.stdout)["resources"] if one["kind"] or one["status"]]
     wrong = [one for one in resources if one["status"] != "statusValid"]
     return [f"{one['kind']}/{one['name']}: {one['msg'] or one['status']}" for one in wrong] or (
         [] if resources else ["no object"]
