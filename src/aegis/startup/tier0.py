@@ -128,8 +128,21 @@ def _check_input(name: str, value: str, choices: tuple[str, ...]) -> None:
             expected="a commit, branch or tag",
             remedy="Correct `with: base:` in the workflow, or leave it out: the event tells the base.",
         )
+    if name == "weight" and value and not _is_share(value):
+        raise _wrong(
+            f"The input `weight` is {shown}.",
+            expected="per cent between 0 and 100, e.g. `5`",
+            remedy="Correct `with: weight:` in the workflow, or leave it out.",
+        )
     if name == "index-url" and value:
         _check_index(value)
+
+
+def _is_share(value: str) -> bool:
+    try:
+        return 0 < float(value) < 100
+    except ValueError:
+        return False
 
 
 def _one_line(name: str, value: str) -> str:
