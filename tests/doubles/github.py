@@ -191,6 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
 
     do_PATCH = do_POST  # noqa: N815 - the name is the base class's
+    do_PUT = do_POST  # noqa: N815 - the same
 
     def do_GET(self) -> None:
         self._serve(b"")

@@ -81,9 +81,12 @@ class GitHubSettings:
         query = f"includes_parents={'true' if parents else 'false'}&targets=branch"
         return list(self._pages("/rulesets", query))
 
-    def ruleset(self, identity: int) -> dict[str, Any]:
-        """One in full; who may pass it by is told to who may change it only."""
-        return _object(self._must("GET", f"/rulesets/{identity}"))
+    def whole_ruleset(self, identity: int) -> dict[str, Any]:
+        """One with its rules, and with who may pass it by, which is told to administrators only."""
+        found = _object(self._must("GET", f"/rulesets/{identity}"))
+        if "bypass_actors" not in found:
+            raise _forbidden(f"GitHub does not say who may pass the ruleset {found.get('name')!r} by")
+        return found
 
     def put_ruleset(self, identity: int | None, document: Mapping[str, Any]) -> dict[str, Any]:
         """Make it, or replace the one of that id; as GitHub then says it is."""
@@ -158,25 +161,26 @@ class GitHubSettings:
 
     def _ask(self, method: str, path: str, document: Mapping[str, Any] | None, *, absolute: bool = False) -> Any:
         """The answer's document; None for 404. Reading, and replacing by the same, are tried again."""
+        whole = path if absolute else f"/repos/{self.repository}{path}"
         waited, attempt = 0.0, 0
         while True:
             attempt += 1
-            status, headers, text = self._once(
-                method, path if absolute else f"/repos/{self.repository}{path}", document
-            )
-            limited = status == 429 or (status == 403 and (headers.get("retry-after") or _LIMITED.search(text)))
-            if not limited and (status not in _AGAIN or method == "POST"):
-                break
-            pause = _pause(headers, attempt, self.clock.jitter())
-            if attempt == TRIES or waited + pause > RETRY_SECONDS:
-                if limited:
-                    raise _rate_limited(headers)
+            told = self._once(method, whole, document)
+            limited = isinstance(told, tuple) and _is_limited(told)
+            again = limited or (method != "POST" and (not isinstance(told, tuple) or told[0] in _AGAIN))
+            pause = pause_before_next(_wait(told), attempt, self.clock.jitter())
+            if not again or attempt == TRIES or waited + pause > RETRY_SECONDS:
                 break
             waited += pause
             self.clock.sleep(pause)
-        return _told(status, text, f"{method} {path.partition('?')[0]}")
+        if not isinstance(told, tuple):
+            raise told
+        if limited:
+            raise _rate_limited(_wait(told))
+        return _told(told[0], told[2], f"{method} {path.partition('?')[0]}")
 
-    def _once(self, method: str, path: str, document: Mapping[str, Any] | None) -> tuple[int, dict[str, str], str]:
+    def _once(self, method: str, path: str, document: Mapping[str, Any] | None) -> _Told | AegisError:
+        """Status, headers and text, or why there was no answer."""
         import requests
         from github import Auth, Github
 
@@ -196,9 +200,24 @@ class GitHubSettings:
         try:
             return self._client[0].requester.requestJson(method, path, headers=accept, input=document)
         except requests.RequestException as error:
-            raise _unreachable(f"{self.api} does not answer: {type(error).__name__}") from error
-        except (RuntimeError, RecursionError) as error:  # PyGithub's words for a redirect that it does not follow
-            raise _unreachable(f"{self.api} redirects elsewhere, which is not followed") from error
+            return _unreachable(f"{self.api} does not answer: {type(error).__name__}")
+        except (RuntimeError, RecursionError):  # PyGithub's words for a redirect that it does not follow
+            return _unreachable(f"{self.api} redirects elsewhere, which is not followed")
+
+
+_Told = tuple[int, dict[str, str], str]
+"""Status, headers by lower-case name, text."""
+
+
+def _is_limited(told: _Told) -> bool:
+    """https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api: 403 or 429."""
+    status, headers, text = told
+    return status == 429 or (status == 403 and ("retry-after" in headers or _LIMITED.search(text) is not None))
+
+
+def _wait(told: _Told | AegisError) -> str:
+    """Seconds that GitHub asks to wait."""
+    return told[1].get("retry-after", "") if isinstance(told, tuple) else ""
 
 
 def _told(status: int, text: str, what: str) -> Any:
@@ -236,12 +255,7 @@ def _told(status: int, text: str, what: str) -> Any:
     raise _invalid(said)
 
 
-def _pause(headers: Mapping[str, str], attempt: int, jitter: float) -> float:
-    return pause_before_next(headers.get("retry-after", ""), attempt, jitter)
-
-
-def _rate_limited(headers: Mapping[str, str]) -> AegisError:
-    wait = headers.get("retry-after", "")
+def _rate_limited(wait: str) -> AegisError:
     return CouldNotDecide(
         "github.rate_limited",
         "GitHub's rate limit is reached" + (f"; it asks to wait {wait} seconds" if wait.isdecimal() else ""),

@@ -80,10 +80,12 @@ def _written(path: Path) -> tuple[str, list[Weakness]]:
 def settings_of(github: GitHubSettings, workflows: Sequence[Workflow]) -> Settings:
     """Everything that is looked at; whatever may not be seen is an error, since it may be any."""
     from aegis.scaffold.doctor_github import Environment, Settings
+    from aegis.scaffold.protection import NAME
 
     branch = str(github.facts().get("default_branch"))
     rules = github.branch_rules(branch)
-    own = {int(each["id"]) for each in github.rulesets(parents=False)}
+    in_force = {rule.get("ruleset_id") for rule in rules}
+    own = [each for each in github.rulesets(parents=False) if each["id"] in in_force or each.get("name") == NAME]
     names = sorted({job.environment for workflow in workflows for job in workflow.judging() if job.environment})
     environments = []
     for name in names:
@@ -95,7 +97,7 @@ def settings_of(github: GitHubSettings, workflows: Sequence[Workflow]) -> Settin
         branch=branch,
         actions_app=github.actions_app(),
         rules=rules,
-        rulesets=[github.ruleset(identity) for identity in sorted(own)],
+        rulesets=[github.whole_ruleset(int(each["id"])) for each in own],
         protection=github.protection(branch),
         environments=environments,
         subject=github.subject(),

@@ -117,14 +117,7 @@ def _ruleset(settings: GitHubSettings, wanted: Wanted, branch: str) -> _Form:
         if each.get("name") == protection.NAME and each.get("target", "branch") == "branch"
     ]
     identity = int(own[0]["id"]) if own else None
-    present = settings.ruleset(identity) if identity is not None else None
-    if present is not None and "bypass_actors" not in present:
-        raise CouldNotDecide(
-            "github.no_permission",
-            "GitHub does not say who may pass the ruleset by, and a change would drop them",
-            expected="a token of an administrator",
-            remedy="Use a token with `Administration: write`.",
-        )
+    present = settings.whole_ruleset(identity) if identity is not None else None
     document = protection.ruleset(wanted, present)
     return (
         protection.lines(present),
