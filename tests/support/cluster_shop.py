@@ -51,9 +51,9 @@ class ClusterShop:
 
     def deploy(self, image: str) -> None:
         """Another version; returns when the controller has seen it."""
-        patch = {"spec": {"template": {"spec": {"containers": [{"name": NAME, "image": image}]}}}}
+        patch = [{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": image}]
         self.cluster.kubectl(
-            "patch", "rollout", NAME, "-n", self.namespace, "--type=merge", "--patch", json.dumps(patch)
+            "patch", "rollout", NAME, "-n", self.namespace, "--type=json", "--patch", json.dumps(patch)
         )
         self.await_observed()
 

@@ -75,8 +75,10 @@ class Workload:
     selector: str
     port: int = 8080
     url: str = ""
-    pods: dict[str, _Pod] = field(default_factory=dict)
-    """By address."""
+    pods: dict[str, tuple[str, _Pod]] = field(default_factory=dict)
+    """By address, which another pod may have later: its UID, and what it counts."""
+
+    _started: int = 0
 
     def targets(self) -> list[Document]:
         """As Prometheus's own discovery tells of pods
@@ -85,8 +87,10 @@ class Workload:
         running = [each for each in found if each["status"].get("podIP")]
         for each in running:
             address = f"{each['status']['podIP']}:{self.port}"
-            if address not in self.pods:
-                self.pods[address] = _Pod(each["spec"]["containers"][0]["image"], len(self.pods))
+            uid = each["metadata"]["uid"]
+            if self.pods.get(address, ("",))[0] != uid:
+                self._started += 1
+                self.pods[address] = (uid, _Pod(each["spec"]["containers"][0]["image"], self._started))
                 self.cluster.network.lead(address, int(self.url.rpartition(":")[2]))
         return [_target(each, self.port) for each in running]
 
@@ -102,7 +106,7 @@ def workload(cluster: ControlPlane, namespace: str, selector: str, port: int = 8
             if self.path == "/targets":
                 self._say(json.dumps(made.targets()).encode(), "application/json")
             elif self.path == "/metrics" and host in made.pods:
-                self._say(made.pods[host].text(), "text/plain; version=0.0.4")
+                self._say(made.pods[host][1].text(), "text/plain; version=0.0.4")
             else:
                 self.send_error(404)
 

@@ -27,7 +27,7 @@ func etcd(dir, client, peer string) {
 	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{*pu}, []url.URL{*pu}
 	cfg.InitialCluster = "default=" + peer
 	cfg.UnsafeNoFsync = true // a test's cluster need not outlive its machine
-	cfg.LogLevel = "warn"
+	cfg.LogLevel = "error"
 	e, err := embed.StartEtcd(cfg)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
