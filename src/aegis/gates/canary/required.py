@@ -115,8 +115,9 @@ def _verdict(
     said = _said(statement.predicate)
     wanted = {"result": "PASSED", "gate": gate, "verdict": "pass"}
     if {name: said.get(name) for name in wanted} != wanted:
-        told = f"it is by the gate {shown(str(said.get('gate')))} and says {shown(str(said.get('result')))}"
-        raise _invalid(image, gate, told, f"PASSED by the gate {gate}, without waivers and enforced")
+        by, result, word = (shown(str(said[name])) for name in ("gate", "result", "verdict"))
+        told = f"it is by the gate {by} and says {result} ({word})"
+        raise _invalid(image, gate, told, f"PASSED (pass) by the gate {gate}, without waivers and enforced")
     finished = str(said.get("finished"))
     if not _is_young(finished, trust.now, datetime.timedelta(minutes=minutes(rule.max_age))):
         raise Refused(

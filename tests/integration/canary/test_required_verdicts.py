@@ -1,0 +1,198 @@
+"""A rollout whose images need signed verdicts: promoted with all of them, aborted or held without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from aegis.cli.canary_options import CanaryOptions
+from aegis.cli.canary_run import judged
+from aegis.cli.canary_watching import Means, watched
+from aegis.core.verdict import Verdict, exit_code
+from aegis.report import predicate
+from tests.doubles.argo_controller import hash_of, reconcile, rollout
+from tests.doubles.kubernetes_api import Api, serve
+from tests.support.canary_server import Shop, shop
+from tests.support.clusters import kubeconfig
+from tests.support.gitrepo import GitRepo
+from tests.support.signed_verdicts import DIGEST, IMAGE, bundle_of, place, predicate_of
+from tests.support.signing import pem, private
+
+PLACE = ("shop", "web")
+OLD = f"registry.example.com/shop/api@sha256:{'0' * 64}"
+
+
+@dataclass
+class Stage:
+    """A service whose new image was built by somebody."""
+
+    shop: Shop
+    api: Api
+    kubeconfig: Path
+
+    def demand(self, mode: str = "enforce", **rule: Any) -> None:
+        """Commit the policy, with its key."""
+        section = {
+            "prometheus": {"url": self.shop.url, "scrape-interval": "10s"},
+            "rollout": {"namespace": "shop", "name": "web"},
+            "metrics": [{"preset": "http"}],
+            "spread": 0,
+            "cluster": 1,
+            "deadline": "10m",
+            "requires": {"source": "verdicts/", "signers": [{"key": "build.pub"}], **rule},
+        }
+        repository = GitRepo.init(self.shop.folder)
+        repository.write(
+            {
+                "aegis.yml": yaml.safe_dump({"version": 1, "mode": mode, "canary": section}),
+                "build.pub": pem(private("ecdsa-p256")),
+            }
+        )
+        repository.git("add", ".")
+        repository.git("commit", "--quiet", "--message=policy")
+
+    def store(self, name: str, bundle: bytes) -> None:
+        """Put a bundle into the prefix."""
+        file = self.shop.folder / "verdicts" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(bundle)
+
+    def sign(self, *gates: str) -> None:
+        """As a build does."""
+        for gate in gates:
+            self.store(place(gate), bundle_of(predicate_of(gate)))
+
+    def options(self, **changes: Any) -> CanaryOptions:
+        given = {"act": True, "state": self.shop.folder / "state.json", "kubeconfig": self.kubeconfig, **changes}
+        return CanaryOptions(path=str(self.shop.folder), **given)
+
+    def watch(self, **changes: Any) -> Verdict:
+        def sleep(seconds: float) -> None:
+            if seconds >= 1:
+                self.shop.live(round(seconds))
+
+        return watched(self.options(**changes), {}, Means(clock=lambda: self.shop.store.clock, sleep=sleep))
+
+    def wishes(self) -> list[Any]:
+        return [asked.body["status"] for asked in self.api.patches() if asked.body]
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    api = Api(controller=reconcile)
+    api.add(rollout(*PLACE, stable=OLD, canary=IMAGE))
+    with shop(tmp_path / "repository") as service, serve(api):
+        service.canary, service.stable = hash_of(IMAGE), hash_of(OLD)
+        yield Stage(service, api, kubeconfig(tmp_path, api))
+
+
+def test_with_all_verdicts_it_is_judged_by_evidence_and_the_verdict_names_them(stage: Stage) -> None:
+    stage.demand()
+    stage.sign("verify", "scan")
+    verdict = stage.watch()
+    assert (verdict.decision, exit_code(verdict)) == ("promote", 0)
+    assert stage.wishes() == [{"promoteFull": True}]
+    told = {each.name: each.value for each in verdict.evidence}["verdicts"]
+    assert [(each["gate"], each["image"], each["signer"]) for each in told] == [
+        ("verify", IMAGE, "build.pub"),
+        ("scan", IMAGE, "build.pub"),
+    ]
+    # so that a later rollout can demand this very verdict of the image
+    assert f"{DIGEST}  {IMAGE}" in predicate.subjects(verdict, b"{}").decode().splitlines()
+
+
+def test_without_one_it_is_aborted_however_good_it_looks(stage: Stage) -> None:
+    stage.demand()
+    stage.sign("verify")
+    verdict = stage.watch()
+    assert (verdict.decision, verdict.reason, exit_code(verdict)) == ("abort", "canary.verdict_missing", 1)
+    assert stage.wishes() == [{"abort": True}]
+    assert stage.shop.looked == 0
+    assert stage.api.rollouts[PLACE]["status"]["phase"] == "Degraded"
+    assert verdict.notices[0].startswith("shop/web was aborted")
+    assert f"{DIGEST}/scan.sigstore.json" in verdict.findings[0].message
+
+
+@pytest.mark.parametrize("gate", ["verify", "scan"])
+def test_one_by_another_signer_is_none(stage: Stage, gate: str) -> None:
+    stage.demand()
+    stage.sign("verify", "scan")
+    stage.store(place(gate), bundle_of(predicate_of(gate), key=private("ecdsa-p256", 1)))
+    assert stage.watch().reason == "canary.verdict_invalid"
+    assert stage.wishes() == [{"abort": True}]
+
+
+def test_every_container_counts(stage: Stage) -> None:
+    stage.demand()
+    stage.sign("verify", "scan")
+    other = f"registry.example.com/shop/migrate@sha256:{'9' * 64}"
+
+    def add(document: dict[str, Any]) -> None:
+        template = document["spec"]["template"]["spec"]
+        template["initContainers"] = [{"name": "migrate", "image": other}]
+        template["volumes"] = [{"name": "model", "image": {"reference": "registry.example.com/model:1"}}]
+
+    stage.api.change(*PLACE, add)
+    reconcile(stage.api.rollouts[PLACE])
+    verdict = stage.watch()
+    assert sorted({finding.rule for finding in verdict.findings}) == ["canary.image_unpinned", "canary.verdict_missing"]
+    assert stage.wishes() == [{"abort": True}]
+
+
+def test_a_store_that_does_not_answer_holds(stage: Stage) -> None:
+    stage.demand(source="https://127.0.0.1:9/verdicts/")
+    verdict = stage.watch()
+    assert (verdict.decision, exit_code(verdict)) == ("inconclusive", 3)
+    assert verdict.reason.startswith("verify.store_")
+    assert stage.wishes() == []
+    assert stage.shop.looked == 0
+
+
+def test_what_must_not_act_only_tells(stage: Stage) -> None:
+    stage.demand()
+    assert stage.watch(act=False).decision == "abort"
+    assert stage.wishes() == []
+
+
+def test_an_observed_policy_only_tells(stage: Stage) -> None:
+    stage.demand(mode="observe until 2999-12-31")
+    verdict = stage.watch()
+    assert (verdict.decision, verdict.result) == ("observed", "fail")
+    assert stage.wishes() == []
+
+
+def test_an_abort_that_is_not_allowed_is_told_too(stage: Stage) -> None:
+    stage.demand()
+    stage.api.users["a-token"] = frozenset({"get rollouts"})
+    verdict = stage.watch()
+    assert (verdict.decision, exit_code(verdict)) == ("abort", 1)
+    assert verdict.findings[-1].rule == "canary.cluster_forbidden"
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_one_look_needs_them_too(stage: Stage, named: bool) -> None:
+    stage.demand()
+    sides = {"canary": stage.shop.canary, "stable": stage.shop.stable} if named else {}
+    options = stage.options(act=False, **sides)
+    verdict = judged(options, {}, lambda: stage.shop.store.clock)
+    assert (verdict.decision, verdict.reason) == ("abort", "canary.verdict_missing")
+    assert stage.shop.looked == 0
+    stage.sign("verify", "scan")
+    assert judged(options, {}, lambda: stage.shop.store.clock).decision == "continue"
+
+
+def test_a_spec_that_the_controller_has_not_seen_may_be_of_other_images(stage: Stage) -> None:
+    stage.demand()
+    stage.sign("verify", "scan")
+    stage.api.controller = None
+    stage.api.change(
+        *PLACE, lambda document: document["spec"]["template"]["spec"]["containers"][0].update({"image": "x"})
+    )
+    verdict = stage.watch(canary=stage.shop.canary, stable=stage.shop.stable)
+    assert (verdict.reason, exit_code(verdict)) == ("canary.act_unfit", 3)
+    assert stage.wishes() == []

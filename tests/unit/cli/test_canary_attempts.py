@@ -1,0 +1,127 @@
+"""What one attempt of a run leaves for the next, and what one that has lost it may do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aegis.adapters.git import open_repository
+from aegis.cli.canary_attempts import MARK, Attempt, refuse_tracked
+from aegis.core.errors import CouldNotDecide, UsageError
+from aegis.core.ports.repository import Repository
+from tests.support.gitrepo import GitRepo
+
+VERSION = ("shop", "web", "5f6c7d8e9")
+
+
+def attempt(folder: Path, number: str, run: str = "77", *, anew: bool = False) -> Attempt:
+    return Attempt.begin(folder, {"GITHUB_RUN_ID": run, "GITHUB_RUN_ATTEMPT": number}, anew=anew)
+
+
+def lost(begun: Attempt) -> bool:
+    """Whether it may not go on."""
+    try:
+        name = begun.state(*VERSION).name
+    except CouldNotDecide as error:
+        return error.code == "canary.state_lost"
+    assert name == "shop.web.5f6c7d8e9.json"
+    return False
+
+
+def test_the_first_attempt_begins_and_the_next_ones_go_on(tmp_path: Path) -> None:
+    for number in ("1", "2", "3", "5"):
+        assert not lost(attempt(tmp_path / "state", number))
+
+
+def test_an_attempt_that_failed_before_it_judged_has_lost_nothing(tmp_path: Path) -> None:
+    attempt(tmp_path, "1")
+    assert not list(tmp_path.glob("shop*"))
+    assert not lost(attempt(tmp_path, "2"))
+
+
+@pytest.mark.parametrize("number", ["2", "10", "", "zero", "-1", "01", "1 ", "²"])
+def test_one_that_finds_no_mark_is_refused_again_and_again(tmp_path: Path, number: str) -> None:
+    for _ in range(2):
+        assert lost(attempt(tmp_path, number))
+    # nor does one after it take the first refusal for a mark
+    assert lost(attempt(tmp_path, "11"))
+
+
+def test_the_mark_of_another_run_is_none(tmp_path: Path) -> None:
+    attempt(tmp_path, "1", run="76")
+    assert lost(attempt(tmp_path, "2"))
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b'{"run": "77"}',
+        b'{"run": 77, "attempt": 1}',
+        b'{"run": "77", "attempt": "1"}',
+        b'{"run": "77", "attempt": true}',
+        b'{"run": "77", "attempt": 2}',
+        b'{"run": "77", "attempt": 3}',
+        b"\xff",
+    ],
+)
+def test_a_mark_that_is_not_of_an_earlier_attempt_is_none(tmp_path: Path, mark: bytes) -> None:
+    (tmp_path / MARK).write_bytes(mark)
+    assert lost(attempt(tmp_path, "2"))
+
+
+def test_a_run_without_a_name_has_no_mark(tmp_path: Path) -> None:
+    (tmp_path / MARK).write_bytes(b'{"run": "", "attempt": 1}')
+    assert lost(attempt(tmp_path, "2", run=""))
+
+
+def test_what_another_run_saw_of_the_version_is_gone_on_with(tmp_path: Path) -> None:
+    # by the commit in its key, a cache brings the state of an earlier run along
+    attempt(tmp_path, "1", run="76")
+    (tmp_path / "shop.web.5f6c7d8e9.json").write_bytes(b"{}")
+    assert not lost(attempt(tmp_path, "2"))
+    assert not lost(attempt(tmp_path, "3"))
+
+
+def test_a_state_of_another_version_is_none_of_this_one(tmp_path: Path) -> None:
+    (tmp_path / "shop.web.000000000.json").write_bytes(b"{}")
+    assert lost(attempt(tmp_path, "2"))
+
+
+def test_one_can_be_told_to_begin_anew(tmp_path: Path) -> None:
+    assert lost(attempt(tmp_path, "2"))
+    assert not lost(attempt(tmp_path, "3", anew=True))
+    assert not lost(attempt(tmp_path, "4"))
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file")
+    with pytest.raises(CouldNotDecide, match="cannot make the folder") as raised:
+        attempt(tmp_path / "state", "2")
+    assert raised.value.code == "core.output_unwritable"
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    repo = GitRepo.init(tmp_path / "shop")
+    repo.commit({"kept/shop.web.5f6c7d8e9.json": "{}", "src/a.py": "", "aegis.yml": "version: 1\n"})
+    (repo.root / "link").symlink_to("kept")
+    (repo.root / "out").symlink_to(tmp_path)
+    repo.git("add", "link", "out")
+    return open_repository(repo.root)[0]
+
+
+@pytest.mark.parametrize("name", ["kept", "kept/", ".", "src", "link", "link/deeper", "out/state", "src/../kept"])
+def test_a_state_that_came_with_the_repository_is_refused(repository: Repository, name: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        refuse_tracked(repository.root / name, repository)
+    assert raised.value.code == "canary.state_invalid"
+
+
+@pytest.mark.parametrize("name", [".aegis-canary", "a/b", "../beside", "keptt"])
+def test_any_other_folder_is_fine(repository: Repository, name: str) -> None:
+    refuse_tracked(repository.root / name, repository)
