@@ -28,12 +28,15 @@ FORMS: dict[str, tuple[re.Pattern[str], str]] = {
     "version": (re.compile(r"v[0-9]{1,4}(\.[0-9]{1,4}){2}"), "the version of the commit, e.g. v1.2.3"),
     "artifact": (_NAME, "letters, digits, `.`, `_`, `-`"),
     "source": (
-        re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,62}/[A-Za-z0-9._/=+-]+|oci://[A-Za-z0-9_-]+/[A-Za-z0-9._-]+/[A-Za-z0-9._/=+-]+"),
+        re.compile(
+            r"(?!.*/\.{1,2}(?:/|$))(?!.*[^:]//)(?:s3://[a-z0-9][a-z0-9.-]{1,62}|oci://[A-Za-z0-9_-]+/[A-Za-z0-9._-]+)"
+            r"/[A-Za-z0-9._/=+-]{1,1024}"
+        ),
         "s3://bucket/key or oci://namespace/bucket/key; a model's ends in `/`",
     ),
     "account": (re.compile(r"[0-9]{12}"), "an AWS account: 12 digits"),
     "key": (
-        re.compile(r"env:COSIGN_PUB_KEY|(?!.*(?:^|/)\.\.?(?:/|$))[A-Za-z0-9._-][A-Za-z0-9._/-]{0,250}"),
+        re.compile(r"env:COSIGN_PUB_KEY|(?!.*(?:^|/)\.\.?(?:/|$))[A-Za-z0-9._][A-Za-z0-9._/-]{0,250}"),
         "env:COSIGN_PUB_KEY or a file",
     ),
     "repository-id": (re.compile(r"[1-9][0-9]{0,18}"), "the repository's number at GitHub"),

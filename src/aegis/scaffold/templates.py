@@ -44,7 +44,7 @@ def scalar(value: object) -> str:
     text = str(value)
     if _PLAIN.fullmatch(text) and isinstance(yaml.safe_load(text), str):
         return text
-    return json.dumps(text, ensure_ascii=False)
+    return json.dumps(text)
 
 
 def render(name: str, values: Mapping[str, Any]) -> str:
