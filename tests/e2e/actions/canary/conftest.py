@@ -152,8 +152,8 @@ class Deploy(Watched):
         reconcile(self.api.rollouts[PLACE])
 
 
-def kubeconfig(api: Api, token: str = KUBE_TOKEN) -> str:
-    """For a secret: on one line."""
+def kubeconfig(api: Api, user: Mapping[str, Any] | None = None) -> str:
+    """For a secret: on one line. `user`: who asks; by default a known token."""
     return json.dumps(
         {
             "apiVersion": "v1",
@@ -161,7 +161,7 @@ def kubeconfig(api: Api, token: str = KUBE_TOKEN) -> str:
             "current-context": "here",
             "contexts": [{"name": "here", "context": {"cluster": "there", "user": "deployer"}}],
             "clusters": [{"name": "there", "cluster": {"server": api.url}}],
-            "users": [{"name": "deployer", "user": {"token": token}}],
+            "users": [{"name": "deployer", "user": user or {"token": KUBE_TOKEN}}],
         }
     )
 
