@@ -28,6 +28,8 @@ def generated() -> Iterator[tuple[Path, str]]:
         described = yaml.safe_load(action.read_text("utf-8"))
         yield readme, generate_action_docs.with_tables(readme.read_text("utf-8"), described)
     yield generate_operator_rules.TARGET, generate_operator_rules.rendered()
+    # a chart can pack nothing from outside of its folder
+    yield ROOT / "helm/files/rule-groups.yaml", generate_operator_rules.SOURCE.read_text("utf-8")
     yield from render_templates.rendered()
 
 

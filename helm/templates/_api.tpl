@@ -4,14 +4,14 @@
 {{- $component := dict "root" . "component" "api" -}}
 metadata:
   labels:
-    {{- include "aegis.labels" $component | nindent 4 }}
+    {{- include "aegis.podLabels" $component | nindent 4 }}
     {{- with .Values.pods.labels }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
   annotations:
     kubectl.kubernetes.io/default-container: api
-    # Policy, issuers and roles are read when a pod starts or at a load: a changed one gets new pods, judged as any change.
-    aegis/policy: {{ printf "%s%s" (toJson .Values.policy) .Values.auth.file | sha256sum | quote }}
+    # Another policy, other issuers or roles: other pods, which are rolled out, and judged, as another image is.
+    aegis/config: {{ printf "%s%s" (include "aegis.policyData" .) .Values.auth.file | sha256sum | quote }}
     {{- with .Values.pods.annotations }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
@@ -19,7 +19,9 @@ spec:
   serviceAccountName: {{ include "aegis.fullname" . }}
   automountServiceAccountToken: {{ or (eq .Values.cloud "oci") .Values.api.automountToken }}
   {{- include "aegis.podSecurity" . | nindent 2 }}
-  {{- include "aegis.scheduling" . | nindent 2 }}
+  {{- with include "aegis.scheduling" . | trim }}
+  {{- . | nindent 2 }}
+  {{- end }}
   terminationGracePeriodSeconds: {{ add .Values.api.drainSeconds .Values.api.endSeconds 10 }}
   topologySpreadConstraints:
     {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
@@ -89,7 +91,9 @@ spec:
           mountPath: /etc/aegis/tls
           readOnly: true
         {{- end }}
-        {{- include "aegis.authorityMount" . | nindent 8 }}
+        {{- with include "aegis.authorityMount" . | trim }}
+        {{- . | nindent 8 }}
+        {{- end }}
         - name: data
           mountPath: /var/lib/aegis
         - name: tmp
@@ -101,8 +105,8 @@ spec:
     - name: audit-key
       secret:
         secretName: {{ .Values.audit.keySecret.name }}
-        # root's, and readable by the pod's group alone: what the service asks of a private key
-        defaultMode: 0440
+        # 0440: root's, and readable by the pod's group alone, as the service asks of a private key
+        defaultMode: 288
         items:
           - key: {{ .Values.audit.keySecret.key | quote }}
             path: audit.key
@@ -115,9 +119,11 @@ spec:
     - name: tls
       secret:
         secretName: {{ .Values.api.tlsSecret }}
-        defaultMode: 0440
+        defaultMode: 288
     {{- end }}
-    {{- include "aegis.authorityVolume" . | nindent 4 }}
+    {{- with include "aegis.authorityVolume" . | trim }}
+    {{- . | nindent 4 }}
+    {{- end }}
     - name: data
       emptyDir:
         sizeLimit: {{ .Values.models.volumeSize }}

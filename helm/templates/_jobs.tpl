@@ -4,7 +4,7 @@
 {{- $root := .root -}}
 metadata:
   labels:
-    {{- include "aegis.labels" (dict "root" $root "component" .component) | nindent 4 }}
+    {{- include "aegis.podLabels" (dict "root" $root "component" .component) | nindent 4 }}
     {{- with $root.Values.pods.labels }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
@@ -18,7 +18,9 @@ spec:
   automountServiceAccountToken: {{ and (not (empty .account)) (eq $root.Values.cloud "oci") }}
   restartPolicy: Never
   {{- include "aegis.podSecurity" $root | nindent 2 }}
-  {{- include "aegis.scheduling" $root | nindent 2 }}
+  {{- with include "aegis.scheduling" $root | trim }}
+  {{- . | nindent 2 }}
+  {{- end }}
   containers:
     - name: {{ .component }}
       image: {{ include "aegis.image" (dict "root" $root "image" .image) }}
@@ -33,13 +35,17 @@ spec:
       env:
         - name: HOME
           value: /tmp
-        {{- include "aegis.regionVariables" $root | nindent 8 }}
+        {{- with include "aegis.regionVariables" $root | trim }}
+        {{- . | nindent 8 }}
+        {{- end }}
         {{- .variables | trim | nindent 8 }}
       resources: {{- toYaml .resources | nindent 8 }}
       volumeMounts:
         - name: tmp
           mountPath: /tmp
-        {{- include "aegis.authorityMount" $root | nindent 8 }}
+        {{- with include "aegis.authorityMount" $root | trim }}
+        {{- . | nindent 8 }}
+        {{- end }}
         {{- with .mounts }}
         {{- . | trim | nindent 8 }}
         {{- end }}
@@ -47,7 +53,9 @@ spec:
     - name: tmp
       emptyDir:
         sizeLimit: {{ .scratch }}
-    {{- include "aegis.authorityVolume" $root | nindent 4 }}
+    {{- with include "aegis.authorityVolume" $root | trim }}
+    {{- . | nindent 4 }}
+    {{- end }}
     {{- with .volumes }}
     {{- . | trim | nindent 4 }}
     {{- end }}
@@ -76,7 +84,7 @@ spec:
   failedJobsHistoryLimit: 5
   jobTemplate:
     spec:
-      # What failed is looked at, not repeated: the next one comes by the schedule, and the alert before it.
+      # After that the next one comes by the schedule, and the alert before it.
       backoffLimit: {{ .timer.retries }}
       activeDeadlineSeconds: {{ .timer.deadlineSeconds }}
       template:

@@ -23,11 +23,16 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
-{{- define "aegis.labels" -}}
+{{/* Of pods, without the chart's version: a chart that renders the same pods restarts none. */}}
+{{- define "aegis.podLabels" -}}
 {{ include "aegis.selector" . }}
+app.kubernetes.io/part-of: aegis
+{{- end -}}
+
+{{- define "aegis.labels" -}}
+{{ include "aegis.podLabels" . }}
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-app.kubernetes.io/part-of: aegis
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
 {{- end -}}
 
@@ -54,6 +59,20 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 
 {{- define "aegis.policyConfigMap" -}}
 {{- .Values.policy.existingConfigMap | default (printf "%s-policy" (include "aegis.fullname" .)) -}}
+{{- end -}}
+
+{{/* Files of the values as a ConfigMap has them. They may use the values: `source: {{ include "aegis.modelsUrl" . }}fraud/`. */}}
+{{- define "aegis.files" -}}
+{{- range $name, $text := .files }}
+{{ $name }}: |
+  {{- tpl $text $.root | trim | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "aegis.policyData" -}}
+{{- if not .Values.policy.existingConfigMap -}}
+{{- include "aegis.files" (dict "root" . "files" .Values.policy.files) -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "aegis.backupConfigMap" -}}

@@ -63,8 +63,6 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- if .root.Values.database.authority.configMap }}
 - name: PGSSLROOTCERT
   value: /etc/aegis/database/authority.pem
-- name: PGSSLMODE
-  value: verify-full
 {{- end }}
 {{- end -}}
 
