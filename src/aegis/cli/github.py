@@ -55,9 +55,11 @@ def run(arguments: argparse.Namespace) -> int:
         owners=not arguments.no_owners,
         up_to_date=arguments.up_to_date,
     )
+    branch = str(facts.get("default_branch"))
     form = _branch_protection if arguments.branch_protection else _ruleset
-    before, after, write = form(settings, wanted, str(facts.get("default_branch")))
+    before, after, write = form(settings, wanted, branch)
     if before == after:
+        _demand_in_force(settings, wanted, branch)
         print(f"{settings.repository}: nothing to change")
         return 0
     sys.stdout.write("".join(f"{line}\n" for line in _difference(before, after)))
@@ -71,6 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
             remedy="Run it again with --yes. Nothing was changed.",
         )
     _demand(after, write())
+    _demand_in_force(settings, wanted, branch)
     print(f"{settings.repository}: written")
     return 0
 
@@ -156,6 +159,21 @@ def _demand(wanted: list[str], taken: list[str]) -> None:
             f"GitHub did not take: {'; '.join(lost)[:500]}",
             expected="the settings that were sent",
             remedy="Compare them on GitHub's page of the repository's rules; its plan may not have them.",
+        )
+
+
+def _demand_in_force(settings: GitHubSettings, wanted: Wanted, branch: str) -> None:
+    """What a ruleset says counts where its conditions mean the branch; a pattern may exclude it."""
+    from aegis.scaffold.doctor_github import demanded
+
+    there = demanded(settings.branch_rules(branch), settings.protection(branch))
+    lost = [check for check in wanted.checks if wanted.app not in there.get(check, set())]
+    if lost:
+        raise CouldNotDecide(
+            "github.not_taken",
+            f"not required on {branch!r}: {', '.join(lost)}",
+            expected="the checks among the rules that are in force on the default branch",
+            remedy="Look at the conditions of the ruleset `aegis`, and at whether it is in force.",
         )
 
 

@@ -51,14 +51,13 @@ def weaknesses(settings: Settings, workflows: Sequence[Workflow]) -> list[Weakne
 _Found = Iterator[tuple[str, str]]
 
 
-def demanded(settings: Settings) -> dict[str, set[int | None]]:
-    """Every required check, with the apps that may report it; None: any."""
+def demanded(rules: Sequence[Mapping[str, Any]], protection: Mapping[str, Any] | None) -> dict[str, set[int | None]]:
+    """Every required check of a branch, with the apps that may report it; None: any."""
     found: dict[str, set[int | None]] = {}
-    for rule in _rules(settings, "required_status_checks"):
+    for rule in rules:
         for check in _list(_mapping(rule.get("parameters")).get("required_status_checks")):
             found.setdefault(str(check.get("context")), set()).add(check.get("integration_id"))
-    protection = _mapping(_mapping(settings.protection).get("required_status_checks"))
-    for check in _list(protection.get("checks")):
+    for check in _list(_mapping(_mapping(protection).get("required_status_checks")).get("checks")):
         # -1 is a check that any app may report
         app = check.get("app_id")
         found.setdefault(str(check.get("context")), set()).add(None if app == -1 else app)
@@ -67,7 +66,7 @@ def demanded(settings: Settings) -> dict[str, set[int | None]]:
 
 def _checks(settings: Settings, workflows: Sequence[Workflow]) -> _Found:
     """Required, under the name that a job has, and from GitHub Actions alone."""
-    wanted, there = required_checks(workflows), demanded(settings)
+    wanted, there = required_checks(workflows), demanded(settings.rules, settings.protection)
     for check in wanted:
         if check not in there:
             yield "doctor.check_not_required", f"the check {check!r} is not required on {settings.branch!r}"

@@ -47,7 +47,7 @@ def ruleset(wanted: Wanted, present: Mapping[str, Any] | None) -> dict[str, Any]
         "conditions": {
             "ref_name": {
                 "include": include if {_DEFAULT, "~ALL"} & set(include) else [*include, _DEFAULT],
-                "exclude": list(references.get("exclude", [])),
+                "exclude": [each for each in references.get("exclude", []) if each != _DEFAULT],
             }
         },
         "rules": [

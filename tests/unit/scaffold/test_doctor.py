@@ -1,0 +1,144 @@
+"""Each way by which a gate could be passed by, or wait for ever: planted alone, and found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from aegis.core.errors import UsageError
+from aegis.core.policy_file import parse_policy
+from aegis.scaffold import jobs
+from aegis.scaffold.doctor import Facts, weaknesses
+from aegis.scaffold.files import files
+from aegis.scaffold.jobs import Workflow
+from tests.unit.scaffold.test_choices import WHOLE
+
+SCAN = ".github/workflows/sdk-scan.yml"
+VERIFY = ".github/workflows/verify-model-signatures-aws-oidc.yml"
+ONE = ".github/workflows/aegis.yml"
+OWNERS = ".github/CODEOWNERS"
+AEGIS = "org/aegis"
+
+
+def read(texts: dict[str, str]) -> tuple[Workflow, ...]:
+    return tuple(
+        jobs.read(path, text.encode(), AEGIS, ("scan", "verify"))
+        for path, text in texts.items()
+        if path.startswith(jobs.FOLDER)
+    )
+
+
+def found(texts: dict[str, str]) -> set[str]:
+    """The codes of what the doctor finds."""
+    policies = {path: parse_policy(text.encode(), file=path).policy for path, text in texts.items() if path[0] == "a"}
+    owners = (OWNERS, texts[OWNERS]) if OWNERS in texts else None
+    facts = Facts(workflows=read(texts), policies=policies, codeowners=owners, aegis=AEGIS, files=("aegis.lock",))
+    return {each.code for each in weaknesses(facts)}
+
+
+GOOD = files(WHOLE)
+"""A workflow a gate."""
+COLLECTED = files(replace(WHOLE, workflows="one", artifacts=WHOLE.artifacts[:1]))
+"""One workflow with a job that collects."""
+
+
+@pytest.mark.parametrize("texts", [GOOD, COLLECTED], ids=["each", "one"])
+def test_what_init_writes_is_well(texts: dict[str, str]) -> None:
+    assert found(texts) == set()
+
+
+PLANTED: list[tuple[str, str, str, str]] = [
+    ("pull_request_target", SCAN, "  pull_request:\n", "  pull_request:\n  pull_request_target:\n"),
+    ("no_merge_group", SCAN, "  merge_group:\n", ""),
+    ("filtered", SCAN, "  pull_request:\n", "  pull_request:\n    paths: [src/**]\n"),
+    ("filtered", SCAN, "  pull_request:\n", "  pull_request:\n    paths-ignore: [docs/**]\n"),
+    ("filtered", SCAN, "  pull_request:\n", "  pull_request:\n    branches: [main]\n"),
+    ("filtered", SCAN, "  merge_group:\n", "  merge_group:\n    branches: [main]\n"),
+    ("filtered", SCAN, "  pull_request:\n", "  pull_request:\n    types: [opened]\n"),
+    ("full_hour", SCAN, "4 * * 1", "4 * * 1"),
+    ("no_dispatch", SCAN, "  workflow_dispatch:\n", ""),
+    ("permissions_wide", SCAN, "    permissions:\n      contents: read\n", "    permissions:\n      contents: write\n"),
+    ("passed_by", SCAN, "    timeout-minutes: 10\n", "    timeout-minutes: 10\n    continue-on-error: true\n"),
+    ("passed_by", SCAN, "    timeout-minutes: 10\n", "    if: github.actor != 'amy'\n"),
+    ("passed_by", SCAN, "    timeout-minutes: 10\n", "    needs: [build]\n"),
+    ("passed_by", SCAN, "        id: scan\n", "        id: scan\n        continue-on-error: true\n"),
+    ("passed_by", SCAN, "        id: scan\n", "        id: scan\n        if: ${{ vars.SCAN == 'yes' }}\n"),
+    ("no_environment", VERIFY, "    environment: staging\n", ""),
+    ("check_unnamed", SCAN, "    name: sdk-scan\n", "    name: scan ${{ github.ref }}\n"),
+    ("check_unnamed", SCAN, "    name: sdk-scan\n", "    strategy: {matrix: {os: [a, b]}}\n"),
+    ("check_ambiguous", VERIFY, "    name: verify-model-signatures-aws-oidc\n", "    name: sdk-scan\n"),
+    ("unpinned", SCAN, "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2", "actions/checkout@v6"),
+    ("unpinned", SCAN, "org/aegis/actions/scan@v1", "org/aegis/actions/scan@main"),
+    ("gate_not_run", SCAN, "uses: org/aegis/actions/scan@v1", "uses: evil/aegis/actions/scan@v1"),
+    ("observing", "aegis.yml", "version: 1\n", "version: 1\nmode: observe until 2027-01-31\n"),
+    ("unowned", OWNERS, "/aegis.yml @octo/platform @amy\n", ""),
+    ("unowned", OWNERS, "/aegis.lock @octo/platform @amy\n", ""),
+    ("unowned", OWNERS, "/aegis.lock @octo/platform @amy\n", "/aegis.lock @octo/platform\n/.github/workflows/\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(PLANTED)), ids=[f"{n}-{case[0]}" for n, case in enumerate(PLANTED)])
+def test_a_planted_weakness_is_found(number: int) -> None:
+    code, path, old, new = PLANTED[number]
+    text = GOOD[path]
+    if code == "full_hour":
+        minute = text.partition('cron: "')[2].partition(" ")[0]
+        old, new = f'cron: "{minute} ', 'cron: "0 '
+    assert old in text
+    assert f"doctor.{code}" in found({**GOOD, path: text.replace(old, new)})
+
+
+def test_a_collector_without_always_counts_for_nothing() -> None:
+    text = COLLECTED[ONE]
+    assert "doctor.passed_by" not in found({**COLLECTED, ONE: text})
+    weak = text.replace("    if: ${{ always() }}\n", "")
+    (workflow,) = [each for each in read({ONE: weak}) if each.path == ONE]
+    assert jobs.required_checks([workflow]) == ("gates",)
+    (workflow,) = [each for each in read({ONE: text}) if each.path == ONE]
+    assert jobs.required_checks([workflow]) == ("aegis",)
+
+
+def test_the_required_checks_are_those_of_pull_requests() -> None:
+    expected = ("sdk-scan", "verify-model-signatures-aws-oidc", "verify-model-signatures-oci-oidc")
+    assert jobs.required_checks(read(GOOD)) == expected
+
+
+def test_without_a_policy_and_without_owners_nothing_is_well() -> None:
+    bare = {path: text for path, text in GOOD.items() if path.startswith(jobs.FOLDER)}
+    assert found(bare) == {"doctor.no_policy", "doctor.no_codeowners"}
+
+
+def test_a_gate_of_the_root_action_is_one_that_the_policy_names() -> None:
+    workflow = jobs.read(ONE, COLLECTED[ONE].encode(), AEGIS, ("scan",))
+    assert [job.gates for job in workflow.jobs] == [("scan",), ()]
+    assert jobs.read(ONE, COLLECTED[ONE].encode(), "other/aegis", ("scan",)).judging() == ()
+
+
+ODD: list[Any] = [
+    "", "[]", "on: push", "on: {pull_request: }\njobs: []", "on: [1, {a: b}]\njobs: {a: 3}",
+    "jobs: {a: {steps: {b: c}, permissions: 7, needs: 3, environment: [x], strategy: 1}}",
+    "on: {schedule: [3, {cron: 7}]}\njobs: {a: {uses: org/aegis/actions/scan@v1, steps: [1, {uses: 2}]}}",
+    "on: {schedule: x, pull_request: [paths]}\njobs: {a: {uses: 'org/aegis/actions/../scan@v1'}}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(ODD)))
+def test_odd_workflows_are_looked_at_or_named_and_never_crash(number: int) -> None:
+    try:
+        found({**GOOD, ".github/workflows/odd.yml": ODD[number]})
+    except UsageError as error:
+        assert error.code == "doctor.workflow_unreadable"  # noqa: PT017 - either answer is fine
+
+
+@pytest.mark.parametrize("text", ["a: [", "a: 1\na: 2", "a: &x 1\nb: *x", "\x00"])
+def test_a_workflow_that_cannot_be_read_is_named(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        jobs.read(SCAN, text.encode(), AEGIS, ())
+    assert caught.value.code == "doctor.workflow_unreadable"
+
+
+def test_rights_that_a_job_gets_without_asking_are_found() -> None:
+    for top, code in (("", "doctor.permissions_unsaid"), ("permissions: write-all\n", "doctor.permissions_wide")):
+        assert code in found({**COLLECTED, ONE: COLLECTED[ONE].replace("permissions: {}\n", top)})
