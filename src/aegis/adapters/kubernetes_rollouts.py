@@ -7,6 +7,7 @@ that a Role can allow them without allowing another image.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import quote
@@ -95,6 +96,7 @@ def read_rollout(document: Any) -> RolloutState:
         promoting=_flag(status, "promoteFull"),
         held=_flag(spec, "paused"),
         pauses=tuple(_text(each, "reason") for each in _objects(status, "pauseConditions")),
+        paused_since=min((_time(each, "startTime") for each in _objects(status, "pauseConditions")), default=None),
         step=None if step is None else _number(status, "currentStepIndex"),
         steps=tuple(_step(each) for each in _objects(_object(strategy, "canary"), "steps")),
         stable_hash=_text(status, "stableRS"),
@@ -165,6 +167,17 @@ def _text(parent: dict[str, Any], key: str) -> str:
     if not isinstance(value, str):
         raise malformed(f"{key} is no text")
     return value
+
+
+def _time(parent: dict[str, Any], key: str) -> datetime.datetime:
+    """https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/: RFC 3339, UTC."""
+    try:
+        found = datetime.datetime.fromisoformat(_text(parent, key))
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise malformed(f"{key} is no time")
+    return found
 
 
 def _number(parent: dict[str, Any], key: str) -> int:

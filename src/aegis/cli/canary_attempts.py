@@ -7,6 +7,7 @@ what that one saw: it is refused, since to begin again would be a second chance.
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from typing import Final
 from aegis.cli.files import write
 from aegis.core.errors import CouldNotDecide, UsageError
 from aegis.core.ports.repository import Repository
+from aegis.core.ports.rollouts import RolloutState
 
 MARK: Final = "attempt.json"
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,18}")
@@ -33,6 +35,8 @@ class Attempt:
     """From 1; None where GitHub tells none."""
     kept: bool
     """The folder is the one of the attempts before; at the first, any is."""
+    anew: bool
+    """What is not there is gone on without."""
 
     @classmethod
     def begin(cls, folder: Path, environ: Mapping[str, str], *, anew: bool) -> Attempt:
@@ -42,10 +46,10 @@ class Attempt:
         """
         run, number = environ.get("GITHUB_RUN_ID", ""), environ.get("GITHUB_RUN_ATTEMPT", "")
         known = int(number) if _NUMBER.fullmatch(number) else None
-        kept = known == 1 or anew or _marked(folder / MARK, run, known)
-        attempt = cls(folder, run, known, kept)
+        kept = known == 1 or _marked(folder / MARK, run, known)
+        attempt = cls(folder, run, known, kept, anew)
         _make(folder)
-        if kept:
+        if kept or anew:
             attempt.mark()
         return attempt
 
@@ -53,22 +57,36 @@ class Attempt:
         """What the next attempt looks for."""
         write(self.folder / MARK, json.dumps({"run": self.run, "attempt": self.number}).encode())
 
-    def state(self, namespace: str, name: str, canary: str) -> Path:
-        """The file of one version. Raises CouldNotDecide `canary.state_lost`."""
-        file = self.folder / f"{namespace}.{name}.{canary}.json"
-        if self.kept:
-            return file
-        if not os.path.lexists(file):
-            raise CouldNotDecide(
-                "canary.state_lost",
-                f"this is attempt {self.number or '(unknown)'} of run {self.run or '(unknown)'}, and in "
-                f"{str(self.folder)!r} there is nothing of the attempts before it",
-                expected="the state folder of the attempt before",
-                remedy="Restore the folder before this step and save it after it, as docs/canary.md shows. To judge "
-                "anew nevertheless, say `without-state: begin`.",
-            )
+    def state(self, seen: RolloutState, canary: str, waited: datetime.timedelta) -> Path:
+        """The file of one version. Raises CouldNotDecide `canary.state_lost`.
+
+        `waited`: a rollout that has stood at its pause for longer, by the clock of this machine, was judged before.
+        """
+        file = self.folder / f"{seen.namespace}.{seen.name}.{canary}.json"
+        if not os.path.lexists(file) and not self.anew:
+            if not self.kept:
+                raise self._lost(
+                    f"this is attempt {self.number or '(unknown)'} of run {self.run or '(unknown)'}, and in "
+                    f"{str(self.folder)!r} there is nothing of the attempts before it"
+                )
+            since = seen.paused_since
+            if since is not None and datetime.datetime.now(datetime.UTC) - since > waited:
+                raise self._lost(
+                    f"{seen.place} has stood at its pause since {since.isoformat()}, longer than the deadline, and "
+                    f"in {str(self.folder)!r} there is nothing that was seen of it"
+                )
         self.mark()
         return file
+
+    @staticmethod
+    def _lost(problem: str) -> CouldNotDecide:
+        return CouldNotDecide(
+            "canary.state_lost",
+            problem,
+            expected="the state folder of the run before",
+            remedy="Restore the folder before this step and save it after it, as docs/canary.md shows. To judge anew "
+            "nevertheless, say `without-state: begin`.",
+        )
 
 
 def refuse_tracked(folder: Path, repository: Repository) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -73,6 +74,7 @@ def begin(options: CanaryOptions, environ: Mapping[str, str]) -> GateRun:
 
 def prepared(run: GateRun, options: CanaryOptions, environ: Mapping[str, str]) -> Judging:
     """Find policy and rollout, and open Prometheus. Raises AegisError."""
+    from aegis.core.policy import seconds
     from aegis.gates.canary.check import check_policy
     from aegis.gates.canary.planned import plan_of
     from aegis.gates.canary.samples.sides import Hashes, Scope
@@ -112,7 +114,9 @@ def prepared(run: GateRun, options: CanaryOptions, environ: Mapping[str, str]) -
         weight=weight,
     )
     sides = (policy.rollout.namespace, policy.rollout.name, canary, stable)
-    state = options.state if attempt is None else attempt.state(*sides[:3])
+    state = options.state
+    if attempt is not None and seen is not None:
+        state = attempt.state(seen, canary, datetime.timedelta(seconds=seconds(policy.deadline)))
     examined = None
     if policy.requires is not None and seen is not None:
         from aegis.cli.canary_required import examined as look_at

@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
 import pytest
 
 from aegis.adapters.git import open_repository
+from aegis.adapters.kubernetes_rollouts import read_rollout
 from aegis.cli.canary_attempts import MARK, Attempt, refuse_tracked
 from aegis.core.errors import CouldNotDecide, UsageError
 from aegis.core.ports.repository import Repository
+from aegis.core.ports.rollouts import RolloutState
+from tests.doubles import argo_controller
 from tests.support.gitrepo import GitRepo
 
-VERSION = ("shop", "web", "5f6c7d8e9")
+HASH = "5f6c7d8e9"
+HOUR = datetime.timedelta(hours=1)
+
+
+def rollout(paused: datetime.timedelta | None = None) -> RolloutState:
+    """One that has stood at its pause for a while."""
+    document = argo_controller.rollout("shop", "web")
+    document["metadata"] |= {"uid": "u", "resourceVersion": "1", "generation": 1}
+    since = datetime.datetime.now(datetime.UTC) - (paused or datetime.timedelta())
+    document["status"]["pauseConditions"][0]["startTime"] = since.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return read_rollout(document)
 
 
 def attempt(folder: Path, number: str, run: str = "77", *, anew: bool = False) -> Attempt:
     return Attempt.begin(folder, {"GITHUB_RUN_ID": run, "GITHUB_RUN_ATTEMPT": number}, anew=anew)
 
 
-def lost(begun: Attempt) -> bool:
+def lost(begun: Attempt, paused: datetime.timedelta | None = None) -> bool:
     """Whether it may not go on."""
     try:
-        name = begun.state(*VERSION).name
+        name = begun.state(rollout(paused), HASH, HOUR).name
     except CouldNotDecide as error:
         return error.code == "canary.state_lost"
     assert name == "shop.web.5f6c7d8e9.json"
@@ -96,6 +110,16 @@ def test_one_can_be_told_to_begin_anew(tmp_path: Path) -> None:
     assert lost(attempt(tmp_path, "2"))
     assert not lost(attempt(tmp_path, "3", anew=True))
     assert not lost(attempt(tmp_path, "4"))
+
+
+def test_a_new_run_about_a_rollout_that_somebody_has_judged_before_is_refused(tmp_path: Path) -> None:
+    assert not lost(attempt(tmp_path / "a", "1"), HOUR - datetime.timedelta(minutes=2))
+    assert lost(attempt(tmp_path / "b", "1"), HOUR + datetime.timedelta(minutes=2))
+    assert not lost(attempt(tmp_path / "c", "1", anew=True), HOUR + datetime.timedelta(minutes=2))
+    # what was seen of it is there
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / f"shop.web.{HASH}.json").write_bytes(b"{}")
+    assert not lost(attempt(tmp_path / "d", "1"), 9 * HOUR)
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:

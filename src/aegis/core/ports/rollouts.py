@@ -5,6 +5,7 @@ The words are those of Argo Rollouts (https://argo-rollouts.readthedocs.io/en/st
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -46,6 +47,8 @@ class RolloutState:
     """`spec.paused`: a person holds it."""
     pauses: tuple[str, ...]
     """The reasons why it is paused, e.g. `CanaryPauseStep`."""
+    paused_since: datetime.datetime | None = None
+    """When the first of them began; None: it is not paused."""
     step: int | None
     """Index of the step it is at; as many as there are steps: past the last one."""
     steps: tuple[Step, ...]
@@ -62,7 +65,7 @@ class RolloutState:
     canary_weight: int | None
     """Per cent of the traffic, where a router shares it out; None: by the number of pods."""
     images: tuple[str, ...]
-    """Of all containers in the spec, and of volumes that are images; none where it takes its template from elsewhere."""
+    """Of all containers in the spec, and of volumes that are images; none where its template stands elsewhere."""
 
     @property
     def rolling_out(self) -> bool:

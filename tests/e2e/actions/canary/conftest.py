@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 import shutil
@@ -185,7 +186,10 @@ def deploy(tmp_path: Path, exported: Path, uv_folder: Path, installed: Path) -> 
     work = tmp_path / "runner"
     work.mkdir()
     api = Api(users={KUBE_TOKEN: ALL_RIGHTS}, controller=reconcile)
-    api.add(rollout(*PLACE, stable=OLD, canary=NEW))
+    document = rollout(*PLACE, stable=OLD, canary=NEW)
+    now = datetime.datetime.now(datetime.UTC)
+    document["status"]["pauseConditions"][0]["startTime"] = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    api.add(document)
     service = canary_server.Shop(MetricsStore(clock=canary_server.T0), "", tmp_path)
     service.canary, service.stable = hash_of(NEW), hash_of(OLD)
 
