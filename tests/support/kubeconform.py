@@ -67,6 +67,11 @@ def kubeconform() -> Path:
     return program(ROOT / "tests" / "e2e" / "tools" / "kubeconform", VERSION)
 
 
+def crd_versions() -> dict[str, str]:
+    """API group to the version of what brings it."""
+    return {group: spec.rpartition("@v")[2] for group, (spec, _) in _CRDS.items()}
+
+
 def _key() -> str:
     """Other sources, or another way to read them, make other schemas."""
     sources = json.dumps([_SCHEMAS, sorted(_CRDS.items())])
