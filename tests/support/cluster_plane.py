@@ -173,12 +173,14 @@ class ControlPlane:
 _RBAC: Final = {"apiVersion": "rbac.authorization.k8s.io/v1"}
 
 
-def awaited(is_so: Callable[[], bool], told: Callable[[], str], *, seconds: float = PATIENCE) -> None:
-    """Return as soon as it is so."""
+def awaited(
+    is_so: Callable[[], bool], told: Callable[[], str], *, seconds: float = PATIENCE, pause: float = 0.1
+) -> None:
+    """Return as soon as it is so, which is asked every `pause` seconds."""
     end = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < end, told()
-        time.sleep(0.1)
+        time.sleep(pause)
 
 
 @contextmanager

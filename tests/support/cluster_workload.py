@@ -1,7 +1,7 @@
 """A service in the pods of a cluster: what its pods count, and a Prometheus that finds and scrapes them there.
 
-The numbers are those of our API service, by its own counters. An image's tag says how a version fares: `bad-8x` fails
-eight times as often, everything else as it should.
+The numbers are those of our API service, by its own counters. An image's tag says how a version fares: with `bad-8x`
+at its end it fails eight times as often, any other as it should.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class _Pod:
     """Counts as time goes on, whenever it is looked at."""
 
     def __init__(self, image: str, seed: int) -> None:
-        worse = re.search(r":bad-([0-9.]+)x$", image)
+        worse = re.search(r"bad-([0-9.]+)x(@|$)", image)
         self._failing = FAILING * float(worse[1]) if worse else FAILING
         self._chance = np.random.default_rng(seed)
         self._counted, self._until = Metrics(()), time.monotonic()

@@ -13,6 +13,7 @@ import pytest
 
 from tests.integration.cli.command import environment
 from tests.support.cluster_plane import ControlPlane
+from tests.support.cluster_rollbacks import rollback
 from tests.support.cluster_shop import BAD, BETTER, GOOD, NAME, WATCHER, ClusterShop, cluster_shop
 
 
@@ -130,4 +131,11 @@ def test_a_private_prometheus_is_asked_through_the_api_server(shop: ClusterShop)
     done = shop.watch(kubeconfig=watcher)
     assert (told(done)["decision"], done.returncode) == ("abort", 1), done.stderr
     assert address in shop.cluster.network.asked
+    assert shop.images() == [GOOD] * 5
+
+
+def test_rollbacks_one_after_another_end_alike(shop: ClusterShop) -> None:
+    """How fast they are is for `benchmarks/canary_cluster.py` to say, on a machine with no other work."""
+    done = [rollback(shop, f"number-{number}") for number in range(2)]
+    print(*done, sep="\n")
     assert shop.images() == [GOOD] * 5
