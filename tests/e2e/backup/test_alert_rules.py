@@ -77,10 +77,10 @@ def judged(folder: Path, told: list[dict[str, str]], expected: dict[int, list[di
 def test_the_rules_are_valid_and_say_what_to_do() -> None:
     done = promtool("check", "rules", RULES)
     assert done.returncode == 0, done.stdout + done.stderr
-    (group,) = yaml.safe_load(RULES.read_text())["groups"]
+    (group,) = [each for each in yaml.safe_load(RULES.read_text())["groups"] if each["name"] == "aegis-backups"]
     for rule in group["rules"]:
         assert rule["labels"] == {"severity": "critical"}
-        assert set(rule["annotations"]) == {"summary", "description"}
+        assert set(rule["annotations"]) == {"runbook_url", "summary", "description"}
         assert "aegis backup" in rule["annotations"]["description"]
 
 
