@@ -95,13 +95,13 @@ def test_the_runbooks_script_is_the_command(folder: Path) -> None:
 
 def test_forecast_says_what_can_be_seen_when(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     policy = ("--policy", str(folder / "aegis.yml"))
-    code, found = told(capsys, "forecast", *policy)
+    code, found = told(capsys, "forecast", *policy, "--requests", "100")
     assert code == 0
     seconds = [each["seconds"] for each in found["http"] if each["decision"] == "abort" and each["seconds"]]
     assert seconds == sorted(seconds, reverse=True)
     _, less = told(capsys, "forecast", *policy, "--requests", "10")
     assert less["http"][-1]["seconds"] > found["http"][-1]["seconds"]
-    _, alike = told(capsys, "forecast", *policy, "--spread", "0")
+    _, alike = told(capsys, "forecast", *policy, "--rate", "1", "--spread", "0")
     assert alike["http"][0]["seconds"] < found["http"][0]["seconds"]
 
 
