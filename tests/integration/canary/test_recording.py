@@ -1,4 +1,4 @@
-"""`aegis canary watch --record` and `simulate --recorded`: a watch that is judged again as it was, or by other bounds."""
+"""`watch --record` and `simulate --recorded`: a watch that is judged again as it was, or by other bounds."""
 
 from __future__ import annotations
 

@@ -93,10 +93,10 @@ def _finding(rule: str, rollout: str, message: str, remedy: str, cause: Cause) -
 
 def progress(judgement: Judgement, state: State, plan: Plan) -> str:
     """How far it is, in one line."""
-    passed = judgement.time - state.start
+    passed, promotes_at = judgement.time - state.start, _evidence(plan.promotes_at)
     return (
         f"after {passed:.0f} s of {plan.deadline:.0f} s evidence against the canary is {_evidence(judgement.harm)} "
-        f"(aborts at {1 / plan.alpha:.4g}), for it {_evidence(judgement.good)} (promotes at {1 / plan.beta:.4g})"
+        f"(aborts at {1 / plan.alpha:.4g}), for it {_evidence(judgement.good)} (promotes at {promotes_at})"
     )
 
 
@@ -133,7 +133,7 @@ def _whole(judgement: Judgement, state: State, plan: Plan) -> Mapping[str, Any]:
         "harm": _exp(judgement.harm),
         "aborts_at": 1 / plan.alpha,
         "good": _exp(judgement.good),
-        "promotes_at": 1 / plan.beta,
+        "promotes_at": _exp(plan.promotes_at),
         "p_value": min(1.0, math.exp(-state.peak)),
         "culprits": [list(each) for each in judgement.culprits],
     }

@@ -63,11 +63,7 @@ def lines(state: State, plan: Plan, most: int = 20) -> tuple[Lines, ...]:
     for (name, _), (part, _) in claims(state, plan).items():
         weights[name] = weights.get(name, 0.0) + part
 
-    def strength(metric: MetricPlan) -> float:
-        tally = state.tallies[metric.name]
-        return tally.harm if metric.ceiling is None else max(tally.harm, tally.over)
-
-    ranked = sorted(plan.metrics, key=strength, reverse=True)[:most]
+    ranked = sorted(plan.metrics, key=lambda metric: state.tallies.strength(metric.name), reverse=True)[:most]
     return tuple(_lines(plan, metric, state.tallies[metric.name], weights.get(metric.name, 0.0)) for metric in ranked)
 
 
@@ -114,7 +110,7 @@ def chart(state: State, plan: Plan) -> str:
         [harm for _, harm, _ in shown],
         [-math.log(plan.alpha)] * len(shown),
         [good for _, _, good in shown],
-        [-math.log(plan.beta)] * len(shown),
+        [plan.promotes_at] * len(shown),
     )
     return "\n".join(
         (

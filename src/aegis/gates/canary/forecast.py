@@ -10,11 +10,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from aegis.gates.canary.evidence import absolute
-from aegis.gates.canary.evidence.ratio import Mix, grown, hypotheses, weigh
-from aegis.gates.canary.evidence.spread import Spread, effective, fixed, mix
+import numpy as np
+
+from aegis.gates.canary.evidence import absolute, clustering
+from aegis.gates.canary.evidence.arrays import Array, average
+from aegis.gates.canary.evidence.ratio import Mix, added, hypotheses, weigh
+from aegis.gates.canary.evidence.spread import Spread, effective, fixed, mix, of_one
 from aegis.gates.canary.plan import MetricPlan, Plan
-from aegis.gates.canary.tally import Tally, average, over
+from aegis.gates.canary.tally import Tally, over
 
 LONGEST = 30 * 24 * 3600.0
 """Seconds: what takes longer is told as never."""
@@ -61,11 +64,13 @@ def forecast(
     `learned` is what the stable side's history says of spread and clusters, where the plan does not. Without it the
     spread is as before any data, and bad events are taken as independent.
     """
-    size = metric.cluster or (1.0 if learned is None else learned.clustering.size())
+    size = metric.cluster or (
+        1.0 if learned is None else float(clustering.size(learned.clustering.squares, learned.clustering.variance))
+    )
     pods = traffic.canary_pods, traffic.stable_pods
-    likely = (Spread() if learned is None else learned.spread).likely(size)
+    likely = of_one(Spread() if learned is None else learned.spread, size)
     spread = mix(likely, *pods) if metric.spread is None else fixed(metric.spread, *pods)
-    path = _Path([0.0] * len(over(metric).points), 0.0, 0.0, size, spread, traffic)
+    path = _Path(np.zeros(len(over(metric).points)), 0.0, 0.0, size, spread, traffic)
     found = [_forecast(plan, metric, path, 1.0, "promote")] if metric.critical else []
     return (*found, *(_forecast(plan, metric, path, ratio, "abort") for ratio in ratios))
 
@@ -83,7 +88,7 @@ def more(plan: Plan, metric: MetricPlan, tally: Tally, ratio: float = 2.0) -> fl
     traffic = Traffic(
         canary=canary, stable=stable, rate=lane.stable_bad / stable, canary_pods=pods[0], stable_pods=pods[1]
     )
-    path = _Path(lane.likelihood, lane.canary_bad, canary, tally.size, tuple(tally.mix), traffic)
+    path = _Path(np.array(lane.likelihood), lane.canary_bad, canary, tally.size, tuple(tally.mix), traffic)
     evidence = _harm(plan, metric, path, ratio)
     if evidence(0.0) >= _bound(plan, metric):
         return 0.0
@@ -95,7 +100,7 @@ def more(plan: Plan, metric: MetricPlan, tally: Tally, ratio: float = 2.0) -> fl
 class _Path:
     """Where evidence stands, and how it goes on."""
 
-    likelihood: list[float]
+    likelihood: Array
     bad: float
     exposure: float
     clustering: float
@@ -106,7 +111,7 @@ class _Path:
 def _forecast(plan: Plan, metric: MetricPlan, path: _Path, ratio: float, decision: str) -> Forecast:
     if decision == "promote":
         good = _good(metric, path, ratio)
-        seconds = _first(lambda time: good(time) >= -math.log(plan.beta), plan.interval, LONGEST)
+        seconds = _first(lambda time: good(time) >= plan.promotes_at, plan.interval, LONGEST)
     else:
         harm = _harm(plan, metric, path, ratio)
         seconds = _first(lambda time: harm(time) >= _bound(plan, metric), plan.interval, LONGEST)
@@ -119,7 +124,7 @@ def _bound(plan: Plan, metric: MetricPlan) -> float:
     return -math.log(plan.alpha) - math.log(part / 2 if metric.ceiling is not None else part)
 
 
-def _counts(metric: MetricPlan, path: _Path, ratio: float, time: float) -> tuple[list[float], float, float]:
+def _counts(metric: MetricPlan, path: _Path, ratio: float, time: float) -> tuple[Array, float, float]:
     """The likelihood, the canary's bad events and its exposure after a time."""
     traffic = path.traffic
     swapped = metric.direction == "decrease"
@@ -127,8 +132,9 @@ def _counts(metric: MetricPlan, path: _Path, ratio: float, time: float) -> tuple
     canary_bad, stable_bad = traffic.canary * canary_rate * time, traffic.stable * traffic.rate * time
     share = traffic.canary / (traffic.canary + traffic.stable)
     own, part = (stable_bad, 1 - share) if swapped else (canary_bad, share)
-    likelihood = grown(path.likelihood, over(metric), part, own, canary_bad + stable_bad)
-    return likelihood, path.bad + canary_bad, path.exposure + traffic.canary * time
+    grid = over(metric)
+    more = added(np.array(grid.points), np.array(grid.growth), part, own, canary_bad + stable_bad)
+    return path.likelihood + more, path.bad + canary_bad, path.exposure + traffic.canary * time
 
 
 def _harm(plan: Plan, metric: MetricPlan, path: _Path, ratio: float) -> Callable[[float], float]:
@@ -136,9 +142,9 @@ def _harm(plan: Plan, metric: MetricPlan, path: _Path, ratio: float) -> Callable
 
     def evidence(time: float) -> float:
         likelihood, bad, exposure = _counts(metric, path, ratio, time)
-        harm, _ = weigh(likelihood, path.clustering, against)
+        harm = float(weigh(likelihood, path.clustering, against)[0])
         if metric.floor:
-            harm = min(harm, absolute.above(bad, exposure, metric.floor, path.clustering))
+            harm = min(harm, float(absolute.above(bad, exposure, metric.floor, path.clustering)))
         return harm if metric.direction == "decrease" or bad >= plan.min_bad_events else min(harm, 0.0)
 
     return evidence
@@ -149,10 +155,10 @@ def _good(metric: MetricPlan, path: _Path, ratio: float) -> Callable[[float], fl
 
     def evidence(time: float) -> float:
         likelihood, bad, exposure = _counts(metric, path, ratio, time)
-        _, good = weigh(likelihood, path.clustering, against)
+        good = float(weigh(likelihood, path.clustering, against)[1])
         if metric.floor:
-            rare = absolute.below(bad, exposure, metric.floor, path.clustering)
-            good = average([(0.5, good), (0.5, rare)])
+            rare = float(absolute.below(bad, exposure, metric.floor, path.clustering))
+            good = average(np.array((0.5, 0.5)), np.array((good, rare)))
         return good
 
     return evidence

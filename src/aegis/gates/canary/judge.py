@@ -13,11 +13,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from aegis.core.errors import CouldNotDecide
-from aegis.gates.canary.increment import Increment, Side
+import numpy as np
+
+from aegis.gates.canary.evidence.arrays import Array, average
+from aegis.gates.canary.increment import Increment
 from aegis.gates.canary.plan import Plan
 from aegis.gates.canary.state import Decision, Point, State
-from aegis.gates.canary.tally import add, average, check
 
 MOST_POINTS = 256
 """Of the history that is kept for a chart; when it is full, every second one goes."""
@@ -37,7 +38,7 @@ class Judgement:
     harm: float
     """Evidence against the canary, all metrics together: a logarithm; it aborts at log(1/alpha)."""
     good: float
-    """Evidence for it, of the critical metric that has the least: a logarithm; it promotes at log(1/beta)."""
+    """Evidence for it, of the critical metric that has the least: a logarithm; it promotes at `Plan.promotes_at`."""
     culprits: tuple[Claim, ...]
     """What the canary is aborted for, the strongest first."""
 
@@ -74,57 +75,49 @@ def look(
 
 def claims(state: State, plan: Plan) -> dict[Claim, tuple[float, float]]:
     """What could be said against the canary: its weight (all are 1) and its evidence (a logarithm)."""
-    whole = sum(metric.weight for metric in plan.metrics if not plan.first or metric.ceiling is not None)
+    harm_part, over_part = _parts(state, plan)
+    table = state.tallies.metrics
+    columns = (harm_part, over_part, table["harm"], table["over"])
     found: dict[Claim, tuple[float, float]] = {}
-    for metric in plan.metrics:
-        tally = state.tallies[metric.name]
-        part = metric.weight / whole
-        if metric.ceiling is None and not plan.first:
-            found[metric.name, "worse than stable"] = part, tally.harm
-        elif metric.ceiling is not None and plan.first:
-            found[metric.name, "over its ceiling"] = part, tally.over
-        elif metric.ceiling is not None:
-            found[metric.name, "worse than stable"] = part / 2, tally.harm
-            found[metric.name, "over its ceiling"] = part / 2, tally.over
+    for name, of_harm, of_over, harm, over in zip(state.tallies, *(one.tolist() for one in columns), strict=True):
+        if of_harm:
+            found[name, "worse than stable"] = of_harm, harm
+        if of_over:
+            found[name, "over its ceiling"] = of_over, over
     return found
 
 
+def _parts(state: State, plan: Plan) -> tuple[Array, Array]:
+    """How much the claims of each metric weigh: that it is worse than stable, and that it is over its ceiling."""
+    weight, limited = state.tallies.weight, state.tallies.limited
+    part = weight / weight[limited | (not plan.first)].sum()
+    if plan.first:
+        return np.zeros(len(part)), np.where(limited, part, 0.0)
+    return np.where(limited, part / 2, part), np.where(limited, part / 2, 0.0)
+
+
 def _add(state: State, plan: Plan, increments: Iterable[Increment], weight: float | None) -> None:
-    of_metric: dict[str, list[Increment]] = {metric.name: [] for metric in plan.metrics}
-    for increment in increments:
-        if increment.metric not in of_metric:
-            raise CouldNotDecide(
-                "canary.increment_invalid",
-                f"an increment of the metric {increment.metric!r:.120}, which the plan does not have",
-                expected=f"one of {', '.join(of_metric)}",
-                remedy="start again with the policy's own metrics",
-            )
-        of_metric[increment.metric].append(increment)
-    # all of them before the first is counted: a look that is refused has changed nothing, and can be made again
-    for metric in plan.metrics:
-        for increment in of_metric[metric.name]:
-            check(increment, metric)
-    for metric in plan.metrics:
-        if of_metric[metric.name]:
-            add(state.tallies[metric.name], plan, metric, state.start, of_metric[metric.name], weight)
+    found = list(increments)
+    if found:
+        # all of them are checked before the first is counted: a look that is refused can be made again
+        state.tallies.add(state.tallies.batch(found), state.start, weight)
 
 
 def _harm(state: State, plan: Plan) -> float:
-    return average(list(claims(state, plan).values()))
+    table = state.tallies.metrics
+    parts, values = np.concatenate(_parts(state, plan)), np.concatenate((table["harm"], table["over"]))
+    return average(parts[parts > 0], values[parts > 0])
 
 
 def _good(state: State, plan: Plan) -> float:
-    return min(
-        state.tallies[metric.name].good
-        for metric in plan.metrics
-        if metric.critical and (metric.ceiling is not None or not plan.first)
-    )
+    deciding = state.tallies.critical & (state.tallies.limited | (not plan.first))
+    return float(state.tallies.metrics["good"][deciding].min())
 
 
 def _decide(state: State, plan: Plan, harm: float, good: float, unseen: bool) -> Decision | None:
     if harm >= -math.log(plan.alpha):
         return Decision("abort", "canary.worse", state.now, harm, good, list(_culprits(state, plan)))
-    if good >= -math.log(plan.beta) and not unseen:
+    if good >= plan.promotes_at and not unseen:
         return Decision("promote", "canary.not_worse", state.now, harm, good)
     if plan.no_data == "abort" and _no_data(state, plan):
         return Decision("abort", "canary.no_data", state.now, harm, good)
@@ -137,13 +130,8 @@ def _decide(state: State, plan: Plan, harm: float, good: float, unseen: bool) ->
 
 def _no_data(state: State, plan: Plan) -> bool:
     """Whether a critical metric has been silent on one side for too long. A scrape without requests is no silence."""
-    sides: tuple[Side, ...] = ("canary",) if plan.first else ("canary", "stable")
-    return any(
-        state.now - max(state.start, state.tallies[metric.name].newest.get(side, 0.0)) > plan.no_data_after
-        for metric in plan.metrics
-        if metric.critical
-        for side in sides
-    )
+    newest = state.tallies.metrics["newest"][state.tallies.critical, : 1 if plan.first else 2]
+    return bool((state.now - np.maximum(newest, state.start) > plan.no_data_after).any())
 
 
 def _culprits(state: State, plan: Plan) -> tuple[Claim, ...]:
@@ -165,8 +153,8 @@ def _culprits(state: State, plan: Plan) -> tuple[Claim, ...]:
 
 
 def _weighted(parts: list[tuple[float, float]]) -> float:
-    whole = sum(part for part, _ in parts)
-    return average([(part / whole, value) for part, value in parts])
+    weights, values = np.array(parts).T
+    return average(weights / weights.sum(), values)
 
 
 def _remember(state: State, harm: float, good: float) -> None:

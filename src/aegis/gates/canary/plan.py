@@ -15,6 +15,10 @@ Kind = Literal["events", "latency", "pace", "share"]
 requests the canary gets."""
 Direction = Literal["increase", "decrease", "either"]
 Undecided = Literal["hold", "abort"]
+MOST_STEPS = 20
+"""Each of them asks for twice the evidence of the one before."""
+MOST_WINDOWS = 240
+"""Of a ceiling in a rollout; what one of them needs more than a single one is the logarithm of their number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,8 @@ class MetricPlan:
     """The rate below which nobody minds, whatever the ratio."""
     ceiling: float | None = None
     """The rate above which the canary is aborted, whatever stable does."""
+    window: float | None = None
+    """Seconds: the ceiling is judged anew each time, so that what was good for long does not hide what is bad now."""
     spread: float | None = None
     """How much pods differ by chance (standard deviation of the logarithm of rates). None: estimated."""
     cluster: float | None = None
@@ -57,6 +63,11 @@ class MetricPlan:
                 f"ceiling {self.ceiling}",
                 f"more than the floor {self.floor}",
             ),
+            (
+                self.window is not None and (self.ceiling is None or not 0 < self.window < math.inf),
+                f"ceiling window of {self.window} s",
+                "a ceiling with it, and more than 0 seconds",
+            ),
             (self.spread is not None and not 0 <= self.spread < math.inf, f"spread {self.spread}", "0 or more"),
             (self.cluster is not None and not 1 <= self.cluster < math.inf, f"cluster {self.cluster}", "1 or more"),
             (self.kind == "share" and self.critical, "a critical share of traffic", "evidence against a canary only"),
@@ -74,6 +85,8 @@ class Plan:
     """How often a good canary may be aborted, however often it is looked at."""
     beta: float = 0.05
     """How often a canary that is `margin` times as bad may be promoted."""
+    steps: int = 0
+    """Endless pauses that are ended one by one, the last one by the promotion; 0: one promotion ends all of them."""
     interval: float = 10.0
     """Seconds from look to look: increments of one interval are counted together."""
     warm_up: float = 0.0
@@ -94,12 +107,19 @@ class Plan:
         """Raise UsageError `canary.plan_invalid` for what could only ever decide by accident, or never."""
         names = [metric.name for metric in self.metrics]
         doubled = sorted({name for name in names if names.count(name) > 1})
+        narrow = [each.window for each in self.metrics if each.window and self.deadline / each.window > MOST_WINDOWS]
         deciding = [metric for metric in self.metrics if metric.critical and (metric.ceiling or not self.first)]
         for wrong, problem, expected in (
             (not names, "no metric", "at least one"),
             (bool(doubled), f"the metric {doubled[:1]} twice", "names that differ"),
             (not 0 < self.alpha < 1, f"alpha {self.alpha}", "between 0 and 1"),
             (not 0 < self.beta < 1, f"beta {self.beta}", "between 0 and 1"),
+            (not 0 <= self.steps <= MOST_STEPS, f"{self.steps} steps", f"at most {MOST_STEPS}"),
+            (
+                bool(narrow),
+                f"a ceiling window of {min(narrow, default=0.0)} s",
+                f"{MOST_WINDOWS} in the deadline at most",
+            ),
             (not 0 < self.interval < math.inf, f"interval {self.interval}", "more than 0 seconds"),
             (not 0 <= self.warm_up < self.deadline, f"warm-up of {self.warm_up} s", "shorter than the deadline"),
             (not 0 < self.deadline < math.inf, f"deadline of {self.deadline} s", "more than 0 seconds"),
@@ -113,6 +133,23 @@ class Plan:
         ):
             if wrong:
                 raise _invalid(f"the plan has {problem}", expected)
+
+    def bound(self, step: int) -> float:
+        """The evidence (a logarithm) that ends an endless pause, the first one being 1; 0: all of them at once.
+
+        Each needs twice that of the one before, the first one 2/beta: so all of them together are ended in error with a
+        probability of less than beta, and the more of the traffic is at stake, the more must be known.
+        """
+        return step * math.log(2) - math.log(self.beta)
+
+    @property
+    def promotes_at(self) -> float:
+        """The evidence (a logarithm) that promotes."""
+        return self.bound(self.steps)
+
+    def windows(self, seconds: float) -> int:
+        """How often a ceiling's window begins until the deadline."""
+        return max(1, math.ceil(self.deadline / seconds))
 
     def digest(self) -> str:
         """SHA-256 (hex) of all of it: a state belongs to one plan."""

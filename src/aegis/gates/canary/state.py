@@ -7,6 +7,7 @@ must be one that counting could have made.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -15,6 +16,7 @@ from msgspec import Meta, Struct
 from aegis.core.errors import AegisError, CouldNotDecide
 from aegis.core.typed import convert
 from aegis.gates.canary.plan import Plan
+from aegis.gates.canary.tallies import Tallies
 from aegis.gates.canary.tally import Tally, over
 from aegis.signatures import strict_json
 
@@ -42,10 +44,10 @@ class Decision(Struct, frozen=True, forbid_unknown_fields=True):
     culprits: list[tuple[str, Literal["worse than stable", "over its ceiling"]]] = []
 
 
-class State(Struct, kw_only=True, forbid_unknown_fields=True):
-    """All of it."""
+class _Saved(Struct, kw_only=True, forbid_unknown_fields=True):
+    """All of it, as a file has it."""
 
-    schema: Literal["aegis-canary-state/v1"] = SCHEMA
+    schema: Literal["aegis-canary-state/v1"]
     rollout: Annotated[str, Meta(min_length=1, max_length=1000)]
     """Which one: names and the canary's revision."""
     plan: Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
@@ -56,21 +58,45 @@ class State(Struct, kw_only=True, forbid_unknown_fields=True):
     """Time of the last look."""
     tallies: dict[str, Tally]
     """By the metric's name."""
-    peak: float = 0.0
+    peak: float
     """The highest that the evidence against the canary has been."""
-    history: list[Point] = []
+    history: list[Point]
+    decision: Decision | None
+
+
+@dataclass(slots=True)
+class State:
+    """All of it; the fields are explained where they are saved."""
+
+    rollout: str
+    plan: str
+    start: float
+    now: float
+    tallies: Tallies
+    peak: float = 0.0
+    history: list[Point] = field(default_factory=list)
     decision: Decision | None = None
 
 
 def begin(plan: Plan, rollout: str, start: float) -> State:
     """The state of a rollout that starts now."""
-    tallies = {metric.name: Tally() for metric in plan.metrics}
-    return State(rollout=rollout, plan=plan.digest(), start=start, now=start, tallies=tallies)
+    return State(rollout, plan.digest(), start, start, Tallies(plan))
 
 
 def save(state: State) -> bytes:
     """The state as canonical JSON: the same state gives the same bytes."""
-    return msgspec.json.encode(state, order="sorted") + b"\n"
+    saved = _Saved(
+        schema=SCHEMA,
+        rollout=state.rollout,
+        plan=state.plan,
+        start=state.start,
+        now=state.now,
+        tallies={name: state.tallies[name] for name in state.tallies},
+        peak=state.peak,
+        history=state.history,
+        decision=state.decision,
+    )
+    return msgspec.json.encode(saved, order="sorted") + b"\n"
 
 
 def resume(plan: Plan, rollout: str, data: bytes) -> State:
@@ -78,10 +104,10 @@ def resume(plan: Plan, rollout: str, data: bytes) -> State:
 
     `canary.state_other`: of another rollout or plan; `canary.state_invalid`: what no run has written.
     """
-    state = _parsed(data)
+    saved = _parsed(data)
     for name, found, expected in (
-        ("rollout", state.rollout, rollout),
-        ("plan", state.plan, plan.digest()),
+        ("rollout", saved.rollout, rollout),
+        ("plan", saved.plan, plan.digest()),
     ):
         if found != expected:
             raise CouldNotDecide(
@@ -90,23 +116,32 @@ def resume(plan: Plan, rollout: str, data: bytes) -> State:
                 expected=f"the {name} {expected!r:.200}",
                 remedy="give every rollout a state of its own, and do not change the policy while it is judged",
             )
-    problem = _problem(state, plan)
+    problem = _problem(saved, plan)
     if problem is not None:
         raise _invalid(problem)
-    return state
+    return State(
+        saved.rollout,
+        saved.plan,
+        saved.start,
+        saved.now,
+        Tallies(plan, saved.tallies),
+        saved.peak,
+        saved.history,
+        saved.decision,
+    )
 
 
-def _parsed(data: bytes) -> State:
+def _parsed(data: bytes) -> _Saved:
     try:
         document: Any = strict_json.parse(data, what="the saved state", limit=MAX_BYTES)
-        return convert(document, State)
+        return convert(document, _Saved)
     except AegisError as error:
         raise _invalid(error.problem) from error
     except msgspec.ValidationError as error:
         raise _invalid(f"the saved state is not one: {error}") from error
 
 
-def _problem(state: State, plan: Plan) -> str | None:
+def _problem(state: _Saved, plan: Plan) -> str | None:
     """What counting could not have made."""
     if set(state.tallies) != {metric.name for metric in plan.metrics}:
         return f"the saved state has the metrics {sorted(state.tallies)!r:.200}, other ones than the plan"

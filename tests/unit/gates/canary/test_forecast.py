@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from aegis.gates.canary.evidence.clustering import Clustering
-from aegis.gates.canary.evidence.spread import WINDOW, Spread
+from aegis.gates.canary.evidence.spread import WINDOW
 from aegis.gates.canary.forecast import Forecast, Traffic, forecast, more
 from aegis.gates.canary.plan import MetricPlan, Plan
 from aegis.gates.canary.tally import Tally
 from tests.support.counted import Watched
+from tests.support.learned import Learned
 from tests.support.rollouts import World, judged, never_promoting, plan
 
 TRAFFIC = Traffic(canary=5.0, stable=95.0, rate=0.005)
@@ -79,10 +80,11 @@ def test_what_one_pod_can_not_prove_is_told_as_never() -> None:
 
 
 def test_history_of_pods_that_are_alike_makes_it_faster() -> None:
-    learned = Tally(spread=Spread(), clustering=Clustering(variance=1e4, squares=1e4))
+    found = Learned()
     for window in range(60):
         for pod in range(20):
-            learned.spread.add(f"p{pod}", window * WINDOW, 10_000.0, 50.0)
+            found.add(f"p{pod}", window * WINDOW, 10_000.0, 50.0)
+    learned = Tally(spread=found.spread, clustering=Clustering(variance=1e4, squares=1e4))
     asked, traffic = plan(spread=None, cluster=None), replace(TRAFFIC, stable_pods=20)
     before, after = by_ratio(asked, traffic), by_ratio(asked, traffic, learned)
     assert (after[3.0].seconds or math.inf) < (before[3.0].seconds or math.inf)

@@ -49,7 +49,7 @@ def test_it_goes_on_as_if_it_had_never_been_stopped(seed: int, stops: set[int], 
         before = increments
     assert all(first == second for first, second in answers)
     for state in (whole, parts):
-        state.tallies[NAME].repeated = 0
+        state.tallies.metrics["repeated"] = 0
     assert save(whole) == save(parts)
 
 

@@ -9,6 +9,9 @@ Nelder 1989, chapter 9). Clusters that a load balancer scatters over pods need n
 from __future__ import annotations
 
 import msgspec
+import numpy as np
+
+from aegis.gates.canary.evidence.arrays import Array, Value
 
 _CAUTION = 1.1
 """On top of the estimate, which may be too small by chance."""
@@ -27,20 +30,15 @@ class Clustering(msgspec.Struct, forbid_unknown_fields=True):
     first: dict[str, tuple[float, float]] = {}
     """Exposure and bad events of a pod's increment that waits for its neighbour."""
 
-    def add(self, pod: str, exposure: float, bad: float) -> None:
-        """Count one increment."""
-        if exposure <= 0:
-            return
-        before = self.first.pop(pod, None)
-        if before is None:
-            self.first[pod] = (exposure, bad)
-            return
-        odds = before[0] / (before[0] + exposure)
-        both = before[1] + bad
-        self.squares += (before[1] - both * odds) ** 2
-        self.variance += both * odds * (1 - odds)
 
-    def size(self) -> float:
-        """The mean size of a cluster that evidence is divided by; 1 for independent events."""
-        estimate = (_BEFORE * _WEIGHT + self.squares) / (_WEIGHT + self.variance)
-        return max(1.0, _CAUTION * estimate)
+def compared(before: tuple[Array, Array], exposure: Array, bad: Array) -> tuple[Array, Array]:
+    """What neighbours add to `squares` and `variance`: `before` is exposure and bad events of the earlier ones."""
+    odds = before[0] / (before[0] + exposure)
+    both = before[1] + bad
+    return np.square(before[1] - both * odds), both * odds * (1 - odds)
+
+
+def size(squares: Value, variance: Value) -> Array:
+    """The mean size of a cluster that evidence is divided by; 1 for independent events."""
+    estimate = (_BEFORE * _WEIGHT + squares) / (_WEIGHT + variance)
+    return np.maximum(1.0, _CAUTION * estimate)

@@ -17,76 +17,80 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from operator import mul
 
-from aegis.gates.canary.evidence.grid import Grid, Weights, anything, around, harmful, harmless
+import numpy as np
+
+from aegis.gates.canary.evidence.arrays import MOST, Array, Value
+from aegis.gates.canary.evidence.grid import Grid, anything, around, harmful, harmless
 
 Mix = tuple[tuple[float, float], ...]
 """Spreads of the ratio with their probabilities: (probability, standard deviation of the logarithm)."""
 NO_SPREAD: Mix = ((1.0, 0.0),)
-MOST = 690.0
-"""A logarithm of evidence is cut here, at ±: e to the 690 is near the largest double."""
-
+HARM, NO_HARM, GOOD, NO_GOOD = range(4)
+"""Rows of hypotheses: what evidence is weighed for, and what it is weighed against."""
 
 _LIGHT = 1e-15
-"""Weights below are left out at both ends of a distribution: evidence that would see them is far beyond every bound."""
+"""Weights below are left out: evidence that would see them is far beyond every bound."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """The part of a distribution over the grid that weighs something."""
-
-    start: int
-    """Index of the first point."""
-    weights: Weights
+def hypotheses(over: Grid, mix: Mix) -> Array:
+    """The hypotheses of a canary whose pods differ by chance as `mix` says: a row of weights each, over the grid."""
+    return trimmed(sum((part * of_spread(over, spread) for part, spread in mix), np.zeros((4, len(over.points)))))
 
 
-@dataclass(frozen=True, slots=True)
-class Hypotheses:
-    """Pairs of distributions: what evidence is weighed for, and what it is weighed against."""
-
-    harm: Slice
-    no_harm: Slice
-    good: Slice
-    no_good: Slice
+def trimmed(weights: Array) -> Array:
+    """Without those that are too light to matter."""
+    return np.where(weights > _LIGHT, weights, 0.0)
 
 
 @lru_cache(maxsize=4096)
-def hypotheses(over: Grid, mix: Mix) -> Hypotheses:
-    """The hypotheses of a canary whose pods differ by chance as `mix` says."""
-    return Hypotheses(
-        _mixed([(part, harmful(over, spread)) for part, spread in mix]),
-        _mixed([(part, around(over, over.tolerated, spread)) for part, spread in mix]),
-        _mixed([(part, harmless(over, spread)) for part, spread in mix]),
-        _mixed([(part, around(over, over.margin, spread)) for part, spread in mix]),
+def of_spread(over: Grid, spread: float) -> Array:
+    """The hypotheses for one spread of the ratio."""
+    return np.array(
+        (
+            harmful(over, spread),
+            around(over, over.tolerated, spread),
+            harmless(over, spread),
+            around(over, over.margin, spread),
+        )
     )
 
 
-def grown(likelihood: Sequence[float], over: Grid, share: float, canary_bad: float, bad: float) -> list[float]:
-    """The likelihood (logarithms, a number a point of the grid) after more counts.
+def added(points: Array, growth: Array, share: Value, canary_bad: Value, bad: Value) -> Array:
+    """What counts add to the likelihood: logarithms, a number a point of the grid (the last axis).
 
-    `share` is the canary's part of the exposure, `bad` counts both sides.
+    `points` and `growth` are the grid's, `share` is the canary's part of the exposure, `bad` counts both sides.
     """
-    log1p = math.log1p
-    return [
-        value + canary_bad * point - bad * log1p(share * growth)
-        for value, point, growth in zip(likelihood, over.points, over.growth, strict=True)
-    ]
+    own, both, part = (np.asarray(value, float)[..., None] for value in (canary_bad, bad, share))
+    return np.asarray(own * points - both * np.log1p(part * growth), float)
 
 
-def weigh(likelihood: Sequence[float], clustering: float, against: Hypotheses) -> tuple[float, float]:
-    """Evidence of harm, and that the canary is good enough: logarithms."""
-    plain = _tempered(likelihood, clustering)
-    harm, no_harm, good, no_good = (
-        _mean(likelihood, clustering, plain, over)
-        for over in (against.harm, against.no_harm, against.good, against.no_good)
-    )
-    return max(-MOST, min(MOST, harm - no_harm)), max(-MOST, min(MOST, good - no_good))
+def weigh(likelihood: Sequence[float] | Array, clustering: Value, against: Array) -> tuple[Array, Array]:
+    """Evidence of harm, and that the canary is good enough: logarithms. The last axis is the grid's."""
+    whole = np.asarray(likelihood, float) / np.asarray(clustering, float)[..., None]
+    relative = whole - whole.max(axis=-1, keepdims=True)
+    means = np.asarray((np.exp(relative)[..., None, :] * against).sum(axis=-1), float)
+    with np.errstate(divide="ignore"):
+        logarithms = np.log(means)
+    if not means.all():
+        logarithms = np.where(means > 0, logarithms, _far(relative, against))
+    harm = logarithms[..., HARM] - logarithms[..., NO_HARM]
+    good = logarithms[..., GOOD] - logarithms[..., NO_GOOD]
+    return np.clip(harm, -MOST, MOST), np.clip(good, -MOST, MOST)
 
 
-def interval(likelihood: Sequence[float], clustering: float, over: Grid, mix: Mix, alpha: float) -> tuple[float, float]:
+def _far(relative: Array, against: Array) -> Array:
+    """Means where all points of a hypothesis are so unlikely that no double holds them: from its own best one."""
+    own = np.where(against > 0, relative[..., None, :], -np.inf)
+    top = own.max(axis=-1)
+    return np.asarray(top + np.log((np.exp(own - top[..., None]) * against).sum(axis=-1)), float)
+
+
+def interval(
+    likelihood: Sequence[float] | Array, clustering: float, over: Grid, mix: Mix, alpha: float
+) -> tuple[float, float]:
     """The ratios that are not refuted: but for a probability of alpha, the true one lies between at every look.
 
     0 and infinity stand for no bound. Bounds are points of the grid, rounded outwards.
@@ -107,29 +111,6 @@ def interval(likelihood: Sequence[float], clustering: float, over: Grid, mix: Mi
     )
 
 
-def _tempered(likelihood: Sequence[float], clustering: float) -> list[float]:
-    top, exp = max(likelihood), math.exp
-    return [exp((value - top) / clustering) for value in likelihood]
-
-
-def _mean(likelihood: Sequence[float], clustering: float, plain: Sequence[float], over: Slice) -> float:
-    """The logarithm of the mean likelihood, less that of the grid's most likely point."""
-    mean = sum(map(mul, plain[over.start :], over.weights))
-    if mean > 0:
-        return math.log(mean)
-    # all points of this hypothesis are so unlikely that no double holds them: count from its own best one
-    own = likelihood[over.start : over.start + len(over.weights)]
-    top = max(value for value, weight in zip(own, over.weights, strict=True) if weight > 0)
-    rest = sum(
-        math.exp((value - top) / clustering) * weight
-        for value, weight in zip(own, over.weights, strict=True)
-        if weight > 0
-    )
-    return (top - max(likelihood)) / clustering + math.log(rest)
-
-
-def _mixed(parts: Sequence[tuple[float, Weights]]) -> Slice:
-    columns = zip(*([part * weight for weight in weights] for part, weights in parts), strict=True)
-    mixed = [sum(column) for column in columns]
-    heavy = [index for index, weight in enumerate(mixed) if weight > _LIGHT]
-    return Slice(heavy[0], tuple(mixed[heavy[0] : heavy[-1] + 1]))
+def _tempered(likelihood: Sequence[float] | Array, clustering: float) -> list[float]:
+    whole = np.asarray(likelihood, float)
+    return [float(value) for value in np.exp((whole - whole.max()) / clustering)]

@@ -15,13 +15,15 @@ import math
 from collections.abc import Iterable
 
 import msgspec
+import numpy as np
 
+from aegis.gates.canary.evidence.arrays import Array, Indices, Value
 from aegis.gates.canary.evidence.ratio import Mix
 
 WINDOW = 120.0
 """Seconds in which a rate is taken as common to all pods: two scrapes of a minute each."""
-_POSSIBLE = (0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.45)
-_BEFORE = (1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 0.1)
+POSSIBLE = np.array((0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.45))
+_BEFORE = np.array((1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 0.1))
 """How likely each is before anything is known, up to a factor. Chosen by simulation: a canary of one pod is aborted by
 chance in less than 1 % where pods spread by 0.3, whether one or nineteen stable pods tell it."""
 _STEP = 1.1
@@ -39,59 +41,51 @@ class Spread(msgspec.Struct, forbid_unknown_fields=True):
     open: dict[str, tuple[float, float]] = {}
     """Exposure and bad events of each pod in it."""
 
-    def add(self, pod: str, time: float, exposure: float, bad: float) -> None:
-        """Count. A time in another window closes the open one."""
-        window = time // WINDOW
-        if window != self.window:
-            self._close()
-            self.window = window
-        before = self.open.get(pod, (0.0, 0.0))
-        self.open[pod] = (before[0] + exposure, before[1] + bad)
 
-    def _close(self) -> None:
-        # sums that do not depend on the order of pods: a state that was saved has another one
-        exposure = math.fsum(exposure for exposure, _ in self.open.values())
-        bad = math.fsum(bad for _, bad in self.open.values())
-        if len(self.open) > 1 and exposure > 0:
-            for pod, (own_exposure, own_bad) in self.open.items():
-                self.bad[pod] = self.bad.get(pod, 0.0) + own_bad
-                self.expected[pod] = self.expected.get(pod, 0.0) + own_exposure * bad / exposure
-        self.open = {}
+def likely(bad: Array, expected: Array, owner: Indices, clustering: Array) -> Array:
+    """The probability of each possible spread (a column each) of several metrics (a row each).
 
-    def likely(self, clustering: float) -> tuple[float, ...]:
-        """The probability of each possible spread, after what was counted.
+    `bad` and `expected` are of pods, `owner` says of which metric each is, `clustering` has one number a metric. A
+    pod's ratio of bad events to expected ones is taken as normal, with a variance from chance (`clustering` over
+    expected) and from the spread; their mean is unknown (restricted likelihood, Patterson & Thompson 1971).
+    """
+    count = len(clustering)
+    value, noise = (bad - expected) / expected, clustering[owner] / expected
+    logarithms = np.tile(np.log(_BEFORE), (count, 1))
+    told = np.bincount(owner, minlength=count) > 0
+    for column, spread in enumerate(POSSIBLE):
+        precision = 1 / (spread * spread + noise)
+        total = np.bincount(owner, precision, count)
+        mean = np.bincount(owner, precision * value, count) / np.where(told, total, 1.0)
+        squares = np.bincount(owner, precision * np.square(value - mean[owner]), count)
+        of_pods = np.bincount(owner, np.log(precision), count)
+        logarithms[:, column] += np.where(told, 0.5 * (of_pods - squares - np.log(np.where(told, total, 1.0))), 0.0)
+    weights = np.exp(logarithms - logarithms.max(axis=1, keepdims=True))
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), float)
 
-        A pod's ratio of bad events to expected ones is taken as normal, with a variance from chance (`clustering` over
-        expected) and from the spread; their mean is unknown (restricted likelihood, Patterson & Thompson 1971).
-        """
-        pods = [
-            ((self.bad[pod] - expected) / expected, clustering / expected)
-            for pod, expected in self.expected.items()
-            if expected > 0
-        ]
-        if not pods:
-            logarithms = [math.log(before) for before in _BEFORE]
-        else:
-            logarithms = [
-                math.log(before) + _restricted(pods, spread * spread)
-                for before, spread in zip(_BEFORE, _POSSIBLE, strict=True)
-            ]
-        top = max(logarithms)
-        weights = [math.exp(value - top) for value in logarithms]
-        total = sum(weights)
-        return tuple(weight / total for weight in weights)
+
+def of_one(spread: Spread, clustering: float) -> Array:
+    """The same of one metric, as it is kept."""
+    pods = [(spread.bad[pod], expected) for pod, expected in spread.expected.items() if expected > 0]
+    bad, expected = np.array(pods, float).reshape(-1, 2).T
+    return np.asarray(likely(bad, expected, np.zeros(len(pods), np.intp), np.array([clustering]))[0], float)
+
+
+def of_ratio(spread: Value, canary_pods: Value, stable_pods: Value) -> Array:
+    """The spread of the ratio of two sides, each the mean of so many pods; rounded up to a step."""
+    exact = spread * np.sqrt(1 / np.asarray(canary_pods, float) + 1 / np.asarray(stable_pods, float))
+    return np.asarray(_STEP ** np.ceil(np.log(exact) / math.log(_STEP) - 1e-9), float)
 
 
 def mix(likely: Iterable[float], canary_pods: float, stable_pods: float) -> Mix:
-    """Spreads of the ratio of two sides, each the mean of so many pods, with their probabilities."""
-    return tuple(
-        (part, _of_ratio(spread, canary_pods, stable_pods)) for part, spread in zip(likely, _POSSIBLE, strict=True)
-    )
+    """Spreads of the ratio with their probabilities."""
+    spreads = of_ratio(POSSIBLE, canary_pods, stable_pods)
+    return tuple((float(part), float(spread)) for part, spread in zip(likely, spreads, strict=True))
 
 
 def fixed(spread: float, canary_pods: float, stable_pods: float) -> Mix:
     """The same for a spread that is known."""
-    return ((1.0, _of_ratio(spread, canary_pods, stable_pods) if spread else 0.0),)
+    return ((1.0, float(of_ratio(spread, canary_pods, stable_pods)) if spread else 0.0),)
 
 
 def effective(exposures: Iterable[float]) -> float:
@@ -99,17 +93,3 @@ def effective(exposures: Iterable[float]) -> float:
     values = list(exposures)
     squares = math.fsum(value * value for value in values)
     return max(1.0, math.fsum(values) ** 2 / squares) if squares > 0 else 1.0
-
-
-def _of_ratio(spread: float, canary_pods: float, stable_pods: float) -> float:
-    exact = spread * math.sqrt(1 / canary_pods + 1 / stable_pods)
-    return float(_STEP ** math.ceil(math.log(exact) / math.log(_STEP) - 1e-9))
-
-
-def _restricted(pods: list[tuple[float, float]], variance: float) -> float:
-    """The restricted log likelihood of a variance between pods; of each, its deviation and the variance of chance."""
-    precision = [1 / (variance + noise) for _, noise in pods]
-    total = math.fsum(precision)
-    mean = math.fsum(weight * value for weight, (value, _) in zip(precision, pods, strict=True)) / total
-    squares = math.fsum(weight * (value - mean) ** 2 for weight, (value, _) in zip(precision, pods, strict=True))
-    return 0.5 * (math.fsum(math.log(weight) for weight in precision) - squares - math.log(total))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import poisson
 
 from aegis.gates.canary.evidence.absolute import above, below
-from aegis.gates.canary.evidence.ratio import MOST
+from aegis.gates.canary.evidence.arrays import MOST
 
 
 def chances(number: int, rate: float) -> list[float]:

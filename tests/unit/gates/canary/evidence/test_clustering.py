@@ -3,16 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aegis.gates.canary.evidence.clustering import Clustering
+from tests.support.learned import Learned
 
 
 def counted(size: int, *, pods: int = 4, increments: int = 400, seed: int = 1, growing: bool = False) -> float:
     rng = np.random.default_rng(seed)
-    found = Clustering()
+    found = Learned()
     for number in range(increments):
         for pod in range(pods):
             exposure = float(rng.poisson(200 * (1 + (number % 2) * growing)))
-            found.add(f"p{pod}", exposure, float(size * rng.poisson(exposure * 0.01 / size)))
+            found.add(f"p{pod}", float(number), exposure, float(size * rng.poisson(exposure * 0.01 / size)))
     return found.size()
 
 
@@ -27,33 +27,33 @@ def test_exposure_that_changes_is_no_cluster() -> None:
 
 def test_a_few_large_clusters_among_single_events_count_by_their_events() -> None:
     rng = np.random.default_rng(2)
-    found = Clustering()
-    for _ in range(4_000):
-        found.add("p", 100.0, float(rng.poisson(0.5)) + 10.0 * float(rng.poisson(0.05)))
+    found = Learned()
+    for number in range(4_000):
+        found.add("p", float(number), 100.0, float(rng.poisson(0.5)) + 10.0 * float(rng.poisson(0.05)))
     # mean square over mean of the sizes: (0.5·1 + 0.05·100)/(0.5 + 0.5)
     assert found.size() == pytest.approx(1.1 * 5.5, rel=0.15)
 
 
 def test_before_anything_is_known_it_is_cautious() -> None:
-    assert Clustering().size() == pytest.approx(5.5)
+    assert Learned().size() == pytest.approx(5.5)
 
 
 def test_it_is_never_less_than_one() -> None:
-    found = Clustering()
-    for _ in range(1_000):
-        found.add("p", 10.0, 5.0)
+    found = Learned()
+    for number in range(1_000):
+        found.add("p", float(number), 10.0, 5.0)
     assert found.size() == 1.0
 
 
 def test_pods_are_compared_with_themselves_only() -> None:
-    found = Clustering()
-    for _ in range(200):
-        found.add("quiet", 100.0, 1.0)
-        found.add("loud", 100.0, 50.0)
+    found = Learned()
+    for number in range(200):
+        found.add("quiet", float(number), 100.0, 1.0)
+        found.add("loud", float(number), 100.0, 50.0)
     assert found.size() == 1.0
 
 
 def test_a_scrape_without_requests_says_nothing() -> None:
-    found = Clustering()
-    found.add("p", 0.0, 0.0)
-    assert (found.first, found.variance) == ({}, 0.0)
+    found = Learned()
+    found.add("p", 1.0, 0.0, 0.0)
+    assert (found.clustering.first, found.clustering.variance) == ({}, 0.0)

@@ -2,16 +2,22 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
+from aegis.gates.canary.evidence.arrays import MOST, Array
 from aegis.gates.canary.evidence.grid import Grid, grid
-from aegis.gates.canary.evidence.ratio import MOST, NO_SPREAD, grown, hypotheses, interval, weigh
+from aegis.gates.canary.evidence.ratio import NO_SPREAD, added, hypotheses, interval, weigh
 
 OVER = grid(1.0, 2.0)
-ZEROS = [0.0] * len(OVER.points)
+ZEROS = np.zeros(len(OVER.points))
+
+
+def grown(likelihood: Array, over: Grid, share: float, canary_bad: float, bad: float) -> Array:
+    return likelihood + added(np.array(over.points), np.array(over.growth), share, canary_bad, bad)
 
 
 def exact(canary: float, stable: float, canary_bad: int, stable_bad: int) -> list[float]:
@@ -45,7 +51,7 @@ def chances(number: int, rate: float) -> list[float]:
 def expected(over: Grid, canary: tuple[int, float], stable: tuple[int, float], which: int) -> float:
     """The mean of the evidence's factor over all outcomes; sides are (requests, rate)."""
     against = hypotheses(over, NO_SPREAD)
-    zeros, share = [0.0] * len(over.points), canary[0] / (canary[0] + stable[0])
+    zeros, share = np.zeros(len(over.points)), canary[0] / (canary[0] + stable[0])
     return sum(
         first * second * math.exp(weigh(grown(zeros, over, share, mine, mine + theirs), 1.0, against)[which])
         for mine, first in enumerate(chances(*canary))

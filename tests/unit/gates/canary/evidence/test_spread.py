@@ -5,15 +5,16 @@ import math
 import numpy as np
 import pytest
 
-from aegis.gates.canary.evidence.spread import WINDOW, Spread, effective, fixed, mix
+from aegis.gates.canary.evidence.spread import WINDOW, effective, fixed, mix
+from tests.support.learned import Learned
 
 POSSIBLE = (0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.45)
 
 
-def seen(spread: float, pods: int, *, rate: float = 0.02, windows: int = 30, seed: int = 1) -> Spread:
+def seen(spread: float, pods: int, *, rate: float = 0.02, windows: int = 30, seed: int = 1) -> Learned:
     rng = np.random.default_rng(seed)
     effects = np.exp(spread * rng.standard_normal(pods))
-    found = Spread()
+    found = Learned()
     for window in range(windows + 1):
         for pod in range(pods):
             exposure = float(rng.poisson(5_000))
@@ -21,7 +22,7 @@ def seen(spread: float, pods: int, *, rate: float = 0.02, windows: int = 30, see
     return found
 
 
-def mean(found: Spread) -> float:
+def mean(found: Learned) -> float:
     return sum(part * spread for part, spread in zip(found.likely(1.0), POSSIBLE, strict=True))
 
 
@@ -40,18 +41,18 @@ def test_fewer_pods_tell_less() -> None:
     assert sum(few[-2:]) > 5 * sum(many[-2:])
 
 
-@pytest.mark.parametrize("found", [Spread(), seen(0.3, 1)], ids=["nothing", "one-pod"])
-def test_what_is_not_known_is_taken_as_before(found: Spread) -> None:
+@pytest.mark.parametrize("found", [Learned(), seen(0.3, 1)], ids=["nothing", "one-pod"])
+def test_what_is_not_known_is_taken_as_before(found: Learned) -> None:
     assert found.likely(1.0) == pytest.approx([part / 5.6 for part in (1, 1, 1, 1, 1, 0.5, 0.1)])
 
 
 def test_few_bad_events_say_nothing() -> None:
-    before = Spread().likely(1.0)
+    before = Learned().likely(1.0)
     assert seen(0.3, 4, rate=1e-5).likely(1.0) == pytest.approx(before, abs=0.05)
 
 
 def test_clusters_are_no_spread() -> None:
-    found = Spread()
+    found = Learned()
     rng = np.random.default_rng(4)
     for window in range(10):
         for pod in range(20):
@@ -61,18 +62,18 @@ def test_clusters_are_no_spread() -> None:
 
 def test_pods_that_came_for_an_incident_are_no_spread() -> None:
     """Ten pods for an hour at 1 %, ten more while the rate of all was 20 %: each has what its windows had."""
-    found = Spread()
+    found = Learned()
     for window in range(31):
         incident = 10 <= window < 15
         for pod in range(20 if incident else 10):
             found.add(f"p{pod}", window * WINDOW, 1_000.0, 200.0 if incident else 10.0)
-    assert found.bad == pytest.approx(found.expected)
+    assert found.spread.bad == pytest.approx(found.spread.expected)
     assert mean(found) < 0.06
 
 
 def test_a_window_of_one_pod_compares_nothing() -> None:
     found = seen(0.0, 1)
-    assert found.expected == {}
+    assert found.spread.expected == {}
 
 
 def test_sides_of_many_pods_differ_less() -> None:
