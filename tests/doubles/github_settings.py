@@ -35,6 +35,15 @@ def description() -> dict[str, Any]:
     return operations
 
 
+@cache
+def _judge(operation: str, what: str) -> jsonschema.Draft7Validator:
+    """Of a request's body, or of the answer with a status; made once, since looking a schema over takes longest."""
+    described = description()[operation]
+    return jsonschema.Draft7Validator(
+        described["requestBody"] if what == "requestBody" else described["responses"][what]
+    )
+
+
 def _pattern(path: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/?]+)", re.escape(path)))
 
@@ -62,7 +71,7 @@ class SettingsAtGitHub(GitHub):
     private_without_plan: bool = False
     """GitHub offers no rules for it."""
     dropped: frozenset[str] = frozenset()
-    """Parameters that GitHub drops without a word."""
+    """Switches that GitHub leaves off without a word."""
     rulesets: dict[int, dict[str, Any]] = field(default_factory=dict)
     organisation_rules: list[dict[str, Any]] = field(default_factory=list)
     protection: dict[str, Any] | None = None
@@ -96,13 +105,13 @@ class SettingsAtGitHub(GitHub):
         if "requestBody" in described:
             try:
                 document = json.loads(body)
-                jsonschema.validate(document, described["requestBody"])
+                _judge(operation, "requestBody").validate(document)
             except (ValueError, jsonschema.ValidationError) as error:
                 return 422, {"message": f"Invalid request.\n\n{str(error).splitlines()[0]}"}
         status, found = self._done(operation, {k: unquote(v) for k, v in match.groupdict().items()}, query, document)
         if status < 400 or status not in _ERRORS:
             assert str(status) in described["responses"], f"GitHub never answers {status} to {operation}"
-            jsonschema.validate(found, described["responses"][str(status)])
+            _judge(operation, str(status)).validate(found)
         return status, found
 
     def _done(self, operation: str, at: dict[str, str], query: dict[str, str], document: Any) -> tuple[int, Any]:
@@ -162,7 +171,9 @@ class SettingsAtGitHub(GitHub):
         """As GitHub keeps it: with defaults, and without what it drops."""
         rules = []
         for rule in document.get("rules", []):
-            given = {key: value for key, value in rule.get("parameters", {}).items() if key not in self.dropped}
+            given = {
+                key: value if key not in self.dropped else False for key, value in rule.get("parameters", {}).items()
+            }
             parameters = {**_DEFAULTS.get(rule["type"], {}), **given}
             rules.append({"type": rule["type"], **({"parameters": parameters} if parameters else {})})
         return {

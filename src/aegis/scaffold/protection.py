@@ -185,5 +185,5 @@ def _lines(value: Any, at: str) -> Iterator[str]:
             yield from _lines(each, at)
         return
     if value not in (None, [], False):
-        shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value).lower()
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else "true" if value is True else str(value)
         yield f"{at}: {shown}"
