@@ -75,9 +75,9 @@ class Workspace:
     said: list[str] = field(default_factory=list)
     """All that was ever printed here."""
 
-    def run(self, overlay: str, *arguments: str, **variables: str) -> Ran:
-        """One command in an overlay; `variables` become TF_VAR_…."""
-        environ = {
+    def environ(self, **variables: str) -> dict[str, str]:
+        """The environment of each command; `variables` become TF_VAR_…."""
+        return {
             "PATH": f"{self.program}{os.pathsep}{os.environ.get('PATH', '')}",
             "HOME": str(self.folder),
             "TF_REATTACH_PROVIDERS": json.dumps(self.reattach),
@@ -86,10 +86,15 @@ class Workspace:
             "TF_IN_AUTOMATION": "1",
             **{f"TF_VAR_{name}": value for name, value in variables.items()},
         }
+
+    def run(self, overlay: str, *arguments: str, **variables: str) -> Ran:
+        """One command in an overlay; `variables` become TF_VAR_…, and those in capitals stand for themselves."""
+        own = {name: variables.pop(name) for name in list(variables) if name.isupper()}
         done = subprocess.run(
             [self.program / "terraform", *arguments],
             cwd=self.folder / "overlays" / overlay,
-            env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT, check=False,
+            env={**self.environ(**variables), **own},
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT, check=False,
         )  # fmt: skip
         self.said.append(done.stdout + done.stderr)
         return Ran(done.returncode, done.stdout, done.stderr)

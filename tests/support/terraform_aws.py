@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from itertools import count
 from typing import Any
 
 import boto3
@@ -19,19 +19,26 @@ from moto.server import ThreadedMotoServer
 
 from tests.support.terraform_provider import Values
 
-ACCOUNT = "123456789012"
+_ACCOUNTS = count(200000000001)
+"""moto keeps what it holds for all servers of a process; an account of its own keeps tests apart."""
 REGION = "eu-central-1"
 
 
 @contextmanager
 def moto() -> Iterator[Moto]:
-    """A moto server with nothing in it."""
+    """A moto server, and an account with nothing in it."""
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # else a line a request
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
         host, port = server.get_host_and_port()
-        yield Moto(f"http://{host}:{port}")
+        address, account = f"http://{host}:{port}", str(next(_ACCOUNTS))
+        sts = boto3.client(
+            "sts", endpoint_url=address, region_name=REGION, aws_access_key_id="t", aws_secret_access_key="t"
+        )
+        role = f"arn:aws:iam::{account}:role/tests"
+        keys = sts.assume_role(RoleArn=role, RoleSessionName="tests")["Credentials"]
+        yield Moto(address, account, keys)
     finally:
         server.stop()
 
@@ -41,22 +48,40 @@ class Moto:
     """The AWS provider's cloud."""
 
     address: str
+    account: str
+    keys: dict[str, Any]
+    """Credentials for the account, as STS gives them."""
     made: list[str] = field(default_factory=list)
     """Kinds in the order in which they were made."""
+    given: dict[str, Values] = field(default_factory=dict)
+    """By kind, what the last one was made or changed with: write-only values too."""
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def client(self, service: str) -> Any:
-        """botocore's client of a service here."""
-        return _client(service, self.address)
+        """botocore's client of a service here, for the account."""
+        if service not in self._clients:
+            self._clients[service] = boto3.client(
+                service,
+                endpoint_url=self.address,
+                region_name=REGION,
+                aws_access_key_id=self.keys["AccessKeyId"],
+                aws_secret_access_key=self.keys["SecretAccessKey"],
+                aws_session_token=self.keys["SessionToken"],
+            )
+        return self._clients[service]
 
     def create(self, kind: str, values: Values) -> Values:
         """Make it."""
         found = _CREATE[kind](self, values)
         self.made.append(kind)
+        self.given[kind] = values
         return {"region": REGION, "tags_all": values.get("tags") or {}, **found}
 
     def update(self, kind: str, before: Values, values: Values) -> Values:
         """Only what tests change."""
-        return {**before, **_UPDATE[kind](self, before, values)}
+        found = _UPDATE[kind](self, before, values)
+        self.given[kind] = values
+        return {**before, **found}
 
     def delete(self, kind: str, values: Values) -> None:
         """Remove it."""
@@ -94,13 +119,6 @@ class Moto:
             "group_names": [],
             "id": REGION,
         }
-
-
-@cache
-def _client(service: str, address: str) -> Any:
-    return boto3.client(
-        service, endpoint_url=address, region_name=REGION, aws_access_key_id="t", aws_secret_access_key="t"
-    )
 
 
 def _bucket(moto: Moto, values: Values) -> Values:
@@ -181,7 +199,7 @@ def _lifecycle(moto: Moto, values: Values) -> Values:
 
 def _vpc(moto: Moto, values: Values) -> Values:
     vpc = moto.client("ec2").create_vpc(CidrBlock=values["cidr_block"])["Vpc"]["VpcId"]
-    return {"id": vpc, "arn": f"arn:aws:ec2:{REGION}:{ACCOUNT}:vpc/{vpc}"}
+    return {"id": vpc, "arn": f"arn:aws:ec2:{REGION}:{moto.account}:vpc/{vpc}"}
 
 
 def _default_group(moto: Moto, values: Values) -> Values:
@@ -238,7 +256,7 @@ def _log_group(moto: Moto, values: Values) -> Values:
     logs = moto.client("logs")
     logs.create_log_group(logGroupName=values["name"], **_given(kmsKeyId=values["kms_key_id"]))
     logs.put_retention_policy(logGroupName=values["name"], retentionInDays=values["retention_in_days"])
-    return {"id": values["name"], "arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{values['name']}"}
+    return {"id": values["name"], "arn": f"arn:aws:logs:{REGION}:{moto.account}:log-group:{values['name']}"}
 
 
 def _kms_key(moto: Moto, values: Values) -> Values:
@@ -251,14 +269,14 @@ def _kms_key(moto: Moto, values: Values) -> Values:
 
 def _kms_alias(moto: Moto, values: Values) -> Values:
     moto.client("kms").create_alias(AliasName=values["name"], TargetKeyId=values["target_key_id"])
-    return {"id": values["name"], "arn": f"arn:aws:kms:{REGION}:{ACCOUNT}:{values['name']}"}
+    return {"id": values["name"], "arn": f"arn:aws:kms:{REGION}:{moto.account}:{values['name']}"}
 
 
 def _security_group(moto: Moto, values: Values) -> Values:
     made = moto.client("ec2").create_security_group(
         GroupName=values["name"], Description=values["description"], VpcId=values["vpc_id"]
     )
-    return {"id": made["GroupId"], "owner_id": ACCOUNT}
+    return {"id": made["GroupId"], "owner_id": moto.account}
 
 
 def _ingress(moto: Moto, values: Values) -> Values:

@@ -50,21 +50,3 @@ run "production" {
 
   expect_failures = [check.github, check.db_password]
 }
-
-run "no_compartment" {
-  command = plan
-  variables { compartment_id = "staging" }
-  expect_failures = [var.compartment_id]
-}
-
-run "prefix_of_everything" {
-  command = plan
-  variables { model_prefix = "*" }
-  expect_failures = [var.model_prefix]
-}
-
-run "database_with_a_quote" {
-  command = plan
-  variables { backup_databases = ["shop' or 'x"] }
-  expect_failures = [var.backup_databases]
-}

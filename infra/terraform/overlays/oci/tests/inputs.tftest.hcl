@@ -1,0 +1,58 @@
+# What must be refused, before anything is made.
+
+mock_provider "oci" {
+  source = "./tests/mocks"
+}
+
+variables {
+  compartment_id = "ocid1.compartment.oc1..example"
+  github = {
+    repository    = "octo/shop"
+    owner_id      = "42"
+    repository_id = "7001"
+    domain_url    = "https://idcs-example.identity.oraclecloud.com"
+    client_id     = "0123456789abcdef"
+  }
+}
+
+run "no_compartment" {
+  command = plan
+  variables { compartment_id = "staging" }
+  expect_failures = [var.compartment_id]
+}
+
+run "prefix_of_everything" {
+  command = plan
+  variables { model_prefix = "*" }
+  expect_failures = [var.model_prefix]
+}
+
+run "database_with_a_quote" {
+  command = plan
+  variables { backup_databases = ["shop' or 'x"] }
+  expect_failures = [var.backup_databases]
+}
+
+run "name_with_capitals" {
+  command = plan
+  variables { name = "Aegis" }
+  expect_failures = [var.name]
+}
+
+run "verdicts_of_everything" {
+  command = plan
+  variables { verdict_prefix = "*" }
+  expect_failures = [var.verdict_prefix]
+}
+
+run "backups_of_everything" {
+  command = plan
+  variables { backup_prefix = "?" }
+  expect_failures = [var.backup_prefix]
+}
+
+run "postgresql_that_oci_does_not_offer" {
+  command = plan
+  variables { postgresql_major = "18" }
+  expect_failures = [var.postgresql_major]
+}

@@ -1,0 +1,239 @@
+"""Who may take the roles that stand in the account after the apply, and what they may do."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from aegis.cli.main import main
+from aegis.identity.lint import Severity, lint_policy
+from aegis.identity.policy_document import parse_policy
+from aegis.identity.session_policy import ReadNeed, WriteNeed, session_policy
+from aegis.identity.trust_policy import TrustedJob, aws_trust_policy
+from tests.doubles.aws import iam_policy
+from tests.e2e.infra.conftest import Aws
+
+pytestmark = pytest.mark.xdist_group("terraform")
+
+HOST = "token.actions.githubusercontent.com"
+JOBS = ("verify", "drill", "canary")
+PODS = {"api": "aegis", "backup-writer": "aegis-backup", "backup-reader": "aegis-restore"}
+STAGING = {
+    "aud": "sts.amazonaws.com",
+    "sub": "repo:octo/shop:environment:staging",
+    "repository_id": "7001",
+    "environment": "staging",
+}
+DRILL = STAGING | {
+    "ref": "refs/heads/main",
+    "job_workflow_ref": "octo/shop/.github/workflows/backup-check.yml@refs/heads/main",
+}
+CANARY = DRILL | {
+    "sub": "repo:octo/shop:environment:production",
+    "environment": "production",
+    "job_workflow_ref": "octo/shop/.github/workflows/canary.yml@refs/heads/main",
+}
+IDS = "repo:octo@42/shop@7001:environment:staging"
+
+
+def trust(aws: Aws, role: str) -> dict[str, Any]:
+    found: dict[str, Any] = aws.moto.client("iam").get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
+    return found
+
+
+def rights(aws: Aws, role: str) -> dict[str, Any]:
+    found: dict[str, Any] = aws.moto.client("iam").get_role_policy(RoleName=role, PolicyName="may")["PolicyDocument"]
+    return found
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_our_own_lint_finds_nothing(staging: Aws, job: str) -> None:
+    text = json.dumps(trust(staging, f"aegis-staging-github-{job}"))
+    findings = lint_policy(parse_policy(text, name=job))
+    # that any branch can name the environment is for the repository's settings to forbid
+    assert {(one.rule, one.severity) for one in findings} <= {("environment-without-ref", Severity.NOTE)}
+    assert job == "verify" or findings == []
+    assert len(text) <= 2048
+    assert "*" not in text
+
+
+def test_the_command_says_the_same(staging: Aws, tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    files = []
+    for job in JOBS:
+        file = tmp_path / f"{job}.json"
+        file.write_text(json.dumps(trust(staging, f"aegis-staging-github-{job}")), encoding="utf-8")
+        files.append(str(file))
+    assert main(["credentials", "lint", *files]) == 0
+    assert "3 file(s), 0 finding(s), 1 note(s)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("job", "environment", "workflow"),
+    [("drill", "staging", "backup-check.yml"), ("canary", "production", "canary.yml")],
+)
+def test_it_is_the_policy_that_the_command_prints(staging: Aws, job: str, environment: str, workflow: str) -> None:
+    wanted = aws_trust_policy(
+        TrustedJob(
+            repository="octo/shop",
+            owner_id="42",
+            repository_id="7001",
+            workflow=f".github/workflows/{workflow}",
+            environment=environment,
+            refs=("refs/heads/main",),
+        ),
+        account=staging.moto.account,
+    )
+    have = trust(staging, f"aegis-staging-github-{job}")
+    for document in (wanted, have):
+        document["Statement"][0].pop("Sid")
+    assert have == wanted
+
+
+@pytest.mark.parametrize(
+    ("job", "claims"),
+    [
+        ("verify", STAGING),
+        ("verify", STAGING | {"sub": IDS}),
+        ("verify", STAGING | {"ref": "refs/pull/7/merge"}),
+        ("drill", DRILL),
+        ("drill", DRILL | {"sub": IDS}),
+        ("canary", CANARY),
+    ],
+)
+def test_a_job_of_the_repository_gets_in(staging: Aws, job: str, claims: dict[str, str]) -> None:
+    assert taken(staging, job, claims)
+
+
+@pytest.mark.parametrize(
+    ("job", "changes"),
+    [
+        ("verify", {"sub": "repo:octo/other:environment:staging"}),
+        ("verify", {"sub": "repo:evil/shop:environment:staging"}),
+        ("verify", {"sub": "repo:octo/shop:environment:production", "environment": "production"}),
+        ("verify", {"sub": "repo:octo/shop:ref:refs/heads/main", "environment": None}),
+        ("verify", {"sub": "repo:octo/shop:pull_request", "environment": None}),
+        ("verify", {"sub": "repo:Octo/shop:environment:staging"}),
+        ("verify", {"aud": "https://github.com/octo"}),
+        ("verify", {"repository_id": "7002"}),
+        ("verify", {"repository_id": None}),
+        ("verify", {"sub": "repo:octo@42/shop@7002:environment:staging"}),
+        ("verify", {"sub": None}),
+        ("drill", {"ref": "refs/heads/feature"}),
+        ("drill", {"job_workflow_ref": "octo/shop/.github/workflows/evil.yml@refs/heads/main"}),
+        ("drill", {"ref": None}),
+        ("canary", {}),
+    ],
+)
+def test_any_other_does_not(staging: Aws, job: str, changes: dict[str, str | None]) -> None:
+    claims = {**(STAGING if job == "verify" else DRILL), **changes}
+    assert not taken(staging, job, {name: value for name, value in claims.items() if value is not None})
+
+
+def taken(aws: Aws, job: str, claims: dict[str, str]) -> bool:
+    account = aws.moto.account
+    return iam_policy.allows(
+        [trust(aws, f"aegis-staging-github-{job}")],
+        action="sts:AssumeRoleWithWebIdentity",
+        federated=f"arn:aws:iam::{account}:oidc-provider/{HOST}",
+        context={f"{HOST}:{claim}": [value] for claim, value in claims.items()},
+    )
+
+
+@pytest.mark.parametrize("pod", PODS)
+def test_pods_are_named_by_namespace_and_account(staging: Aws, pod: str) -> None:
+    (statement,) = trust(staging, f"aegis-staging-{pod}")["Statement"]
+    assert statement["Principal"] == {"Service": "pods.eks.amazonaws.com"}
+    assert statement["Condition"] == {
+        "StringEquals": {
+            "aws:SourceAccount": staging.moto.account,
+            "aws:RequestTag/kubernetes-namespace": "aegis",
+            "aws:RequestTag/kubernetes-service-account": PODS[pod],
+        }
+    }
+
+
+@pytest.mark.parametrize("role", ["github-verify", "api"])
+def test_verifying_reads_the_staging_prefix_as_the_gate_asks_for_it(staging: Aws, role: str) -> None:
+    """The role's rights are those of the session that the gate asks for: not less, and not more."""
+    bucket = f"aegis-staging-models-{staging.moto.account}"
+    have = rights(staging, f"aegis-staging-{role}")
+    assert same(have) == same(json.loads(session_policy([ReadNeed(bucket, ("staging/",))])))
+    assert lint_policy(parse_policy(json.dumps(have), name=role)) == []
+
+
+def test_the_writer_writes_backups_as_the_gate_asks_for_it(staging: Aws) -> None:
+    bucket = f"aegis-staging-backups-{staging.moto.account}"
+    asked = session_policy(
+        [ReadNeed(bucket, ("postgresql/",))], writes=[WriteNeed(bucket, ("postgresql/aegis/",), "latest")]
+    )
+    assert same(rights(staging, "aegis-staging-backup-writer")) == same(json.loads(asked))
+
+
+def test_the_reader_writes_nothing_but_records(staging: Aws) -> None:
+    bucket = f"aegis-staging-backups-{staging.moto.account}"
+    for role in ("backup-reader", "github-drill"):
+        writes = {
+            (action, where) for action, where, _ in same(rights(staging, f"aegis-staging-{role}")) if "Put" in action
+        }
+        assert writes == {("s3:PutObject", f"arn:aws:s3:::{bucket}/postgresql/_records/*")}
+
+
+@pytest.mark.parametrize(
+    ("role", "action", "where", "context"),
+    [
+        ("github-verify", "s3:PutObject", "models/staging/a", {}),
+        ("github-verify", "s3:DeleteObject", "models/staging/a", {}),
+        ("github-verify", "s3:GetObject", "models/production/a", {}),
+        ("github-verify", "s3:GetObject", "backups/postgresql/aegis/x", {}),
+        ("github-verify", "s3:ListBucket", "models", {}),
+        ("github-verify", "s3:ListBucket", "models", {"s3:prefix": ["production/"]}),
+        ("github-drill", "s3:DeleteObject", "backups/postgresql/aegis/x", {}),
+        ("github-drill", "s3:PutObject", "backups/postgresql/aegis/x", {}),
+        ("github-drill", "s3:GetObject", "models/staging/a", {}),
+        ("github-canary", "s3:GetObject", "models/staging/a", {}),
+        ("github-canary", "s3:PutObject", "models/verdicts/a", {}),
+        ("backup-writer", "s3:PutObject", "backups/postgresql/_records/aegis/x", {}),
+        ("backup-writer", "s3:DeleteObjectVersion", "backups/postgresql/aegis/x", {}),
+        ("backup-reader", "s3:DeleteObject", "backups/postgresql/_records/x", {}),
+        ("api", "s3:PutObject", "models/staging/a", {}),
+    ],
+)
+def test_what_no_role_may(staging: Aws, role: str, action: str, where: str, context: dict[str, list[str]]) -> None:
+    assert not may(staging, role, action, where, context)
+
+
+@pytest.mark.parametrize(
+    ("role", "action", "where", "context"),
+    [
+        ("github-verify", "s3:GetObject", "models/staging/a", {}),
+        ("github-verify", "s3:ListBucket", "models", {"s3:prefix": ["staging/"]}),
+        ("github-drill", "s3:GetObject", "backups/postgresql/aegis/x", {}),
+        ("github-canary", "s3:GetObject", "models/verdicts/a/scan.sigstore.json", {}),
+        ("backup-writer", "s3:PutObject", "backups/postgresql/aegis/x", {}),
+        ("backup-reader", "s3:PutObject", "backups/postgresql/_records/x", {}),
+    ],
+)
+def test_what_they_may(staging: Aws, role: str, action: str, where: str, context: dict[str, list[str]]) -> None:
+    assert may(staging, role, action, where, context)
+
+
+def may(aws: Aws, role: str, action: str, where: str, context: dict[str, list[str]]) -> bool:
+    kind, _, key = where.partition("/")
+    arn = f"arn:aws:s3:::aegis-staging-{kind}-{aws.moto.account}" + (f"/{key}" if key else "")
+    return iam_policy.allows([rights(aws, f"aegis-staging-{role}")], action=action, resource=arn, context=context)
+
+
+def same(document: dict[str, Any]) -> set[tuple[str, str, str]]:
+    """Each action on each resource under each condition."""
+    found = set()
+    for statement in document["Statement"]:
+        condition = json.dumps(
+            {key: values if isinstance(values, list) else [values]
+             for block in statement.get("Condition", {}).values() for key, values in block.items()}
+        )  # fmt: skip
+        for action in [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]:
+            for where in [statement["Resource"]] if isinstance(statement["Resource"], str) else statement["Resource"]:
+                found.add((action, where, condition))
+    return found
