@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from tests.integration.cli.command import aegis
 from tests.support.canary_server import Shop, shop
 from tests.support.judging import UID, Service, judge, parsed, question
+from tests.support.tls import loopback
 
 TOKEN = "a-token-of-sixteen-characters"
 
@@ -119,8 +122,6 @@ def test_a_state_that_is_damaged_is_no_verdict(service: Shop, served: Service, t
 
 
 def test_two_judges_on_one_folder_do_not_judge_at_once(service: Shop, served: Service, tmp_path: Path) -> None:
-    import fcntl
-
     service.live()
     served.ask()
     with (tmp_path / "states" / f"{UID}-2.json.lock").open("rb") as lock:
@@ -196,8 +197,6 @@ def test_a_request_that_is_none_is_refused(refusing: tuple[Shop, Service, Path],
 
 
 def test_whoever_says_nothing_is_let_go_and_others_are_answered_meanwhile(service: Shop, served: Service) -> None:
-    import socket
-
     service.live()
     with socket.create_connection(("127.0.0.1", served.port), timeout=60) as silent:
         silent.sendall(b"GET /healthz HTTP/1.1\r\nHost:")
@@ -206,8 +205,6 @@ def test_whoever_says_nothing_is_let_go_and_others_are_answered_meanwhile(servic
 
 
 def test_no_more_connections_than_it_takes(served: Service) -> None:
-    import socket
-
     many = [socket.create_connection(("127.0.0.1", served.port), timeout=60) for _ in range(80)]
     try:
         # those that are too many end at once, those that it took when their time is over
@@ -325,3 +322,19 @@ def test_verdicts_that_are_demanded_are_not_forgotten(service: Shop) -> None:
     service.policy(requires)
     done = aegis("canary", "serve", "--state", "states", "--port", "0", cwd=service.folder)
     done.refused(2, "canary.not_served", "canary.requires")
+
+
+def test_over_tls_it_is_known_by_its_certificate(service: Shop, tmp_path: Path) -> None:
+    authority, _ = loopback(tmp_path)
+    files = ("--tls-cert", str(tmp_path / "server.pem"), "--tls-key", str(tmp_path / "server.key"))
+    with judge(tmp_path / "states", service.folder / "aegis.yml", *files, authority=authority) as served:
+        assert served.url.startswith("https://127.0.0.1:")
+        service.live()
+        assert served.ask().document["verdict"] == "continue"
+        with socket.create_connection(("127.0.0.1", served.port), timeout=60) as plain:
+            plain.sendall(b"GET /healthz HTTP/1.1\r\nHost: judge\r\n\r\n")
+            assert not plain.recv(100).startswith(b"HTTP/")
+        assert served.get("/healthz").status == 200
+        code, _, err = served.end()
+    assert code == 0
+    assert "Traceback" not in err
