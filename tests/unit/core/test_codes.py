@@ -11,9 +11,10 @@ import pytest
 from aegis.core.codes import CODES
 
 ROOT = Path(__file__).resolve().parents[3]
-EACH = [
-    code.id for code in CODES.values() if code.gate in {"verify", "canary", "backup_check", "runtime", "audit", "token"}
-]
+GATES = frozenset(
+    {"verify", "canary", "backup_check", "runtime", "audit", "token", "init", "github", "doctor", "render"}
+)
+EACH = [code.id for code in CODES.values() if code.gate in GATES]
 
 
 def words(folder: str) -> frozenset[str]:
@@ -33,7 +34,18 @@ def asserted() -> frozenset[str]:
 
 
 def test_no_reason_is_registered_twice() -> None:
-    for name in ("shared", "scan", "verify", "backup_check", "runtime", "audit", "token", "canary"):
+    for name in (
+        "shared",
+        "scan",
+        "verify",
+        "backup_check",
+        "runtime",
+        "audit",
+        "token",
+        "canary",
+        "scaffold",
+        "render",
+    ):
         table = import_module(f"aegis.core.codes.{name}").TABLE
         assert len({code.id for code in table}) == len(table), name
 
