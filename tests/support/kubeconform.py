@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -70,6 +70,14 @@ def kubeconform() -> Path:
 def crd_versions() -> dict[str, str]:
     """API group to the version of what brings it."""
     return {group: spec.rpartition("@v")[2] for group, (spec, _) in _CRDS.items()}
+
+
+def crd_files(group: str, kinds: Collection[str]) -> list[Path]:
+    """The CRDs of these kinds, as files to apply."""
+    spec, folder = _CRDS[group]
+    found = sorted((_module(spec) / folder).glob("*.yaml"))
+    named = "|".join(map(re.escape, kinds))
+    return [file for file in found if re.search(rf"(?m)^    kind: (?:{named})$", file.read_text("utf-8"))]
 
 
 def _key() -> str:
