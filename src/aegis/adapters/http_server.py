@@ -169,15 +169,15 @@ class _Connections:
             return self._refuse(431, f"the request's head has more than {MAX_HEAD} bytes")
         except asyncio.IncompleteReadError:
             return None
-        question = _question(head.decode("latin-1"))
+        question = parse(head)
         if isinstance(question, Question):
             return await self._answer(question)
         return self._refuse(*question)
 
 
-def _question(head: str) -> Question | tuple[int, str]:
-    """What is asked; or the status and reason for which it is no question."""
-    first, *lines = head[:-4].split("\r\n")
+def parse(head: bytes) -> Question | tuple[int, str]:
+    """What is asked by a head, which ends with an empty line; or the status and reason for which it is no question."""
+    first, *lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
     request = _REQUEST.fullmatch(first)
     if request is None:
         return 400, "the request line is none of HTTP/1.1 with a path"
