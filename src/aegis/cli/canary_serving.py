@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from aegis.adapters.http_server import Question, Reply
@@ -96,6 +97,8 @@ class Judge:
     _looks: ThreadPoolExecutor = field(init=False, repr=False)
     _flights: dict[Asked, asyncio.Future[Looked]] = field(init=False, default_factory=dict)
     _tellings: Tellings = field(init=False)
+    _rooms: Lock = field(init=False, repr=False, default_factory=Lock)
+    """One thread at a time removes states."""
 
     def __post_init__(self) -> None:
         """Start its threads as they are needed."""
@@ -189,8 +192,9 @@ class Judge:
     def _look(self, asked: Asked) -> Looked:
         """In a thread."""
         state = self.folder / f"{asked.uid}-{asked.revision}.json"
-        if not state.exists():
-            _make_room(self.folder, self.means.clock())
+        with self._rooms:
+            if not state.exists():
+                _make_room(self.folder, self.means.clock())
         with StateFile.opened(state) as file:
             return look(_watched(asked, self.policies[asked.rollout], self.server), file, self.means.clock())
 
