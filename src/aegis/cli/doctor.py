@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aegis.core.codes import CODES
+from aegis.core.errors import CouldNotDecide
 
 if TYPE_CHECKING:
     from aegis.adapters.github_settings import GitHubSettings
@@ -66,8 +67,10 @@ def _written(path: Path) -> tuple[str, list[Weakness]]:
         return "org/aegis", []
     try:
         new = files(written.choices, codeowners=folder.codeowners())
-    except ModuleNotFoundError:  # jinja2: of the extra `scaffold` alone, which the other checks do not need
-        return written.choices.aegis, []
+    except CouldNotDecide as error:
+        if error.code != "core.package_missing":
+            raise
+        return written.choices.aegis, []  # jinja2 is of the extra `scaffold`, which the other checks do not need
     present = folder.present({*new, *written.files})
     planned = changes(new, written.files, present, folder.merged, keep=written.kept)
     stale = [change.path for change in planned if change.state in STALE]

@@ -49,8 +49,15 @@ def scalar(value: object) -> str:
 
 def render(name: str, values: Mapping[str, Any]) -> str:
     """One template by its name below `templates/`, e.g. `workflows/sdk-scan.yml.j2`. CouldNotDecide for a bad one."""
-    import jinja2
-
+    try:
+        import jinja2
+    except ModuleNotFoundError as error:
+        raise CouldNotDecide(
+            "core.package_missing",
+            "the package 'jinja2' is not installed",
+            expected="the packages of the extra `scaffold`",
+            remedy="pip install 'aegis-gates[scaffold]', or in a checkout `make venv` and .venv/bin/python",
+        ) from error
     try:
         return _environment().get_template(name).render(values)
     except jinja2.TemplateError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -136,3 +137,10 @@ def test_the_example_has_nothing_to_mend(tmp_path: Path, capsys: pytest.CaptureF
     repo = GitRepo.init(tmp_path / "shop")
     shutil.copytree(ROOT / "examples" / "consumer", repo.root, dirs_exist_ok=True)
     assert main(["doctor", str(repo.root)]) == 0, capsys.readouterr().out
+
+
+def test_without_the_extra_the_other_files_are_looked_at(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    done = run("doctor")
+    assert (done.code, "0 found" in done.out) == (0, True)
+    run("init", "--update").refused(3, "core.package_missing", "aegis-gates[scaffold]")

@@ -38,6 +38,16 @@ def test_the_difference_is_shown_and_nothing_written_until_somebody_agrees(run: 
     assert github.writes == []
 
 
+@pytest.mark.parametrize(("answer", "written"), [("yes", 1), ("y", 1), ("", 0), ("no", 0), ("ye", 0)])
+def test_a_person_at_the_terminal_is_asked(
+    answer: str, written: int, run: Run, github: SettingsAtGitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda _question: answer)
+    assert run("github", "protect").code == 1 - written
+    assert len(github.writes) == written
+
+
 def test_the_gates_checks_become_required_of_github_actions_alone(run: Run, github: SettingsAtGitHub) -> None:
     assert run("github", "protect", "--yes").code == 0
     assert required(github) == dict.fromkeys(CHECKS, ACTIONS_APP)
