@@ -47,8 +47,8 @@ class Api:
     """What who holds a token may do: `patch rollouts/status`; with `@NAMESPACE` there only."""
     rollouts: dict[tuple[str, str], Document] = field(default_factory=dict)
     installed: bool = True
-    services: dict[tuple[str, str], Callable[[str], tuple[int, bytes]]] = field(default_factory=dict)
-    """By namespace and name as in the path."""
+    services: dict[tuple[str, str], Callable[[str], tuple[int, bytes]] | None] = field(default_factory=dict)
+    """By namespace and name as in the path; None: no pod of it is ready."""
     controller: Callable[[Document], None] | None = None
     """Works on a rollout after each answer about it, as a real one does a moment later."""
     before: Callable[[Asked], None] | None = None
@@ -184,8 +184,12 @@ class Api:
         if not allowed(rights, "get services/proxy", namespace):
             return status(403, "Forbidden", f'services "{service}" is forbidden', service)
         if (namespace, service) not in self.services:
+            name = service.split(":")[1] if ":" in service else service
+            return status(404, "NotFound", f'services "{name}" not found', name)
+        answer = self.services[namespace, service]
+        if answer is None:
             return status(503, "ServiceUnavailable", f'no endpoints available for service "{service}"', service)
-        return self.services[namespace, service](path)
+        return answer(path)
 
 
 def allowed(rights: frozenset[str], right: str, namespace: str) -> bool:

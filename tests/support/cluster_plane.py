@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 import ssl
 import subprocess
 import time
@@ -31,6 +32,8 @@ from tests.support.ports import free_port
 Document = dict[str, Any]
 PATIENCE: Final = 120
 """Seconds for what takes about five; the machine has other work."""
+MISSED: Final = 5
+"""Seconds after which a controller that takes less than one has missed a change."""
 NODE: Final = {
     "apiVersion": "v1",
     "kind": "Node",
@@ -58,6 +61,8 @@ class ControlPlane:
     kubeconfig: Path
     network: Network
     token: str = field(repr=False)
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict, repr=False)
+    """`argo`, `controllers`, …"""
     _numbers: Iterator[int] = field(default_factory=lambda: count(1), repr=False)
 
     def kubectl(self, *arguments: str, stdin: str | None = None, kubeconfig: Path | None = None) -> str:
@@ -111,6 +116,27 @@ class ControlPlane:
 
         awaited(holds, lambda: f"{path} is not {condition}")
 
+    def await_rollout(
+        self, namespace: str, name: str, is_so: Callable[[], bool], told: Callable[[], str], *, pause: float = 0.1
+    ) -> None:
+        """Return as soon as it is so of a Rollout, which is touched now and then.
+
+        Argo Rollouts 1.9.2 writes the Rollout that it has just changed over a newer one that it was told of meanwhile
+        (`writeBackToInformer`), and then misses that change until the next one.
+        """
+        touched = time.monotonic()
+
+        def touching() -> bool:
+            nonlocal touched
+            if is_so():
+                return True
+            if time.monotonic() - touched > MISSED:
+                touched = time.monotonic()
+                self.kubectl("annotate", "--overwrite", "rollout", name, "-n", namespace, f"touched={touched}")
+            return False
+
+        awaited(touching, told, pause=pause)
+
     def get(self, kind: str, name: str, namespace: str = "default") -> Document:
         """One object."""
         found: Document = json.loads(self.kubectl("get", kind, name, "-n", namespace, "-o", "json"))
@@ -160,6 +186,15 @@ class ControlPlane:
             self.kubectl("create", "token", name, "-n", namespace).strip(),
         )
         return file
+
+    @contextmanager
+    def halted(self, name: str) -> Iterator[None]:
+        """One of the processes does nothing while the block runs."""
+        self.processes[name].send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.processes[name].send_signal(signal.SIGCONT)
 
     def logs(self, lines: int = 12) -> str:
         """The ends of all logs, for a test that failed."""
@@ -290,7 +325,6 @@ class _Starter:
 
     plane: ControlPlane
     stack: ExitStack
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __call__(self, name: str, command: list[str], environ: Mapping[str, str] | None = None) -> None:
         folder = self.plane.folder
@@ -303,7 +337,7 @@ class _Starter:
                 stdout=log,
                 stderr=log,
             )
-        self.processes[name] = process
+        self.plane.processes[name] = process
         self.stack.callback(_ended, process)
 
     def await_url(self, name: str, url: str, *, token: str = "", authority: Path | None = None) -> None:
@@ -312,7 +346,7 @@ class _Starter:
         request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
 
         def answers() -> bool:
-            assert self.processes[name].poll() is None, self.plane.logs()
+            assert self.plane.processes[name].poll() is None, self.plane.logs()
             try:
                 opener.open(request, timeout=10).close()
             except OSError:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import yaml
 
 from tests.integration.cli.command import AEGIS, environment
-from tests.support.cluster_plane import ControlPlane, Document, awaited
+from tests.support.cluster_plane import ControlPlane, Document
 from tests.support.cluster_workload import ClusterPrometheus, Workload, cluster_prometheus, workload
 from tests.support.gitrepo import GitRepo
 
@@ -64,7 +64,7 @@ class ClusterShop:
             found = self.rollout
             return bool(str(found["metadata"]["generation"]) == found.get("status", {}).get("observedGeneration"))
 
-        awaited(seen, lambda: f"not observed: {self.status}")
+        self.cluster.await_rollout(self.namespace, NAME, seen, lambda: f"not observed: {self.status}")
 
     def await_phase(self, phase: str, message: str = "") -> Document:
         """Until the controller says so of this very spec."""
@@ -74,7 +74,7 @@ class ClusterShop:
             found = self.status
             return found.get("phase") == phase and message in found.get("message", "")
 
-        awaited(reached, lambda: f"not {phase}: {self.status}")
+        self.cluster.await_rollout(self.namespace, NAME, reached, lambda: f"not {phase}: {self.status}")
         return self.status
 
     def paused(self, image: str) -> Document:

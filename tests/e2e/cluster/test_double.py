@@ -15,6 +15,7 @@ import pytest
 
 from aegis.adapters.kubernetes_api import cluster_of
 from aegis.adapters.kubernetes_rollouts import KubernetesRollouts
+from aegis.core.errors import CouldNotDecide
 from aegis.core.ports.rollouts import Act, RolloutState
 from tests.doubles import argo_controller
 from tests.doubles.kubernetes_api import Api, serve
@@ -34,9 +35,21 @@ class Rolled:
     namespace: str
     change: Callable[[str, object], None]
     """A value of its spec, at a path, by somebody else."""
+    cluster: ControlPlane | None = None
 
     def act(self, act: Act) -> None:
-        self.rollouts.act(act, self.seen)
+        """As somebody does who looks anew when the controller was faster."""
+
+        def done() -> bool:
+            try:
+                self.rollouts.act(act, self.seen)
+            except CouldNotDecide as error:
+                if error.code != "canary.cluster_conflict":
+                    raise
+                return False
+            return True
+
+        awaited(done, lambda: f"no {act}: {self.seen}")
 
     def deploy(self, image: str) -> None:
         self.change("template/spec/containers/0/image", image)
@@ -52,8 +65,11 @@ class Rolled:
         return self.rollouts.get(self.namespace, NAME)
 
     def comes_to(self, expected: Seen) -> None:
-        """Return when it is seen so."""
-        awaited(lambda: same(self.seen) == expected, lambda: f"{same(self.seen)} is not {expected}", seconds=60)
+        """Return when the real one is seen so."""
+        assert self.cluster is not None
+        self.cluster.await_rollout(
+            self.namespace, NAME, lambda: same(self.seen) == expected, lambda: f"{same(self.seen)} is not {expected}"
+        )
 
     def settled(self) -> Seen:
         """Of the double, which goes on when it is looked at."""
@@ -88,7 +104,7 @@ def real(cluster: ControlPlane, namespace: str) -> Rolled:
         patch = json.dumps([{"op": "add" if path == "paused" else "replace", "path": f"/spec/{path}", "value": value}])
         cluster.kubectl("patch", "rollout", NAME, "-n", namespace, "--type=json", "--patch", patch)
 
-    found = Rolled(KubernetesRollouts(cluster_of({}, kubeconfig=cluster.kubeconfig)), namespace, change)
+    found = Rolled(KubernetesRollouts(cluster_of({}, kubeconfig=cluster.kubeconfig)), namespace, change, cluster)
     awaited(lambda: found.seen.phase == "Healthy", lambda: str(found.seen))
     found.deploy(V2)
     return found

@@ -75,10 +75,18 @@ def test_a_token_that_is_not_known_is_told(api: Api, tmp_path: Path) -> None:
     assert code_of(prometheus(api, tmp_path).now) == "canary.cluster_login"
 
 
+def test_a_service_without_a_pod_is_told(api: Api, tmp_path: Path) -> None:
+    api.services["monitoring", "http:prometheus:9090"] = None
+    server = prometheus(api, tmp_path)
+    with pytest.raises(CouldNotDecide, match="no endpoints available") as caught:
+        server.now()
+    assert caught.value.code == "canary.prometheus_unavailable"
+
+
 def test_a_service_that_is_not_there_is_told(api: Api, tmp_path: Path) -> None:
     api.services.clear()
     server = prometheus(api, tmp_path)
-    with pytest.raises(CouldNotDecide, match="no endpoints available") as caught:
+    with pytest.raises(CouldNotDecide, match='services "prometheus" not found') as caught:
         server.now()
     assert caught.value.code == "canary.prometheus_unavailable"
 
