@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def failed(folder: Path, variables: str) -> set[tuple[str, str]]:
     """What checkov finds in the Terraform files below a folder, each as check and resource.
 
-    `variables` is the text of a tfvars file. Raises AssertionError where checkov could not read a file, or looked at nothing.
+    `variables` is the text of a tfvars file. Raises AssertionError where checkov could
+    not read a file, or looked at nothing.
     """
     place = environment("checkov", ROOT, surroundings.cache_folder(os.environ))
     for overlay in (folder / "overlays").iterdir():
