@@ -81,11 +81,9 @@ spec:
         - name: audit-key
           mountPath: /etc/aegis/audit
           readOnly: true
-        {{- if .Values.auth.file }}
         - name: auth
           mountPath: /etc/aegis/auth
           readOnly: true
-        {{- end }}
         {{- if .Values.api.tlsSecret }}
         - name: tls
           mountPath: /etc/aegis/tls
@@ -110,11 +108,9 @@ spec:
         items:
           - key: {{ .Values.audit.keySecret.key | quote }}
             path: audit.key
-    {{- if .Values.auth.file }}
     - name: auth
       configMap:
         name: {{ include "aegis.fullname" . }}-auth
-    {{- end }}
     {{- if .Values.api.tlsSecret }}
     - name: tls
       secret:
@@ -149,10 +145,8 @@ spec:
   value: /etc/aegis/audit/audit.key
 - name: AEGIS_AUDIT_ORIGIN
   value: {{ .Values.audit.origin | default (printf "%s.%s/audit" (include "aegis.fullname" .) .Release.Namespace) | quote }}
-{{- if .Values.auth.file }}
 - name: AEGIS_AUTH
   value: /etc/aegis/auth/auth.yml
-{{- end }}
 - name: AEGIS_HANDOFF
   value: {{ .Values.models.handoff }}
 - name: AEGIS_KEPT_BYTES

@@ -14,7 +14,15 @@ DIGEST: Final = f"sha256:{'1' * 64}"
 BACKUP_DIGEST: Final = f"sha256:{'2' * 64}"
 Values = Mapping[str, Any]
 
+
+def _shipped(cloud: str) -> dict[str, Any]:
+    values: dict[str, Any] = yaml.safe_load((CHART / f"values.{cloud}.yaml").read_text())
+    return values
+
+
 AWS: Final[Values] = {
+    "policy": _shipped("aws")["policy"],
+    "auth": _shipped("aws")["auth"],
     "region": "eu-central-1",
     "image": {"digest": DIGEST},
     "objectStore": {"bucket": "aegis-staging-models"},
@@ -23,11 +31,16 @@ AWS: Final[Values] = {
 """The least: what has no default."""
 OCI: Final[Values] = {
     "cloud": "oci",
+    "region": "eu-frankfurt-1",
+    "policy": _shipped("oci")["policy"],
+    "auth": _shipped("oci")["auth"],
     "image": {"digest": DIGEST},
     "objectStore": {"bucket": "aegis-staging-models", "namespace": "octons"},
     "database": {"url": "postgresql://aegis@db.example.org/aegis"},
 }
-BACKUP: Final[Values] = {"backup": {"enabled": True, "image": {"digest": BACKUP_DIGEST}}}
+BACKUP: Final[Values] = {
+    "backup": {"enabled": True, "image": {"digest": BACKUP_DIGEST}, "policy": _shipped("aws")["backup"]["policy"]},
+}
 OPERATORS: Final[Values] = {
     "externalSecrets": {
         "enabled": True,
@@ -105,8 +118,7 @@ def defaults() -> dict[str, Any]:
 
 def filled(cloud: str) -> dict[str, Any]:
     """The shipped file of a cloud, with what Terraform and a release say."""
-    values = yaml.safe_load((CHART / f"values.{cloud}.yaml").read_text())
-    return laid(values, AWS if cloud == "aws" else laid(OCI, {"region": "eu-frankfurt-1"}), BACKUP)
+    return laid(_shipped(cloud), AWS if cloud == "aws" else OCI, {"backup": {"image": {"digest": BACKUP_DIGEST}}})
 
 
 GOOD: Final[Mapping[str, Values]] = {
@@ -200,6 +212,7 @@ BAD: Final[Mapping[str, tuple[Values, str]]] = {
     "no aegis.yml": ({"policy": {"files": {"aegis.yml": None}}}, "/policy/files"),
     "an empty policy": ({"policy": {"files": {"aegis.yml": ""}}}, "/policy/files/aegis.yml"),
     "a file in a folder": ({"policy": {"files": {"keys/a.pub": "x"}}}, ""),  # helm names a wrong place
+    "nobody who may call": ({"auth": {"file": ""}}, "/auth/file"),
     "no key of the audit log": ({"audit": {"keySecret": {"name": ""}}}, "/audit/keySecret/name"),
     "an origin with a space": ({"audit": {"origin": "our log"}}, "/audit/origin"),
     "another way to hand models out": ({"models": {"handoff": "memory"}}, "/models/handoff"),
@@ -238,7 +251,8 @@ BAD: Final[Mapping[str, tuple[Values, str]]] = {
     "another user": ({"pods": {"securityContext": {"runAsUser": 0}}}, "/pods"),
     "privileges": ({"api": {"securityContext": {"privileged": True}}}, "/api"),
     "a migration as nobody": ({"migration": {"enabled": True}}, "/migration/databaseUrl"),
-    "backups without an image": ({"backup": {"enabled": True}}, "/backup/image/digest"),
+    "backups without an image": (laid(BACKUP, {"backup": {"image": {"digest": ""}}}), "/backup/image/digest"),
+    "backups without a policy": (laid(BACKUP, {"backup": {"policy": {"files": None}}}), "/backup/policy"),
     "a schedule with a word": (laid(BACKUP, {"backup": {"run": {"schedule": "@daily"}}}), "/backup/run/schedule"),
     "a schedule of every minute": (
         laid(BACKUP, {"backup": {"run": {"schedule": "* * * * *"}}}),
