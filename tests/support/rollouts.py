@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -104,6 +105,41 @@ def judged(rng: Generator, plan: Plan, world: World, count: int = 360) -> Ended:
             break
     assert judgement is not None
     return Ended(judgement, judgement.time - START, state)
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """How one of many rollouts went."""
+
+    decision: str
+    """`continue`: neither until the end."""
+    seconds: float
+
+
+def together(rng: Generator, asked: Plan, world: World, runs: int, count: int = 360) -> list[Fate]:
+    """Many rollouts through the judge at once, each of them as a metric by itself that decides at the plan's bounds."""
+    (metric,) = asked.metrics
+    metrics = tuple(replace(metric, name=f"run {number}") for number in range(runs))
+    whole = replace(asked, metrics=metrics, alpha=1e-300, beta=1e-300)
+    state = begin(whole, "shop/api@2", START)
+    decided: list[Fate | None] = [None] * runs
+    earlier: list[Increment] = []
+    for several in zip(*(looks(rng, world, count, asked.interval) for _ in metrics), strict=True):
+        now = several[0][0]
+        for own, (_, found) in zip(metrics, several, strict=True):
+            earlier += [replace(one, metric=own.name) for one in found]
+        if now <= START:
+            continue
+        look(state, whole, earlier, now)
+        earlier = []
+        table = state.tallies.metrics
+        worst = np.maximum(table["harm"], table["over"]) if metric.ceiling else table["harm"]
+        # of two claims each weighs a half
+        bound = -math.log(asked.alpha) + (math.log(2) if metric.ceiling else 0.0)
+        for number in np.flatnonzero((worst >= bound) | (table["good"] >= asked.promotes_at)).tolist():
+            if decided[number] is None:
+                decided[number] = Fate("abort" if worst[number] >= bound else "promote", now - START)
+    return [fate or Fate("continue", count * asked.interval) for fate in decided]
 
 
 def plan(alpha: float = 0.01, beta: float = 0.05, **metric: Any) -> Plan:

@@ -9,6 +9,16 @@ from pathlib import Path
 
 from aegis.cli.canary_run import Judging
 from aegis.core.errors import CouldNotDecide
+from aegis.gates.canary.watching import Watched
+
+
+def following(watched: Watched, share: float | None) -> Watched:
+    """The same, with another share of the traffic for the canary; a recording notes it."""
+    from aegis.gates.canary.recording import Recorder
+
+    if isinstance(watched.metrics, Recorder):
+        watched.metrics.weight(share)
+    return replace(watched, weight=share)
 
 
 @contextmanager

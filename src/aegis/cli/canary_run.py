@@ -76,6 +76,7 @@ def prepared(run: GateRun, options: CanaryOptions, environ: Mapping[str, str]) -
     """Find policy and rollout, and open Prometheus. Raises AegisError."""
     from aegis.core.policy import seconds
     from aegis.gates.canary.check import check_policy
+    from aegis.gates.canary.climbing import pauses_of
     from aegis.gates.canary.planned import plan_of
     from aegis.gates.canary.samples.sides import Hashes, Scope
     from aegis.gates.canary.watching import Watched
@@ -108,7 +109,7 @@ def prepared(run: GateRun, options: CanaryOptions, environ: Mapping[str, str]) -
     watched = Watched(
         metrics=access.metrics(cluster),
         policy=policy,
-        plan=plan_of(policy, first=stable is None),
+        plan=plan_of(policy, first=stable is None, pauses=0 if seen is None else pauses_of(seen)),
         scope=Scope(policy.rollout.namespace, Hashes(policy.rollout.name, canary, stable)),
         rollout=f"{policy.rollout.namespace}/{policy.rollout.name}: {canary} over {over}",
         weight=weight,

@@ -11,7 +11,7 @@ from typing import Final
 
 from aegis.cli.canary_options import CanaryOptions
 from aegis.cli.canary_preflight import no_endless_pause
-from aegis.cli.canary_recording import recorded
+from aegis.cli.canary_recording import following, recorded
 from aegis.cli.canary_run import Judging, begin, concluded, look, prepared, without_verdicts
 from aegis.cli.canary_state import StateFile
 from aegis.core.errors import AegisError, CouldNotDecide, Refused
@@ -19,7 +19,8 @@ from aegis.core.ports.rollouts import Act, RolloutState
 from aegis.core.verdict import Verdict
 from aegis.gates.canary.answer import progress
 from aegis.gates.canary.carrying_out import PASSING, carry_out
-from aegis.gates.canary.watching import Looked
+from aegis.gates.canary.climbing import is_due
+from aegis.gates.canary.watching import Looked, Watched
 from aegis.report.escape import terminal
 
 _MORE: Final = 10
@@ -45,8 +46,8 @@ def watched(options: CanaryOptions, environ: Mapping[str, str], means: Means) ->
     def watch() -> Verdict:
         asked = prepared(run, options, environ)
         with StateFile.opened(asked.state) as file, recorded(asked, options.record) as judging:
-            watcher = _Watcher(judging, file, means)
             acts = options.act and judging.found.in_force.policy.mode == "enforce"
+            watcher = _Watcher(judging, file, means, acts)
             if (refusal := without_verdicts(run, judging)) is not None:
                 if not acts or refusal.decision != "abort":
                     return refusal
@@ -70,6 +71,8 @@ class _Watcher:
     judging: Judging
     file: StateFile
     means: Means
+    acts: bool
+    """Something may be asked of the cluster."""
 
     def check_holds(self) -> None:
         """Refuse a rollout that would go to its end while nobody watches. Raises UsageError."""
@@ -81,14 +84,17 @@ class _Watcher:
 
     def decided(self) -> Looked:
         """Look until there is a decision. Raises AegisError where the rollout is no longer what is judged."""
-        plan = self.judging.watched.plan
+        watched = self.judging.watched
+        plan = watched.plan
         for _ in range(math.ceil(plan.deadline / plan.interval) + _MORE):
             began = self.means.clock()
-            looked = look(self.judging.watched, self.file, began)
+            looked = look(watched, self.file, began)
             self._tell(looked)
             if looked.judgement.decision != "continue":
                 return looked
-            self._check_same()
+            seen = self._check_same()
+            if seen is not None:
+                watched = self._climb(watched, looked, seen)
             self.means.sleep(max(0.0, plan.interval - max(0.0, self.means.clock() - began)))
         raise CouldNotDecide(
             "canary.undecided",
@@ -118,18 +124,36 @@ class _Watcher:
             return (), error
         return (_done(act, now),), None
 
-    def _check_same(self) -> None:
-        """Stop where others have decided meanwhile. A cluster that does not answer stops nothing."""
+    def _climb(self, watched: Watched, looked: Looked, seen: RolloutState) -> Watched:
+        """End the pause at which the rollout stands, if that is due; the canary's share is what it is now."""
+        rollouts, first = self.judging.rollouts, self.judging.seen
+        if rollouts is not None and self.acts and is_due(watched.plan, looked.judgement, seen):
+            try:
+                seen = carry_out(
+                    rollouts, "step", seen, now=time.monotonic, sleep=self.means.sleep, seconds=_TRUE_WITHIN, told=_say
+                )
+                _say(f"{seen.place} goes on to step {seen.step} of {len(seen.steps)}")
+            except CouldNotDecide as error:
+                # the pause holds, and the next look tries again
+                _say(error.problem)
+        told = None if first is None or first.canary_weight is None else first.canary_weight / 100
+        if told is None or self.judging.watched.weight != told or seen.canary_weight is None:
+            return watched  # the share was given, or nobody tells it
+        share = seen.canary_weight / 100
+        return watched if watched.weight == share else following(watched, share)
+
+    def _check_same(self) -> RolloutState | None:
+        """The rollout now. Stop where others have decided; a cluster that does not answer stops nothing."""
         judged, rollouts = self.judging.seen, self.judging.rollouts
         if judged is None or rollouts is None:
-            return
+            return None
         try:
             seen = rollouts.get(judged.namespace, judged.name)
         except CouldNotDecide as error:
             if error.code not in PASSING:
                 raise
             _say(error.problem)
-            return
+            return None
         found = _otherwise(judged, seen)
         if found is not None:
             code, problem = found
@@ -139,6 +163,7 @@ class _Watcher:
                 expected="the rollout that is judged, until it is decided",
                 remedy="Look who changed it; a new version is judged by a run and a state of its own.",
             )
+        return seen
 
     def _tell(self, looked: Looked) -> None:
         fault = f"; {looked.fault.problem}" if looked.fault is not None else ""

@@ -241,6 +241,8 @@ def _canary(before: CanaryPolicy, after: CanaryPolicy) -> Iterator[str]:
     ):
         if now_is > was:
             yield f"canary.{key}: {_told(now_is)} instead of {_told(was)}"
+    if before.promote == "steps" and after.promote == "full":
+        yield "canary.promote: full instead of steps"
     # the smaller, the more evidence an abort needs
     if after.alpha < before.alpha:
         yield f"canary.alpha: {after.alpha} instead of {before.alpha}"
@@ -287,6 +289,9 @@ def _canary_metric(key: str, before: CanaryMetric, after: CanaryMetric) -> Itera
         was, now = getattr(before, name), getattr(after, name)
         if was is not None and (now is None or now > was):
             yield f"{key}.{name}: {'gone' if now is None else now} instead of {was}"
+    was_span, span = before.ceiling_window, after.ceiling_window
+    if was_span is not None and (span is None or seconds(span) > seconds(was_span)):
+        yield f"{key}.ceiling-window: {'gone' if span is None else span} instead of {was_span}"
     for name, was_bound, bound in (
         ("tolerated", _tolerated(before), _tolerated(after)),
         ("floor", _floor(before), _floor(after)),

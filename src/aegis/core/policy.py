@@ -403,6 +403,9 @@ class CanaryMetric(_Section, frozen=True):
     requests, since a service without errors has none to compare; else 0."""
     ceiling: Annotated[float, Meta(gt=0)] | None = None
     """The share (or events a second) above which the canary is aborted, whatever stable does."""
+    ceiling_window: Span | None = field(default=None, name="ceiling-window")
+    """Judge the ceiling anew each time, so that a canary that was good for long is aborted soon once it is not. None:
+    by all that was counted since the start."""
 
 
 Estimated = Literal["estimated"]
@@ -451,6 +454,9 @@ class CanaryPolicy(_Section, frozen=True):
     """What is done when a side gives no samples."""
     min_bad_events: Annotated[int, Meta(ge=1, le=1000)] = field(default=3, name="min-bad-events")
     """Of the canary, before it is aborted."""
+    promote: Literal["full", "steps"] = "full"
+    """`steps`: each endless pause of the Rollout ends by itself as soon as there is enough evidence, twice as much from
+    one to the next, and the last one by the promotion. `full`: one promotion ends all of them."""
     spread: Annotated[float, Meta(ge=0, le=2)] | Estimated = "estimated"
     """By how much pods differ by chance: standard deviation of the logarithm of their rates."""
     cluster: Annotated[float, Meta(ge=1, le=100)] | Estimated = "estimated"

@@ -18,7 +18,7 @@ from aegis.gates.canary.judge import look
 from aegis.gates.canary.plan import MetricPlan, Plan
 from aegis.gates.canary.state import begin
 from tests.support.binomial_bounds import at_least, at_most
-from tests.support.rollouts import START, Ended, Generator, World, judged, looks, never_promoting, plan
+from tests.support.rollouts import START, Fate, Generator, World, looks, never_promoting, plan, together
 
 ALPHA, BETA = 0.01, 0.05
 PLAIN = plan(ALPHA, BETA)
@@ -26,13 +26,12 @@ ESTIMATED = plan(ALPHA, BETA, spread=None, cluster=None)
 DIFFERING = World(requests=500.0, share=0.2, spread=0.2)
 
 
-def many(seed: int, asked: Plan, world: World, runs: int, count: int = 360) -> list[Ended]:
-    rng = np.random.default_rng(seed)
-    return [judged(rng, asked, world, count) for _ in range(runs)]
+def many(seed: int, asked: Plan, world: World, runs: int, count: int = 360) -> list[Fate]:
+    return together(np.random.default_rng(seed), asked, world, runs, count)
 
 
-def count(ended: list[Ended], answer: str) -> int:
-    return sum(end.judgement.decision == answer for end in ended)
+def count(ended: list[Fate], answer: str) -> int:
+    return sum(end.decision == answer for end in ended)
 
 
 GOOD = {

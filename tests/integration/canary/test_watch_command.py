@@ -310,3 +310,62 @@ def test_a_killed_process_leaves_a_rollout_that_waits(stage: Stage, tmp_path: Pa
     assert stage.status["phase"] == "Paused"
     # the lock has ended with the process, and the next run goes on
     assert stage.watch().decision == "promote"
+
+
+def weights(stage: Stage) -> list[Any]:
+    return [next(iter(patch)) for patch in stage.patches()]
+
+
+def test_a_ramp_is_climbed_by_evidence_and_promoted_at_its_end(stage: Stage) -> None:
+    """Two endless pauses: 2/beta ends the first, 4/beta promotes."""
+    stage.shop.policy("  promote: steps\n")
+    verdict = stage.watch()
+    assert (verdict.decision, exit_code(verdict)) == ("promote", 0)
+    assert weights(stage) == ["pauseConditions", "promoteFull"]
+    whole = next(each.value for each in verdict.evidence if each.name == "canary")
+    assert whole["promotes_at"] == pytest.approx(80)
+    assert whole["good"] >= 80
+
+
+def test_a_bad_version_does_not_climb(stage: Stage) -> None:
+    stage.shop.policy("  promote: steps\n")
+    stage.shop.errors = 0.04
+    assert stage.watch().decision == "abort"
+    assert stage.patches() == [{"abort": True}]
+
+
+def test_a_version_that_turns_bad_on_the_way_is_rolled_back(stage: Stage) -> None:
+    stage.shop.policy("  promote: steps\n")
+
+    def happens() -> None:
+        if weights(stage):
+            stage.shop.errors = 0.2
+
+    stage.happens = happens
+    assert stage.watch().decision == "abort"
+    # the first wish to abort meets a rollout that has just been changed by its controller
+    assert (weights(stage)[0], set(weights(stage)[1:])) == ("pauseConditions", {"abort"})
+    assert stage.status["phase"] == "Degraded"
+
+
+def test_who_only_looks_climbs_nothing(stage: Stage) -> None:
+    stage.shop.policy("  promote: steps\n")
+    assert stage.watch(act=False).decision == "promote"
+    assert stage.patches() == []
+
+
+def test_a_step_that_the_cluster_does_not_take_holds_and_is_tried_again(stage: Stage) -> None:
+    stage.shop.policy("  promote: steps\n")
+    users = {"a-token": frozenset({"get rollouts"})}
+    stage.api.users, before = users, stage.api.users
+    tried: list[bool] = []
+
+    def happens() -> None:
+        refused = any(asked.method == "PATCH" for asked in stage.api.asked)
+        if refused and not tried:
+            tried.append(stage.status["phase"] == "Paused")
+            stage.api.users = before
+
+    stage.happens = happens
+    assert stage.watch().decision == "promote"
+    assert tried == [True]

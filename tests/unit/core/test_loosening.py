@@ -329,7 +329,9 @@ def test_what_was_not_asked_for_may_be_added_to_backup_check() -> None:
     assert loosenings(Policy(version=1), bare) == []
 
 
-METRIC = CanaryMetric(name="m", total="a_total", bad="b_total", histogram="c_bucket", slo=0.5, ceiling=0.1)
+METRIC = CanaryMetric(
+    name="m", total="a_total", bad="b_total", histogram="c_bucket", slo=0.5, ceiling=0.1, ceiling_window="5m"
+)
 WATCHED = Policy(
     version=1,
     canary=CanaryPolicy(
@@ -340,6 +342,7 @@ WATCHED = Policy(
         no_data="abort",
         spread=0.1,
         cluster=2.0,
+        promote="steps",
     ),
 )
 
@@ -362,6 +365,9 @@ def metric(**changes: object) -> Policy:
         (metric(slo=None), "canary.metrics.m.slo: gone instead of 0.5"),
         (metric(ceiling=0.2), "canary.metrics.m.ceiling: 0.2 instead of 0.1"),
         (metric(ceiling=None), "canary.metrics.m.ceiling: gone instead of 0.1"),
+        (metric(ceiling_window="10m"), "canary.metrics.m.ceiling-window: 10m instead of 5m"),
+        (metric(ceiling_window=None), "canary.metrics.m.ceiling-window: gone instead of 5m"),
+        (watched(promote="full"), "canary.promote: full instead of steps"),
         (metric(tolerated=1.2), "canary.metrics.m.tolerated: 1.2 instead of 1"),
         (metric(floor=0.01), "canary.metrics.m.floor: 0.01 instead of 0.001"),
         (metric(weight=0.5), "canary.metrics.m.weight: 0.5 instead of 1.0"),

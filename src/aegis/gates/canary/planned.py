@@ -13,8 +13,9 @@ NO_DATA_SCRAPES: Final = 5
 """After the longer of the two without samples there are none: one scrape that fails is no outage."""
 
 
-def plan_of(policy: CanaryPolicy, *, first: bool) -> Plan:
+def plan_of(policy: CanaryPolicy, *, first: bool, pauses: int = 0) -> Plan:
     """Of a policy that `check_policy` has let through. `first`: there is no stable side.
+    `pauses`: endless ones of the rollout, where they are known.
 
     Raises UsageError `canary.plan_invalid` for what could not promote, e.g. a first version without a ceiling.
     """
@@ -22,6 +23,7 @@ def plan_of(policy: CanaryPolicy, *, first: bool) -> Plan:
         metrics=tuple(_metric(each, policy) for each in policy.metrics),
         alpha=policy.alpha,
         beta=policy.beta,
+        steps=pauses if policy.promote == "steps" else 0,
         interval=seconds(policy.interval),
         warm_up=seconds(policy.warm_up),
         deadline=seconds(policy.deadline),
@@ -72,6 +74,7 @@ def _metric(metric: CanaryMetric, policy: CanaryPolicy) -> MetricPlan:
         margin=policy.margin if kind != "share" else 2 * tolerated_of(metric, kind),
         floor=floor_of(metric, kind),
         ceiling=metric.ceiling,
+        window=None if metric.ceiling_window is None else seconds(metric.ceiling_window),
         spread=_known(policy.spread),
         cluster=_known(policy.cluster),
     )

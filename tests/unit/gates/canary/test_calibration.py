@@ -14,7 +14,7 @@ from aegis.gates.canary.evidence.ratio import NO_SPREAD, interval
 from aegis.gates.canary.judge import look
 from aegis.gates.canary.state import begin
 from tests.support.binomial_bounds import at_least, at_most
-from tests.support.rollouts import NAME, START, World, judged, looks, never_promoting, plan
+from tests.support.rollouts import NAME, START, World, looks, never_promoting, plan, together
 
 RUNS, LOOKS = 80, 60
 ALPHA = BETA = 0.05
@@ -34,7 +34,7 @@ WORLDS = {
 def test_a_good_canary_is_seldom_aborted(world: World) -> None:
     rng = np.random.default_rng(20)
     asked = never_promoting(plan(alpha=ALPHA))
-    answers = [judged(rng, asked, world, LOOKS).judgement.decision for _ in range(RUNS)]
+    answers = [fate.decision for fate in together(rng, asked, world, RUNS, LOOKS)]
     assert answers.count("abort") <= at_most(RUNS, ALPHA)
 
 
@@ -43,22 +43,22 @@ def test_a_canary_at_the_margin_is_seldom_promoted(world: World) -> None:
     """Nothing else ends these: what is aborted can't be promoted any more."""
     rng = np.random.default_rng(21)
     asked = plan(alpha=1e-200, beta=BETA)
-    answers = [judged(rng, asked, world, LOOKS).judgement.decision for _ in range(RUNS)]
+    answers = [fate.decision for fate in together(rng, asked, world, RUNS, LOOKS)]
     assert answers.count("promote") <= at_most(RUNS, BETA)
 
 
 @pytest.mark.parametrize(("ratio", "seconds"), [(5.0, 300.0), (10.0, 120.0)])
 def test_a_bad_canary_is_aborted_soon(ratio: float, seconds: float) -> None:
     rng = np.random.default_rng(22)
-    ended = [judged(rng, never_promoting(plan()), World(ratio=ratio), 60) for _ in range(RUNS)]
-    soon = [end for end in ended if end.judgement.decision == "abort" and end.seconds <= seconds]
+    ended = together(rng, never_promoting(plan()), World(ratio=ratio), RUNS, 60)
+    soon = [end for end in ended if end.decision == "abort" and end.seconds <= seconds]
     assert len(soon) >= at_least(RUNS, 0.98)
 
 
 def test_a_good_canary_is_promoted() -> None:
     rng = np.random.default_rng(23)
-    ended = [judged(rng, plan(), World(share=0.5), 60) for _ in range(RUNS)]
-    assert [end.judgement.decision for end in ended].count("promote") >= at_least(RUNS, 0.95)
+    ended = together(rng, plan(), World(share=0.5), RUNS, 60)
+    assert [end.decision for end in ended].count("promote") >= at_least(RUNS, 0.95)
 
 
 @pytest.mark.parametrize("ratio", [1.0, 3.0])
@@ -82,7 +82,7 @@ def test_what_pods_differ_by_is_learned() -> None:
     world = World(requests=500.0, share=0.2, spread=0.4, history=20)
     runs = 50
     plain, estimated = (
-        [judged(rng, never_promoting(plan(spread=spread)), world, 40).judgement.decision for _ in range(runs)]
+        [fate.decision for fate in together(rng, never_promoting(plan(spread=spread)), world, runs, 40)]
         for spread in (0.0, None)
     )
     assert estimated.count("abort") <= at_most(runs, 0.01)
@@ -94,7 +94,7 @@ def test_how_errors_cluster_is_learned() -> None:
     world = World(cluster=8, history=20)
     runs = 40
     plain, estimated = (
-        [judged(rng, never_promoting(plan(cluster=cluster)), world, 60).judgement.decision for _ in range(runs)]
+        [fate.decision for fate in together(rng, never_promoting(plan(cluster=cluster)), world, runs, 60)]
         for cluster in (1.0, None)
     )
     assert estimated.count("abort") <= at_most(runs, 0.01)
