@@ -43,6 +43,11 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
     choices.add_argument("--aegis", metavar="OWNER/NAME", help="repository of the actions (default: org/aegis)")
     choices.add_argument("--ref", help="their tag or commit (default: v1)")
     choices.add_argument("--ref-version", metavar="vX.Y.Z", dest="version", help="what the commit is called")
+    choices.add_argument(
+        "--terraform",
+        action=argparse.BooleanOptionalAction,
+        help="plan infrastructure in pull requests, apply it later",
+    )
     verify = parser.add_argument_group("verify")
     verify.add_argument("--artifact", metavar="NAME=SOURCE", action="append", dest="artifacts", help="what is verified")
     verify.add_argument("--account", metavar="DIGITS", help="AWS account of the role")

@@ -13,7 +13,7 @@ from aegis.scaffold.choices import GATES, Artifact, Choices, check
 
 _PLAIN = (
     "repository", "branch", "environment", "workflows", "aegis", "ref", "version", "account", "repository_id",
-    "oci_domain", "oci_region", "store", "prometheus", "rollout",
+    "oci_domain", "oci_region", "store", "prometheus", "rollout", "terraform",
 )  # fmt: skip
 _SEVERAL = ("owners", "keys", "databases", "recipients")
 

@@ -110,6 +110,8 @@ class Choices:
     recipients: tuple[str, ...] = ()
     prometheus: str | None = None
     rollout: str | None = None
+    terraform: bool = False
+    """A workflow that plans infrastructure in pull requests, and applies it after an approval."""
 
     @property
     def clouds(self) -> tuple[str, ...]:

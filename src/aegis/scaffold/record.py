@@ -45,7 +45,7 @@ class Record:
 
 def dump(record: Record) -> str:
     """As it stands in the repository: the same record, the same bytes."""
-    choices = {key: value for key, value in asdict(record.choices).items() if value not in (None, ())}
+    choices = {key: value for key, value in asdict(record.choices).items() if value not in (None, (), False)}
     document = {
         "version": 1,
         "aegis": aegis.__version__,

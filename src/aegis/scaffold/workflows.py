@@ -33,6 +33,8 @@ def chosen(choices: Choices) -> Iterator[str]:
         yield "canary"
     if "backup-check" in choices.gates:
         yield from ("backup-check", "backup")
+    if choices.terraform:
+        yield "terraform"
 
 
 def values(choices: Choices, *, minute: int | None = None) -> Mapping[str, Any]:

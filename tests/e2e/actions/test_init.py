@@ -20,7 +20,7 @@ ARTIFACTS = (
 )  # fmt: skip
 OTHERS = (
     "--backup-store", "s3://backups/postgresql/", "--database", "shop",
-    "--prometheus", "https://prometheus.example.org", "--rollout", "shop/web",
+    "--prometheus", "https://prometheus.example.org", "--rollout", "shop/web", "--terraform",
 )  # fmt: skip
 EVERY = ("--gates", "scan,verify,canary,backup-check", *ARTIFACTS, *OTHERS)
 

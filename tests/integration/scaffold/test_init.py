@@ -29,7 +29,7 @@ EVERY = (
     "--account", "123456789012", "--oci-region", "eu-frankfurt-1",
     "--oci-domain", "https://idcs-1.identity.oraclecloud.com",
     "--backup-store", "s3://backups/postgresql/", "--database", "shop",
-    "--prometheus", "https://prometheus.example.org", "--rollout", "shop/web",
+    "--prometheus", "https://prometheus.example.org", "--rollout", "shop/web", "--terraform",
 )  # fmt: skip
 
 
@@ -171,7 +171,8 @@ def test_a_gate_that_is_no_longer_chosen_takes_its_files_along_but_for_edited_on
     assert init(*EVERY).code == 0
     edited = repo.root / ".github/workflows/backup.yml"
     edited.write_text(edited.read_text() + "# ours\n")
-    states = init("--update", "--gates", "scan").states()
+    states = init("--update", "--gates", "scan", "--no-terraform").states()
+    assert states[".github/workflows/terraform.yml"] == "removed"
     assert states[".github/workflows/backup.yml"] == "left"
     assert states[".github/workflows/backup-check.yml"] == "removed"
     assert edited.exists()
