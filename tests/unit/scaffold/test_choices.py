@@ -46,29 +46,31 @@ def test_whole_choices_are_fine() -> None:
     assert check(WHOLE) == WHOLE
 
 
-@pytest.mark.parametrize("name", SINGLE)
-@pytest.mark.parametrize("value", NASTY, ids=[f"nasty{number}" for number in range(len(NASTY))])
-def test_a_name_that_says_more_is_refused(name: str, value: str) -> None:
-    change: dict[str, Any] = {name: value}
+def assert_refused(change: dict[str, Any]) -> None:
+    """As a choice that says more than it may."""
     with pytest.raises(UsageError) as caught:
         check(replace(WHOLE, **change))
-    assert caught.value.code == "init.value_invalid"
+    assert caught.value.code == "init.value_invalid", change
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_a_name_that_says_more_is_refused(name: str) -> None:
+    for value in NASTY:
+        assert_refused({name: value})
 
 
 @pytest.mark.parametrize("name", SEVERAL)
-@pytest.mark.parametrize("value", NASTY, ids=[f"nasty{number}" for number in range(len(NASTY))])
-def test_one_of_several_that_says_more_is_refused(name: str, value: str) -> None:
-    several: dict[str, Any] = {name: (*getattr(WHOLE, name), value)}
-    with pytest.raises(UsageError, match=r"expected:"):
-        check(replace(WHOLE, **several))
+def test_one_of_several_that_says_more_is_refused(name: str) -> None:
+    for value in NASTY:
+        assert_refused({name: (*getattr(WHOLE, name), value)})
 
 
-@pytest.mark.parametrize("value", NASTY, ids=[f"nasty{number}" for number in range(len(NASTY))])
-def test_an_artifact_that_says_more_is_refused(value: str) -> None:
-    inside = [Artifact("x", f"s3://models/{value}")] if value != "-rf" else []  # which is a key like any other
-    for artifact in (Artifact(value, "s3://models/x"), Artifact("x", value), *inside):
-        with pytest.raises(UsageError):
-            check(replace(WHOLE, artifacts=(artifact,)))
+def test_an_artifact_that_says_more_is_refused() -> None:
+    for value in NASTY:
+        assert_refused({"artifacts": (Artifact(value, "s3://models/x"),)})
+        assert_refused({"artifacts": (Artifact("x", value),)})
+        if value != "-rf":  # which is a key like any other
+            assert_refused({"artifacts": (Artifact("x", f"s3://models/{value}"),)})
 
 
 @pytest.mark.parametrize(
@@ -92,9 +94,7 @@ def test_an_artifact_that_says_more_is_refused(value: str) -> None:
     ids=lambda change: "-".join(f"{name}" for name in change),
 )
 def test_a_gate_without_what_it_needs_is_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(UsageError) as caught:
-        check(replace(WHOLE, **change))
-    assert caught.value.code == "init.value_invalid"
+    assert_refused(change)
 
 
 @pytest.mark.parametrize(
