@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -92,7 +92,7 @@ class Workload:
                 self._started += 1
                 self.pods[address] = (uid, _Pod(each["spec"]["containers"][0]["image"], self._started))
                 self.cluster.network.lead(address, int(self.url.rpartition(":")[2]))
-        return [_target(each, self.port) for each in running]
+        return [target for each in running for target in _targets(each)]
 
 
 @contextmanager
@@ -115,7 +115,8 @@ def workload(cluster: ControlPlane, namespace: str, selector: str, port: int = 8
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            with suppress(OSError):  # whoever asked may have ended
+                self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
             """Say nothing."""
@@ -145,7 +146,8 @@ class ClusterPrometheus(RealPrometheus):
     def scrape_configs(self) -> list[dict[str, Any]]:
         assert self.found is not None
         discovery = {"http_sd_configs": [{"url": f"{self.found.url}/targets", "refresh_interval": "1s"}]}
-        return [{**self.config, **discovery, "proxy_url": self.found.cluster.network.url}]
+        every = {"scrape_interval": f"{self.scrape_milliseconds}ms", "scrape_timeout": f"{self.scrape_milliseconds}ms"}
+        return [{**self.config, **every, **discovery, "proxy_url": self.found.cluster.network.url}]
 
 
 @contextmanager
@@ -161,7 +163,8 @@ def cluster_prometheus(
         server.kill()
 
 
-def _target(pod: Document, port: int) -> Document:
+def _targets(pod: Document) -> list[Document]:
+    """One for each port of its container."""
     metadata, container = pod["metadata"], pod["spec"]["containers"][0]
     owner = (metadata.get("ownerReferences") or [{}])[0]
     ready = {each["type"]: each["status"] for each in pod["status"].get("conditions", ())}.get("Ready", "Unknown")
@@ -178,13 +181,19 @@ def _target(pod: Document, port: int) -> Document:
         "pod_container_name": container["name"],
         "pod_container_image": container["image"],
         "pod_container_init": "false",
-        "pod_container_port_number": str(port),
-        "pod_container_port_protocol": "TCP",
-        "pod_container_port_name": (container.get("ports") or [{}])[0].get("name", ""),
     }
     for kind in ("label", "annotation"):
         for name, value in (metadata.get(f"{kind}s") or {}).items():
             safe = re.sub(r"[^a-zA-Z0-9_]", "_", name)
             labels |= {f"pod_{kind}_{safe}": value, f"pod_{kind}present_{safe}": "true"}
-    told = {f"__meta_kubernetes_{name}": value for name, value in labels.items()}
-    return {"targets": [f"{pod['status']['podIP']}:{port}"], "labels": told}
+    found = []
+    for port in container.get("ports", ()):
+        number = str(port["containerPort"])
+        of_port = {
+            "pod_container_port_name": port.get("name", ""),
+            "pod_container_port_number": number,
+            "pod_container_port_protocol": port.get("protocol", "TCP"),
+        }
+        told = {f"__meta_kubernetes_{name}": value for name, value in (labels | of_port).items()}
+        found.append({"targets": [f"{pod['status']['podIP']}:{number}"], "labels": told})
+    return found

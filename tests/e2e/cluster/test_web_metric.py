@@ -1,6 +1,7 @@
 """Argo Rollouts asks `aegis canary serve` by the example that we ship: it promotes and rolls back by itself.
 
-Applied as it stands; then images are set, and the policy's and the template's times are made shorter, as a user may.
+Applied as it stands, and scraped by the configuration that we ship; then images are set, and the times of policy and
+template are made shorter, as a user may.
 The judge and what the pods count run here: nothing runs in the cluster's pods.
 """
 
@@ -23,6 +24,7 @@ from tests.support.cluster_plane import ControlPlane, Document, awaited
 from tests.support.cluster_workload import ClusterPrometheus, cluster_prometheus, workload
 
 EXAMPLE: Final = ROOT / "k8s/argo-rollouts/example-rollout.yaml"
+SCRAPING: Final = ROOT / "k8s/prometheus/scrape-config.yaml"
 NAMESPACE: Final = "aegis"
 NAME: Final = "aegis"
 JUDGE: Final = "aegis-canary-judge.aegis.svc:8080"
@@ -53,10 +55,17 @@ class Example:
         """Returns when the rollout has begun."""
         before = self.status["currentPodHash"]
         self.patch("rollout", NAME, "/spec/template/spec/containers/0/image", IMAGE.format(tag))
-        awaited(lambda: self.status["currentPodHash"] != before, lambda: str(self.status))
+        self.cluster.await_rollout(
+            NAMESPACE, NAME, lambda: self.status["currentPodHash"] != before, lambda: str(self.status)
+        )
 
     def await_phase(self, phase: str) -> Document:
-        awaited(lambda: self.status.get("phase") == phase, lambda: f"not {phase}: {self.status}; {self.run()}")
+        self.cluster.await_rollout(
+            NAMESPACE,
+            NAME,
+            lambda: self.status.get("phase") == phase,
+            lambda: f"not {phase}: {self.status}; {self.run()}",
+        )
         return self.status
 
     def images(self) -> set[str]:
@@ -102,6 +111,13 @@ class Example:
             process.communicate()
 
 
+def shipped_job() -> Document:
+    """How the shipped configuration scrapes the service, but for who finds the pods."""
+    (job,) = [each for each in yaml.safe_load(SCRAPING.read_text())["scrape_configs"] if each["job_name"] == "aegis"]
+    assert job.pop("kubernetes_sd_configs") == [{"role": "pod"}]
+    return dict(job)
+
+
 @pytest.fixture
 def example(cluster: ControlPlane, tmp_path: Path) -> Iterator[Example]:
     cluster.kubectl("apply", f"--filename={EXAMPLE}")
@@ -109,7 +125,7 @@ def example(cluster: ControlPlane, tmp_path: Path) -> Iterator[Example]:
     try:
         with (
             workload(cluster, NAMESPACE, SELECTOR.replace("=", "%3D").replace(",", "%2C"), PROBE_PORT) as pods,
-            cluster_prometheus(tmp_path / "prometheus", pods) as server,
+            cluster_prometheus(tmp_path / "prometheus", pods, shipped_job()) as server,
         ):
             made = Example(cluster, server, tmp_path)
             awaited(lambda: "currentPodHash" in cluster.rollout(NAMESPACE, NAME).get("status", {}), cluster.logs)
