@@ -16,6 +16,7 @@ FROM python:3.11-slim-bookworm@sha256:528257d48c1da0dcecc2e725d1ae34498d60c965f1
 WORKDIR /data/aegis
 WORKDIR /build
 COPY locks/uv.txt uv.txt
+COPY scripts/finish_packages.py scripts/
 RUN ["python", "-I", "-m", "pip", "install", "--no-cache-dir", "--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", "uv.txt"]
 
 # In each: the bytecode made here fits, since the last stage has the same minor version of Python.
@@ -24,20 +25,20 @@ ARG CLOUD
 COPY locks/runtime${CLOUD}.txt packages.txt
 RUN ["uv", "pip", "install", "--no-config", "--no-cache", "--system-certs", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--target", "/packages", "-r", "packages.txt"]
 COPY src/ /packages/
-RUN ["python", "-I", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", "/packages"]
+RUN ["python", "-I", "scripts/finish_packages.py", "/packages"]
 
 FROM tools AS judge-packages
 COPY locks/canary.txt packages.txt
 RUN ["uv", "pip", "install", "--no-config", "--no-cache", "--system-certs", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--target", "/packages", "-r", "packages.txt"]
 COPY src/ /packages/
-RUN ["python", "-I", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", "/packages"]
+RUN ["python", "-I", "scripts/finish_packages.py", "/packages"]
 
 FROM tools AS backup-packages
 ARG CLOUD
 COPY locks/backup-check${CLOUD}.txt packages.txt
 RUN ["uv", "pip", "install", "--no-config", "--no-cache", "--system-certs", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--target", "/packages", "-r", "packages.txt"]
 COPY src/ /packages/
-RUN ["python", "-I", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", "/packages"]
+RUN ["python", "-I", "scripts/finish_packages.py", "/packages"]
 
 FROM tools AS postgresql
 COPY --from=backup-packages /packages/ /packages/

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 from pathlib import Path
@@ -24,6 +25,27 @@ def postgres_with_icu(major: int) -> Path:
         return own
     package = f"postgresql-{major}"
     return kept(f"debian/{package}-{_offered(package)}", lambda scratch: _unpacked(package, scratch)) / str(own)[1:]
+
+
+def tree(*packages: str) -> Path:
+    """These packages unpacked over each other, as the machine's Debian offers them today; none of their scripts ran."""
+    _offered(packages[0])  # reads the package sources anew where the machine has none yet
+    versions = subprocess.run(
+        ["apt-cache", "policy", *packages], check=True, timeout=60, capture_output=True, text=True
+    ).stdout
+    candidates = [line for line in versions.splitlines() if line.strip().startswith("Candidate:")]
+    assert len(candidates) == len(packages), f"a package of {packages} is in none of the machine's package sources"
+
+    def unpacked(scratch: Path) -> Path:
+        target = scratch / "tree"
+        target.mkdir()
+        subprocess.run(["apt-get", "download", "-q", *packages], cwd=scratch, check=True, timeout=300)
+        for archive in sorted(scratch.glob("*.deb")):
+            subprocess.run(["dpkg-deb", "-x", str(archive), str(target)], check=True, timeout=300)
+        return target
+
+    name = hashlib.sha256("\n".join([*packages, *candidates]).encode()).hexdigest()[:16]
+    return kept(f"debian/tree-{name}", unpacked)
 
 
 def started(package: str, name: str) -> list[str]:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -147,9 +147,10 @@ def started(
     tokens: Mapping[str, str] | None = None,
     ready: bool = True,
     descriptors: int | None = None,
+    program: Sequence[str] = (sys.executable, "-m", "aegis_multimodal_ai_system.api"),
 ) -> Iterator[Running]:
     """The service until the block ends. `ready`: wait until it listens; `descriptors`: its limit of open files."""
-    command = [sys.executable, "-m", "aegis_multimodal_ai_system.api", "--port", "0", *arguments]
+    command = [*program, "--port", "0", *arguments]
     if descriptors is not None:
         command = ["prlimit", f"--nofile={descriptors}", *command]
     process = subprocess.Popen(
