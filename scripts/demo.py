@@ -1,4 +1,4 @@
-"""`make demo`: the example repository in two pull requests and a scheduled run, its service, and its backups.
+"""`make demo`: the example repository in two pull requests and a scheduled run, its service, backups and a rollout.
 
 Real: the workflows of examples/consumer, the three composite actions of this tree, their start-up, the gates, git; the
 API as a process with its database and audit log; a PostgreSQL that is dumped, and restored into another; tokens,
@@ -24,6 +24,7 @@ from aegis.startup import surroundings  # noqa: E402 - scripts run without being
 from aegis.startup.uv import find_uv  # noqa: E402
 from tests.support.act import Act, Run, commit, export  # noqa: E402
 from tests.support.backup_demo import prove_backups  # noqa: E402
+from tests.support.canary_demo import replay_rollout  # noqa: E402
 from tests.support.consumer import AWS_CHECK, Staged, copy, staged_cloud  # noqa: E402
 from tests.support.events import pull_request, schedule  # noqa: E402
 from tests.support.serving_demo import serve_models  # noqa: E402
@@ -42,6 +43,8 @@ SIMULATED = """\
   - The shop's database runs on this machine, with made-up rows; its backups lie in a folder instead of a bucket.
   - The service's models lie in a folder, signed by a key that was made for the tests; its issuer of tokens is a server
     on this machine.
+  - No cluster and no Prometheus run: the rollout's samples were recorded earlier, from a real Prometheus that scraped
+    processes on one machine, and those of the good version are simulated.
 """
 SERVICE = "src/shop_ml/service.py"
 CHECKS = (".github/workflows/sdk-scan.yml", ".github/workflows/aegis.yml", AWS_CHECK)
@@ -118,9 +121,11 @@ def main() -> int:
                 print(run.log[-6000:], run.stderr[-1000:], sep="\n", file=sys.stderr)
         good.append(serve_models(Path(temporary) / "service"))
         good.append(prove_backups(Path(temporary) / "backups"))
+        good.append(replay_rollout())
     ends = (
         "the first and the third are red, the second is green; the service loaded what is signed, and nothing else;"
-        " the backup was proven equal, and with one bit flipped it is none."
+        " the backup was proven equal, and with one bit flipped it is none;"
+        " the worse version would be rolled back, and the good one promoted."
     )
     print("\nThe demo " + (f"behaved: {ends}" if all(good) else "did NOT behave."))
     return 0 if all(good) else 1

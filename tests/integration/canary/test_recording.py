@@ -14,6 +14,7 @@ from aegis.cli.canary_options import CanaryOptions
 from aegis.cli.canary_watching import Means, watched
 from aegis.cli.main import main
 from aegis.core.verdict import Verdict
+from tests.support.canary_demo import replay_rollout
 from tests.support.canary_server import Shop, shop
 
 
@@ -156,3 +157,11 @@ def test_what_is_no_recording_is_refused(
     said = capsys.readouterr().err
     assert "canary.recording_invalid" in said
     assert told in said
+
+
+def test_the_recording_that_is_packed_aborts_for_its_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a real Prometheus saw of a version that failed eight times as often."""
+    assert replay_rollout()
+    told = capsys.readouterr().out
+    assert "http: worse than stable" in told
+    assert "No cluster ran" in told
