@@ -98,11 +98,11 @@ def serve(answer: Answer, refuse: Refuse, listening: Listening, *, ready: Callab
     `answer` must end by itself; an exception of it ends the connection without an answer.
     """
     context = listening.tls()
-    asyncio.run(_serve(_Connections(answer, refuse), listening, context, ready))
+    asyncio.run(_serve(Connections(answer, refuse), listening, context, ready))
 
 
 async def _serve(
-    connections: _Connections, listening: Listening, context: ssl.SSLContext | None, ready: Callable[[str], None]
+    connections: Connections, listening: Listening, context: ssl.SSLContext | None, ready: Callable[[str], None]
 ) -> None:
     try:
         server = await asyncio.start_server(
@@ -133,7 +133,7 @@ async def _serve(
         await asyncio.wait(connections.open, timeout=END_SECONDS)
 
 
-class _Connections:
+class Connections:
     """Those that are open now; used by one event loop."""
 
     def __init__(self, answer: Answer, refuse: Refuse) -> None:

@@ -96,6 +96,8 @@ def _policies(files: list[Path], environ: Mapping[str, str]) -> Mapping[tuple[st
             raise _unserved(file, f"`mode: {mode}`", "Set `mode: enforce`; to try it, use `dryRun` of the analysis.")
         if policy.requires is not None:
             raise _unserved(file, "`canary.requires`", "Demand them by `aegis canary preflight` or `watch`.")
+        if policy.promote != "full":
+            raise _unserved(file, f"`promote: {policy.promote}`", "Leave it out: Argo takes the steps by itself.")
         rollout = (policy.rollout.namespace, policy.rollout.name)
         if rollout in found:
             raise UsageError(

@@ -204,27 +204,6 @@ def test_whoever_says_nothing_is_let_go_and_others_are_answered_meanwhile(servic
         assert silent.recv(1) == b""
 
 
-def test_no_more_connections_than_it_takes(served: Service) -> None:
-    many = [socket.create_connection(("127.0.0.1", served.port), timeout=60) for _ in range(80)]
-    try:
-        # those that are too many end at once, those that it took when their time is over
-        for each in many:
-            with each:
-                assert _end_of(each) == b""
-    finally:
-        for each in many:
-            each.close()
-    assert served.get("/healthz").status == 200
-
-
-def _end_of(connection: Any) -> bytes:
-    try:
-        found: bytes = connection.recv(1)
-    except ConnectionResetError:
-        return b""
-    return found
-
-
 def test_a_token_is_asked_for_and_stands_nowhere(service: Shop, tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text(TOKEN + "\n")
@@ -313,6 +292,12 @@ def test_a_policy_that_only_observes_is_not_served(service: Shop) -> None:
     done.refused(2, "canary.not_served", "observe until 2099-01-01")
 
 
+def test_steps_that_the_judge_does_not_see_are_not_served(service: Shop) -> None:
+    service.policy("  promote: steps\n")
+    done = aegis("canary", "serve", "--state", "states", "--port", "0", cwd=service.folder)
+    done.refused(2, "canary.not_served", "promote: steps")
+
+
 def test_verdicts_that_are_demanded_are_not_forgotten(service: Shop) -> None:
     requires = """  requires:
     source: verdicts/
@@ -338,3 +323,26 @@ def test_over_tls_it_is_known_by_its_certificate(service: Shop, tmp_path: Path) 
         code, _, err = served.end()
     assert code == 0
     assert "Traceback" not in err
+
+
+def test_one_judge_for_several_rollouts_keeps_them_apart(service: Shop, tmp_path: Path) -> None:
+    other = service.folder / "other.yml"
+    other.write_text((service.folder / "aegis.yml").read_text().replace("name: web", "name: other"))
+    with judge(tmp_path / "states", service.folder / "aegis.yml", "--policy", str(other)) as served:
+        service.errors = 0.04
+        assert until_decided(service, served)["verdict"] == "abort"
+        told = served.ask(rollout="shop/other", uid=UID.replace("0f", "2f")).document
+        assert (told["verdict"], told["rollout"]) == ("continue", "shop/other: new over old")
+        metrics = served.get("/metrics").body.decode()
+    assert 'aegis_canary_verdict{rollout_namespace="shop",rollout="web",verdict="abort"} 1\n' in metrics
+    assert 'aegis_canary_verdict{rollout_namespace="shop",rollout="other",verdict="abort"} 0\n' in metrics
+
+
+def test_one_rollouts_state_is_no_others(service: Shop, tmp_path: Path) -> None:
+    other = service.folder / "other.yml"
+    other.write_text((service.folder / "aegis.yml").read_text().replace("name: web", "name: other"))
+    with judge(tmp_path / "states", service.folder / "aegis.yml", "--policy", str(other)) as served:
+        service.live()
+        assert served.ask().status == 200
+        said = served.ask(rollout="shop/other")  # with the other one's UID
+        assert (said.status, said.document["code"]) == (503, "canary.state_other")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import quote
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from aegis.adapters.http_server import MAX_FIELDS, Question, parse
+from aegis.adapters.http_server import MAX_CONNECTIONS, MAX_FIELDS, Connections, Question, Reply, parse
 
 PLAIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 
@@ -48,3 +49,41 @@ def test_a_secret_is_not_shown() -> None:
     assert isinstance(found, Question)
     assert found.headers["authorization"] == "Bearer a-secret-token"
     assert "a-secret-token" not in repr(found)
+
+
+def test_one_connection_too_many_is_closed_without_a_word_and_the_others_are_answered() -> None:
+    async def crowd() -> None:
+        all_ask, go_on = asyncio.Event(), asyncio.Event()
+        asking = 0
+
+        async def answer(_: Question) -> Reply:
+            nonlocal asking
+            asking += 1
+            if asking == MAX_CONNECTIONS:
+                all_ask.set()
+            await go_on.wait()
+            return Reply(200, b"{}")
+
+        async def ask() -> bytes:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                writer.write(b"GET / HTTP/1.1\r\nHost: judge\r\n\r\n")
+                return await reader.read()
+            except ConnectionError:
+                return b""
+            finally:
+                writer.close()
+
+        connections = Connections(answer, lambda status, _: Reply(status, b"{}"))
+        server = await asyncio.start_server(connections.take, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        many = [asyncio.create_task(ask()) for _ in range(MAX_CONNECTIONS)]
+        await all_ask.wait()
+        assert await asyncio.wait_for(ask(), 60) == b""
+        go_on.set()
+        for said in await asyncio.gather(*many):
+            assert said.startswith(b"HTTP/1.1 200 ")
+        assert (await ask()).startswith(b"HTTP/1.1 200 ")
+        server.close()
+
+    asyncio.run(crowd())
