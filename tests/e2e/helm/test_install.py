@@ -125,7 +125,7 @@ def test_a_rollout_waits_for_whoever_judges_and_goes_back(
     def phase() -> str:
         return str(cluster.rollout("aegis", "aegis").get("status", {}).get("phase"))
 
-    awaited(lambda: phase() == "Healthy", phase)
+    cluster.await_rollout("aegis", "aegis", lambda: phase() == "Healthy", phase)
     stable = cluster.rollout("aegis", "aegis")["status"]["stableRS"]
     render(place, OTHER_DIGEST)
     run(cluster, *LINE, "-f", more, cwd=place)
@@ -134,7 +134,7 @@ def test_a_rollout_waits_for_whoever_judges_and_goes_back(
         status = cluster.rollout("aegis", "aegis")["status"]
         return bool(status.get("phase") == "Paused" and status["currentPodHash"] != stable)
 
-    awaited(paused, lambda: json.dumps(cluster.rollout("aegis", "aegis")["status"]))
+    cluster.await_rollout("aegis", "aegis", paused, lambda: json.dumps(cluster.rollout("aegis", "aegis")["status"]))
     status = cluster.rollout("aegis", "aegis")["status"]
     assert status["stableRS"] == stable
     assert status["currentStepIndex"] == 1
@@ -143,9 +143,11 @@ def test_a_rollout_waits_for_whoever_judges_and_goes_back(
     assert [pod["metadata"]["labels"]["role"] for pod in pods] == ["canary"]
 
     run(cluster, "rollback", "aegis", "1", "-n", "aegis", cwd=place)
-    awaited(
-        lambda: phase() == "Healthy" and cluster.rollout("aegis", "aegis")["status"]["currentPodHash"] == stable, phase
-    )
+
+    def is_back() -> bool:
+        return phase() == "Healthy" and cluster.rollout("aegis", "aegis")["status"]["currentPodHash"] == stable
+
+    cluster.await_rollout("aegis", "aegis", is_back, phase)
 
 
 def test_an_api_server_with_the_operators_kinds_takes_everything(
