@@ -40,6 +40,8 @@ class Shop:
     """The hash of its pods."""
     stable: str = "old"
     down: bool = False
+    unscraped: bool = False
+    """The canary serves, and nobody scrapes it."""
     looked: int = 0
     chance: random.Random = field(default_factory=lambda: random.Random(7))
     codes: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -53,6 +55,8 @@ class Shop:
                 bad = self.errors if pod.endswith("-00000") else 0.005
                 for _ in range(250):
                     codes["500" if self.chance.random() < bad else "200"] += 1
+                if self.unscraped and pod.endswith("-00000"):
+                    continue
                 labels = {"namespace": "shop", "pod": pod, "job": "web", "instance": f"{pod}:80"}
                 told = {("http_requests_total", f'code="{code}"'): float(count) for code, count in codes.items()}
                 self.store.scrape(labels, told, self.store.clock - 1)

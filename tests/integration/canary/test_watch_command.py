@@ -369,3 +369,63 @@ def test_a_step_that_the_cluster_does_not_take_holds_and_is_tried_again(stage: S
     stage.happens = happens
     assert stage.watch().decision == "promote"
     assert tried == [True]
+
+
+def test_of_two_rollouts_of_a_name_only_the_one_in_the_policy_s_namespace_is_touched(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pods have the same names in the other namespace, too, and fail there."""
+    stage.api.add(rollout("other", PLACE[1], stable="web:v1", canary="web:v2"))
+    plain = stage.shop.live
+
+    def live(seconds: int = 10) -> None:
+        plain(seconds)
+        labels = {"namespace": "other", "pod": f"web-{stage.shop.canary}-00000", "job": "web", "instance": "other:80"}
+        told = {("http_requests_total", 'code="500"'): stage.shop.store.clock}
+        stage.shop.store.scrape(labels, told, stage.shop.store.clock - 1)
+
+    monkeypatch.setattr(stage.shop, "live", live)
+    assert stage.watch().decision == "promote"
+    assert {asked.path.split("/")[5] for asked in stage.api.asked if "/rollouts/" in asked.path} == {"shop"}
+    assert stage.api.rollouts["other", PLACE[1]]["status"]["phase"] == "Paused"
+
+
+@pytest.mark.parametrize("jump", [86_400.0, -86_400.0], ids=["ahead", "back"])
+def test_a_clock_of_this_machine_that_jumps_decides_nothing(stage: Stage, jump: float) -> None:
+    """Time is the store's: neither is the deadline near all at once, nor the evidence older or newer."""
+    looks = iter(range(1000))
+
+    def clock() -> float:
+        return stage.shop.store.clock + (jump if next(looks) > 4 else 0.0)
+
+    plain = CanaryOptions(
+        path=str(stage.shop.folder), state=stage.shop.folder / "state.json", act=True, kubeconfig=stage.kubeconfig
+    )
+    assert watched(plain, {}, Means(clock=clock, sleep=stage.sleep)).decision == "promote"
+
+
+def test_a_clock_that_jumps_during_an_outage_never_promotes(stage: Stage) -> None:
+    """What has passed can be read from this machine alone then: the deadline comes early, and holds."""
+    stage.shop.down = True
+    looks = iter(range(1000))
+
+    def clock() -> float:
+        return stage.shop.store.clock + (86_400.0 if next(looks) > 4 else 0.0)
+
+    plain = CanaryOptions(
+        path=str(stage.shop.folder), state=stage.shop.folder / "state.json", act=True, kubeconfig=stage.kubeconfig
+    )
+    verdict = watched(plain, {}, Means(clock=clock, sleep=stage.sleep))
+    assert (verdict.decision, verdict.reason, stage.patches()) == ("inconclusive", "canary.no_data", [])
+
+
+def test_a_canary_that_nobody_scrapes_any_more_is_not_promoted(stage: Stage) -> None:
+    """Its series stay in the store for a while, and stale ones are no sign of life."""
+    looks = iter(range(1000))
+
+    def happens() -> None:
+        stage.shop.unscraped = next(looks) >= 3
+
+    stage.happens = happens
+    verdict = stage.watch()
+    assert (verdict.decision, verdict.reason, stage.patches()) == ("inconclusive", "canary.no_data", [])
