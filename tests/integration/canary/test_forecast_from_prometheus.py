@@ -82,4 +82,4 @@ def test_a_service_without_errors_is_told_as_such(service: Shop) -> None:
             service.store.scrape(labels, told, service.store.clock - 1)
     done = aegis("canary", "forecast", "--stable", "old", cwd=service.folder)
     assert done.code == 0, done.err
-    assert ", 0 of them bad, taken as half a one (0.00" in done.out.splitlines()[0]
+    assert ", 0 of them bad, taken as half a one (0.002%)" in done.out.splitlines()[0]
