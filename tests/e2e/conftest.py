@@ -12,12 +12,10 @@ NAME = "cluster"
 _up: list[ControlPlane] = []
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """All tests of the cluster in one process: there is one cluster for each."""
-    for item in items:
-        if NAME in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group(NAME))
+    if NAME in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.xdist_group(NAME))
 
 
 @pytest.hookimpl(wrapper=True)

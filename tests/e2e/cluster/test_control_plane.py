@@ -17,6 +17,11 @@ from tests.support.cluster_plane import ControlPlane, awaited
 from tests.support.cluster_shop import NAME, WATCHER, rollout
 
 
+def test_all_tests_of_it_are_in_one_process(cluster: ControlPlane, request: pytest.FixtureRequest) -> None:
+    assert [each.args for each in request.node.iter_markers("xdist_group")] == [("cluster",)]
+    assert request.node.nodeid.endswith("@cluster") or not request.config.getoption("loadgroup", default=False)
+
+
 def test_its_server_is_known_by_its_authority_and_by_no_other(cluster: ControlPlane) -> None:
     (entry,) = yaml.safe_load(cluster.kubeconfig.read_text())["clusters"]
     assert set(entry["cluster"]) == {"server", "certificate-authority"}
