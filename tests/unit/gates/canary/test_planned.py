@@ -37,6 +37,7 @@ def test_everything_that_a_policy_says_is_in_the_plan() -> None:
                 tolerated=1.2,
                 floor=0.01,
                 ceiling=0.5,
+                ceiling_window="5m",
             ),
             CanaryMetric(name="orders", total="a", bad='a{b="c"}', direction="decrease"),
             CanaryMetric(name="traffic", total="a", tolerated=1.4),
@@ -58,7 +59,16 @@ def test_everything_that_a_policy_says_is_in_the_plan() -> None:
     same = partial(MetricPlan, margin=1.5, spread=0.2, cluster=4.0)
     assert plan_of(policy, first=False) == Plan(
         metrics=(
-            same(name="slow", kind="latency", weight=3.0, critical=False, tolerated=1.2, floor=0.01, ceiling=0.5),
+            same(
+                name="slow",
+                kind="latency",
+                weight=3.0,
+                critical=False,
+                tolerated=1.2,
+                floor=0.01,
+                ceiling=0.5,
+                window=300.0,
+            ),
             same(name="orders", direction="decrease"),
             same(name="traffic", kind="share", direction="either", critical=False, tolerated=1.4, margin=2.8),
             same(name="restarts", kind="pace", critical=False),
@@ -107,3 +117,9 @@ def test_a_first_version_needs_a_ceiling() -> None:
     assert raised.value.code == "canary.plan_invalid"
     ceiling = structs.replace(SHORT, metrics=(CanaryMetric(preset="http", ceiling=0.05),))
     assert plan_of(ceiling, first=True).first
+
+
+def test_pauses_are_ended_one_by_one_only_where_the_policy_says_so() -> None:
+    steps = structs.replace(SHORT, promote="steps")
+    assert plan_of(SHORT, first=False, pauses=3).steps == 0
+    assert plan_of(steps, first=False, pauses=3).steps == 3
