@@ -32,6 +32,10 @@ CANARY, ROOT_ACTION = "org/aegis/actions/canary@v1", "org/aegis@v1"
 CACHE = "actions/cache@55cc8345863c7cc4c66a329aec7e433d2d1c52a9"
 PLACE = ("shop", "web")
 OLD, NEW = "registry.example.com/shop/web@sha256:" + "a" * 64, "registry.example.com/shop/web@sha256:" + "b" * 64
+AGAIN = events.Event(
+    "push", {"repository": events.REPOSITORY, "ref": "refs/heads/main", "before": "0" * 40, "forced": False}
+)
+"""A push whose commit is checked out already."""
 KUBE_TOKEN = "kube-3f9a1c7e5b2d8046"
 PROMETHEUS_TOKEN = "prom-7c1e9b3a5d2f4860"
 KEEP_STATE = """\
@@ -134,8 +138,7 @@ class Deploy(Watched):
         """The next attempt of the same run."""
         self.attempt += 1
         shutil.rmtree(self.kept)
-        before = {"repository": events.REPOSITORY, "ref": "refs/heads/main", "before": "0" * 40, "forced": False}
-        return self.run(events.Event("push", before))
+        return self.run(AGAIN)
 
     @property
     def status(self) -> dict[str, Any]:
