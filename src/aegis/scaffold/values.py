@@ -55,8 +55,12 @@ def _node(root: Any, key: str, file: str) -> Any:
         node = next((value for at, value in node.value if at.value == name), None)
         if node is None:
             raise _unfit(file, None, f"{key} is not there")
-    is_text = isinstance(node, yaml.ScalarNode) and node.style in {None, '"', "'"}
-    if not is_text or node.start_mark.line != node.end_mark.line or node.start_mark.index == node.end_mark.index:
+    # what is written as a block or folded begins and ends in different lines
+    if (
+        not isinstance(node, yaml.ScalarNode)
+        or node.start_mark.line != node.end_mark.line
+        or node.start_mark.index == node.end_mark.index
+    ):
         raise _unfit(file, node, f"{key} is no text in one line")
     return node
 

@@ -153,6 +153,7 @@ def test_an_address_with_a_password_is_refused(address: str, code: str) -> None:
         ("region", "Europe"),
         ("bucket_name", "s3://bucket"),
         ("database_secret_ref", "-----BEGIN"),
+        ("models_url", f"s3://bucket/{'a' * 3000}/"),
     ],
 )
 def test_what_is_no_such_thing_is_refused(name: str, value: str) -> None:
