@@ -3,7 +3,8 @@
 Abort: the weighted average of all evidence of harm reaches 1/alpha. An average of e-processes is one, whatever their
 dependence (Vovk & Wang 2021, arXiv 1912.06116), so a good canary is aborted with a probability of at most alpha, all
 metrics, ceilings and looks together. Promote: each critical metric's own evidence reaches 1/beta; a canary that is bad
-in one of them must fool that one. A decision stands: what comes later is not looked at.
+in one of them must fool that one; and nothing that has a ceiling may be over it. A decision stands: what comes later is
+not looked at.
 """
 
 from __future__ import annotations
@@ -111,7 +112,8 @@ def _harm(state: State, plan: Plan) -> float:
 
 def _good(state: State, plan: Plan) -> float:
     deciding = state.tallies.critical & (state.tallies.limited | (not plan.first))
-    return float(state.tallies.metrics["good"][deciding].min())
+    table = state.tallies.metrics
+    return float(np.concatenate((table["good"][deciding], table["under"][state.tallies.limited])).min())
 
 
 def _decide(state: State, plan: Plan, harm: float, good: float, unseen: bool) -> Decision | None:

@@ -22,7 +22,7 @@ SPREADS: Final = len(POSSIBLE)
 METRIC: Final = np.dtype(
     [
         *((name, "f8") for name in ("known", "estimated", "size", "squares", "variance", "window")),
-        *((name, "f8") for name in ("harm", "over", "good", "peak", "since", "weight")),
+        *((name, "f8") for name in ("harm", "over", "under", "good", "peak", "since", "weight")),
         ("repeated", "i8"),
         *((name, "f8", (2,)) for name in ("newest", "waiting")),
         ("seen", "?", (2,)),
@@ -99,7 +99,7 @@ def tally_of(
 
 
 _OF_PODS: Final = tuple(name for name in POD.names or () if name != "metric")
-_NUMBERS: Final = ("estimated", "known", "size", "harm", "over", "good", "peak")
+_NUMBERS: Final = ("estimated", "known", "size", "harm", "over", "under", "good", "peak")
 
 
 def _lane(lane: Any, points: int) -> Lane:

@@ -81,6 +81,7 @@ class Tallies:
         for name, value in (("estimated", NONE), ("size", 1.0), ("since", NONE), ("weight", NONE)):
             self.metrics[name] = value
         self.metrics["part"][:, 0] = 1.0
+        self.metrics["under"] = np.where(self.critical, 0.0, MOST)
         self.pods: Table = np.zeros(0, POD)
         self.lanes: Table = np.zeros(0, self._lane)
         if kept is not None:
@@ -423,9 +424,26 @@ class Tallies:
                 parts, marks = self._plan.windows(window), self._marks[index]
                 told = float(bad[place]), float(exposure[place]), float(ceiling[place]), float(size[place])
                 evidence[place] = absolute.above_since(marks, *told, parts)
+        self._weigh_under(metric, bad, exposure)
         table["over"][metric] = np.where(bad < self._plan.min_bad_events, np.minimum(evidence, 0.0), evidence)
         if self._plan.first:
-            table["good"][metric] = absolute.below(bad, exposure, ceiling, size)
+            table["good"][metric] = table["under"][metric]
+
+    def _weigh_under(self, metric: Indices, bad: Array, exposure: Array) -> None:
+        """What speaks for a share below the ceiling; that it is above it just now speaks against any promotion.
+
+        Where both sides fail alike, the comparison finds nothing wrong. A metric that is not critical needs no evidence
+        of its own: it only must not be over its ceiling.
+        """
+        ceiling, critical = self._ceiling[metric], self.critical[metric]
+        evidence = absolute.below(bad, exposure, ceiling, self.metrics["size"][metric])
+        is_over = bad > ceiling * exposure
+        # this window and the one before: one that has just begun says little
+        marks = [(self._marks[index][-2:] or [(0.0, 0.0)])[0] for index in metric.tolist()]
+        since = np.array(marks)
+        is_over_now = bad - since[:, 0] > ceiling * (exposure - since[:, 1])
+        evidence = np.where(is_over_now, np.minimum(evidence, 0.0), evidence)
+        self.metrics["under"][metric] = np.where(critical, evidence, np.where(is_over | is_over_now, -MOST, MOST))
 
     def _tally(self, index: int) -> Tally:
         names = list(self._rows[index])

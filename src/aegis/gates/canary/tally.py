@@ -84,6 +84,8 @@ class Tally(msgspec.Struct, forbid_unknown_fields=True):
     """Evidence (a logarithm) that it is over the ceiling."""
     good: float = 0.0
     """Evidence (a logarithm) that it may be promoted."""
+    under: float = 0.0
+    """Evidence (a logarithm) that it is below its ceiling, without which nothing is promoted either."""
     peak: float = 0.0
     """The highest that `harm` has been: its exponential's inverse is an always-valid p-value."""
     newest: dict[Side, float] = {}

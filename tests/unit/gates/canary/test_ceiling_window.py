@@ -14,7 +14,7 @@ from aegis.gates.canary.plan import MOST_STEPS, MOST_WINDOWS, MetricPlan, Plan
 from aegis.gates.canary.state import resume, save
 from tests.support.binomial_bounds import at_most
 from tests.support.counted import Watched
-from tests.support.rollouts import World, plan, together
+from tests.support.rollouts import World, judged, plan, together
 
 WHOLE = replace(plan(ceiling=0.02, tolerated=5.0, margin=10.0), beta=1e-300)
 WINDOW = replace(plan(ceiling=0.02, window=300.0, tolerated=5.0, margin=10.0), beta=1e-300)
@@ -74,7 +74,7 @@ def test_windows_go_on_where_they_were_saved() -> None:
             watched.look((500.0, 6.0), (9_500.0, 114.0))
         parts.state = resume(WINDOW, parts.state.rollout, save(parts.state))
     assert save(whole.state) == save(parts.state)
-    assert len(whole.state.tallies["errors"].marks) == 3
+    assert len(whole.state.tallies["errors"].marks) == 4
 
 
 @pytest.mark.parametrize(
@@ -98,3 +98,58 @@ def test_the_bounds_of_all_pauses_are_missed_with_less_than_beta() -> None:
     assert sum(math.exp(-asked.bound(step)) for step in range(1, 6)) < 0.05
     assert math.exp(asked.promotes_at) == pytest.approx(32 / 0.05)
     assert math.exp(replace(asked, steps=0).promotes_at) == pytest.approx(20)
+
+
+BOTH_BAD = World(requests=10.0, share=0.2, rate=0.08)
+
+
+@pytest.mark.parametrize("window", [None, 300.0], ids=["whole", "window"])
+@pytest.mark.parametrize("rate", [0.08, 0.04])
+def test_where_both_sides_are_over_the_ceiling_nothing_is_promoted(window: float | None, rate: float) -> None:
+    """The comparison alone finds nothing wrong with it."""
+    runs = 12
+    asked = plan(ceiling=0.02, window=window)
+    world = replace(BOTH_BAD, rate=rate)
+    ended = [judged(np.random.default_rng(seed), asked, world, 180).judgement.decision for seed in range(runs)]
+    assert ended.count("promote") <= at_most(runs, 0.05)
+    alone = replace(asked, metrics=(replace(asked.metrics[0], ceiling=None, window=None),))
+    compared = [judged(np.random.default_rng(seed), alone, world, 180).judgement.decision for seed in range(runs)]
+    assert compared.count("promote") > at_most(runs, 0.05)
+
+
+def test_a_canary_well_below_its_ceiling_is_promoted() -> None:
+    for window in (None, 300.0):
+        watched = Watched(plan(ceiling=0.05, window=window))
+        decisions = [watched.look((100.0, 1.0), (1_900.0, 19.0)).decision for _ in range(90)]
+        assert decisions[-1] == "promote"
+
+
+@pytest.mark.parametrize(("bad", "answer"), [(10.0, "continue"), (0.0, "promote")], ids=["over", "below"])
+def test_one_that_is_not_critical_only_must_not_be_over_its_ceiling(bad: float, answer: str) -> None:
+    """Its tolerated ratio and the other side's failures keep it from being aborted."""
+    other = MetricPlan(
+        name="other", critical=False, ceiling=0.05, tolerated=9.0, margin=10.0, weight=1e-6, spread=0.0, cluster=1.0
+    )
+    asked = replace(plan(), metrics=(*plan().metrics, other))
+    watched = Watched(asked)
+    watched.now += 10
+    told = [
+        *watched.counts((10_000.0, 50.0), (100_000.0, 500.0)),
+        *watched.counts((100.0, bad), (1_900.0, 190.0), metric="other"),
+    ]
+    assert watched.take(*told).decision == answer
+
+
+def test_one_that_is_not_critical_and_was_never_seen_stops_nothing() -> None:
+    other = MetricPlan(name="other", critical=False, ceiling=0.05, spread=0.0, cluster=1.0)
+    watched = Watched(replace(plan(), metrics=(*plan().metrics, other)))
+    assert watched.look((10_000.0, 50.0), (100_000.0, 500.0)).decision == "promote"
+
+
+def test_what_is_over_its_ceiling_in_this_window_is_not_promoted_for_what_it_was() -> None:
+    watched = Watched(replace(plan(ceiling=0.05, window=300.0), beta=1e-12))
+    for _ in range(60):
+        assert watched.look((100.0, 0.0), (1_900.0, 0.0)).decision == "continue"
+    for _ in range(3):
+        judgement = watched.look((50_000.0, 5_000.0), (950_000.0, 95_000.0))
+        assert judgement.decision != "promote"
