@@ -12,8 +12,8 @@ from aegis.core.errors import UsageError
 from aegis.scaffold.choices import GATES, Artifact, Choices, check
 
 _PLAIN = (
-    "repository", "branch", "environment", "workflows", "aegis", "ref", "version", "account", "repository_id",
-    "oci_domain", "oci_region", "store", "prometheus", "rollout", "terraform",
+    "repository", "branch", "environment", "drill_environment", "deploy_environment", "workflows", "aegis", "ref",
+    "version", "account", "repository_id", "oci_domain", "oci_region", "store", "prometheus", "rollout", "terraform",
 )  # fmt: skip
 _SEVERAL = ("owners", "keys", "databases", "recipients")
 

@@ -14,6 +14,8 @@ from aegis.core.errors import UsageError
 
 GATES = ("scan", "verify", "canary", "backup-check")
 WORKFLOWS = ("each", "one")
+RESERVED = frozenset({"backup", "release", "terraform-plan", "terraform-apply"})
+"""Environments of more power than a gate's: what they hold must not be any pull request's."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 FORMS: dict[str, tuple[re.Pattern[str], str]] = {
     "repository": (re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}"), "owner/name"),
@@ -88,7 +90,11 @@ class Choices:
     """`owner/name` at GitHub."""
     branch: str = "main"
     environment: str = "staging"
-    """Whose variables and secrets the jobs read that need credentials."""
+    """Whose variables the jobs read that verify, also those of pull requests."""
+    drill_environment: str = "drill"
+    """Of the drills that restore backups: it holds what decrypts them."""
+    deploy_environment: str = "production"
+    """Of the deploys, and of the canary that decides on them."""
     workflows: str = "each"
     """`each`: a workflow and a check a gate; `one`: one workflow with the one check `aegis`."""
     owners: tuple[str, ...] = ()
@@ -132,6 +138,9 @@ def check(choices: Choices) -> Choices:
     unknown = [gate for gate in choices.gates if gate not in GATES]
     if unknown or not choices.gates:
         raise _wrong(f"the gates are {', '.join(choices.gates) or 'none'}", "some of " + ", ".join(GATES))
+    for name in _environments(choices):
+        if name.casefold() in RESERVED:  # GitHub tells no cases apart
+            raise _wrong(f"{name!r} as an environment of gates", f"none of {', '.join(sorted(RESERVED))}")
     if choices.workflows not in WORKFLOWS:
         raise _wrong(f"{choices.workflows!r} as --workflows", "one of " + ", ".join(WORKFLOWS))
     if (choices.version is not None) != (len(choices.ref) == 40):
@@ -146,7 +155,6 @@ def _values(choices: Choices) -> Iterator[tuple[str, str]]:
     single = {
         "repository": choices.repository,
         "branch": choices.branch,
-        "environment": choices.environment,
         "aegis": choices.aegis,
         "ref": choices.ref,
         "version": choices.version,
@@ -159,6 +167,7 @@ def _values(choices: Choices) -> Iterator[tuple[str, str]]:
         "rollout": choices.rollout,
     }
     yield from ((kind, value) for kind, value in single.items() if value is not None)
+    yield from (("environment", name) for name in _environments(choices))
     several = {
         "owner": choices.owners,
         "artifact": tuple(artifact.name for artifact in choices.artifacts),
@@ -171,6 +180,11 @@ def _values(choices: Choices) -> Iterator[tuple[str, str]]:
         if len(set(values)) < len(values):
             raise _wrong(f"a {kind} is named twice: {', '.join(values)[:200]}", "each once")
         yield from ((kind, value) for value in values)
+
+
+def _environments(choices: Choices) -> tuple[str, ...]:
+    """Those that can be chosen."""
+    return choices.environment, choices.drill_environment, choices.deploy_environment
 
 
 def _lacking(choices: Choices) -> Iterator[tuple[str, str]]:

@@ -36,8 +36,8 @@ NASTY = (
     "[a]", "{a: b}", "../x", "a\x00b", "a\u2028b", "-rf", "ä", "a b\t", "'; rm -rf /", "@", "[= choices =]", "x" * 5000,
 )  # fmt: skip
 SINGLE = (
-    "repository", "branch", "environment", "aegis", "ref", "version", "account", "repository_id", "oci_domain",
-    "oci_region", "store", "prometheus", "rollout", "workflows",
+    "repository", "branch", "environment", "drill_environment", "deploy_environment", "aegis", "ref", "version",
+    "account", "repository_id", "oci_domain", "oci_region", "store", "prometheus", "rollout", "workflows",
 )  # fmt: skip
 SEVERAL = ("owners", "keys", "databases", "recipients", "gates")
 
@@ -63,6 +63,12 @@ def test_a_name_that_says_more_is_refused(name: str) -> None:
 def test_one_of_several_that_says_more_is_refused(name: str) -> None:
     for value in NASTY:
         assert_refused({name: (*getattr(WHOLE, name), value)})
+
+
+@pytest.mark.parametrize("name", ["environment", "drill_environment", "deploy_environment"])
+def test_a_gate_gets_no_environment_of_more_power(name: str) -> None:
+    for value in ("backup", "release", "terraform-plan", "terraform-apply", "Terraform-Apply"):
+        assert_refused({name: value})
 
 
 def test_an_artifact_that_says_more_is_refused() -> None:
