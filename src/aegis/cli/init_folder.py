@@ -116,10 +116,12 @@ class InitFolder:
     def _inside(self, path: str) -> Path:
         """Where it lies, if no folder before it leads out of the repository. Refused `init.outside`."""
         place = self.repository.root / path
-        if files.real(place.parent) != self.repository.root / Path(path).parent:
+        named = Path(path)
+        leads_out = named.is_absolute() or ".." in named.parts  # joined to the root, these would name another place
+        if leads_out or files.real(place.parent) != self.repository.root / named.parent:
             raise Refused(
                 "init.outside",
-                f"{path!r} lies in a folder that is a link",
+                f"{path!r} {'is no path of the repository' if leads_out else 'lies in a folder that is a link'}",
                 expected="folders of the repository",
                 remedy="Replace the link by a folder.",
             )

@@ -5,12 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from aegis.core.policy_file import parse_policy
+from aegis.scaffold import codeowners as owned
 from aegis.scaffold import workflows
 from aegis.scaffold.choices import Choices
 from aegis.scaffold.templates import render
 
 WORKFLOWS = ".github/workflows"
 CODEOWNERS = ".github/CODEOWNERS"
+OURS = frozenset(
+    {
+        *("aegis.yml", "aegis.oci.yml", "aegis.backup.yml", "aegis.canary.yml"),
+        *(
+            f"{WORKFLOWS}/{name}.yml"
+            for name in ("aegis", "sdk-scan", "sign-model", "canary", "backup", "backup-check")
+        ),
+        *(f"{WORKFLOWS}/verify-model-signatures-{cloud}-oidc.yml" for cloud in ("aws", "oci")),
+        f"{WORKFLOWS}/terraform.yml",
+        *owned.PLACES,
+    }
+)
+"""Every path that is ever written. A record is anybody's text: no other path of it is read, changed or deleted."""
 _ISSUER = "https://token.actions.githubusercontent.com"
 
 

@@ -16,6 +16,7 @@ import aegis
 from aegis.core.errors import UsageError
 from aegis.core.typed import convert
 from aegis.scaffold.choices import Choices, check
+from aegis.scaffold.files import OURS
 
 PATH = ".github/aegis-init.json"
 _MAX_BYTES = 4 << 20
@@ -64,6 +65,8 @@ def load(data: bytes) -> Record:
         document = convert(json.loads(data), _Document)
         if document.version != 1:
             raise ValueError(f"version {document.version}")
+        if foreign := sorted({*document.files, *document.kept} - OURS):
+            raise ValueError(f"{foreign[0][:100]!r} is none of the files that are ever written")
         choices = _choices(document.choices)
     except (ValueError, RecursionError, msgspec.ValidationError) as error:
         raise UsageError(

@@ -15,8 +15,11 @@ import pytest
 import yaml
 
 from aegis.cli import init_choices
+from aegis.cli.init_folder import InitFolder
 from aegis.cli.main import main
+from aegis.core.errors import Refused
 from aegis.core.policy_file import parse_policy
+from aegis.scaffold.files import OURS
 from tests.support.gitrepo import GitRepo
 
 SCAN = ".github/workflows/sdk-scan.yml"
@@ -243,6 +246,56 @@ def test_a_broken_record_is_not_guessed_at(repo: GitRepo, init: Callable[..., Do
     (repo.root / RECORD).write_text("{")
     done = init("--update")
     assert (done.code, "init.record_invalid" in done.err) == (2, True)
+
+
+FOREIGN = ("/outside.txt", "../outside.txt", ".github/../../outside.txt", ".git/config", "src/shop.py", "")
+
+
+@pytest.mark.parametrize("part", ["files", "kept"])
+@pytest.mark.parametrize("path", FOREIGN)
+def test_a_record_names_no_file_of_others(
+    part: str, path: str, repo: GitRepo, init: Callable[..., Done], tmp_path: Path
+) -> None:
+    """It comes with a branch or a clone: what it names would be read, and deleted as a file of ours."""
+    assert init("--gates", "scan").code == 0
+    outside = tmp_path / "outside.txt"
+    source = repo.root / "src" / "shop.py"
+    source.parent.mkdir()
+    for place in (outside, source):
+        place.write_text("known\n")
+    config = repo.root / ".git" / "config"
+    named = str(outside) if path.startswith("/") else path
+    text = config.read_text() if path == ".git/config" else "known\n"
+    document = json.loads((repo.root / RECORD).read_text())
+    if part == "files":
+        document["files"][named] = text.splitlines(keepends=True)
+    else:
+        document["kept"] = [named]
+    (repo.root / RECORD).write_text(json.dumps(document))
+    for mode in ("--update", "--check"):
+        done = init(mode)
+        assert (done.code, "init.record_invalid" in done.err) == (2, True), done.out + done.err
+    assert (outside.read_text(), source.read_text(), config.exists()) == ("known\n", "known\n", True)
+
+
+@pytest.mark.parametrize("path", ["/outside.txt", "../outside.txt", "a/../../outside.txt"])
+def test_no_path_leads_out_of_the_repository(path: str, repo: GitRepo, tmp_path: Path) -> None:
+    (tmp_path / "outside.txt").write_text("known\n")
+    named = str(tmp_path / "outside.txt") if path.startswith("/") else path
+    with pytest.raises(Refused) as caught:
+        InitFolder.of(repo.root).present([named])
+    assert caught.value.code == "init.outside"
+
+
+def test_every_file_that_is_written_is_known_to_be_ours(init: Callable[..., Done]) -> None:
+    templates = {
+        f".github/workflows/{path.name.removesuffix('.j2')}" for path in (ROOT / "templates/workflows").iterdir()
+    }
+    assert {path for path in OURS if "workflows" in path} == templates
+    assert {path for path in OURS if path.startswith("aegis")} == {
+        "aegis.yml", "aegis.oci.yml", "aegis.backup.yml", "aegis.canary.yml",
+    }  # fmt: skip
+    assert set(init(*EVERY).states()) <= OURS
 
 
 def test_nothing_is_written_through_a_link(repo: GitRepo, init: Callable[..., Done], tmp_path: Path) -> None:
