@@ -236,11 +236,21 @@ def _canary(before: CanaryPolicy, after: CanaryPolicy) -> Iterator[str]:
         ("beta", before.beta, after.beta),
         ("margin", before.margin, after.margin),
         ("min-bad-events", before.min_bad_events, after.min_bad_events),
-        ("spread", _spread(before.spread), _spread(after.spread)),
-        ("cluster", _spread(before.cluster), _spread(after.cluster)),
     ):
         if now_is > was:
-            yield f"canary.{key}: {_told(now_is)} instead of {_told(was)}"
+            yield f"canary.{key}: {now_is:g} instead of {was:g}"
+    for key, was_known, known in (
+        ("spread", before.spread, after.spread),
+        ("cluster", before.cluster, after.cluster),
+    ):
+        # more of it makes an abort slower, and less of it a promotion quicker
+        if known != was_known:
+            yield f"canary.{key}: {known} instead of {was_known}"
+    heaviest = max((metric.weight for metric in before.metrics), default=math.inf)
+    known_names = {metric.name or metric.preset for metric in before.metrics}
+    for called, metric in now.items():
+        if called not in known_names and metric.weight > heaviest:
+            yield f"canary.metrics.{called}.weight: {metric.weight}, and no metric had more than {heaviest}"
     if before.promote == "steps" and after.promote == "full":
         yield "canary.promote: full instead of steps"
     # the smaller, the more evidence an abort needs
@@ -290,15 +300,17 @@ def _canary_metric(key: str, before: CanaryMetric, after: CanaryMetric) -> Itera
         if was is not None and (now is None or now > was):
             yield f"{key}.{name}: {'gone' if now is None else now} instead of {was}"
     was_span, span = before.ceiling_window, after.ceiling_window
-    if was_span is not None and (span is None or seconds(span) > seconds(was_span)):
-        yield f"{key}.ceiling-window: {'gone' if span is None else span} instead of {was_span}"
+    # a longer one hides more behind what was good, and of shorter ones each needs more evidence
+    if before.ceiling is not None and span != was_span:
+        yield f"{key}.ceiling-window: {span or 'the whole rollout'} instead of {was_span or 'the whole rollout'}"
     for name, was_bound, bound in (
         ("tolerated", _tolerated(before), _tolerated(after)),
         ("floor", _floor(before), _floor(after)),
     ):
         if bound > was_bound:
             yield f"{key}.{name}: {bound:g} instead of {was_bound:g}"
-    if after.weight < before.weight:
+    # one that weighs more takes from the others
+    if after.weight != before.weight:
         yield f"{key}.weight: {after.weight} instead of {before.weight}"
     # the default depends on what is counted
     if (before.critical and not after.critical) or (before.critical is None and after.critical is False):
@@ -317,15 +329,6 @@ def _tolerated(metric: CanaryMetric) -> float:
 def _floor(metric: CanaryMetric) -> float:
     """What is left out is 0.001 at most."""
     return REQUESTS_FLOOR if metric.floor is None else metric.floor
-
-
-def _spread(value: float | str) -> float:
-    """What is estimated has no bound."""
-    return math.inf if isinstance(value, str) else value
-
-
-def _told(value: float) -> str:
-    return "estimated" if value == math.inf else f"{value:g}"
 
 
 def _added(key: str, before: Collection[object], after: Collection[object]) -> Iterator[str]:

@@ -364,21 +364,14 @@ def metric(**changes: object) -> Policy:
         (metric(slo=0.6), "canary.metrics.m.slo: 0.6 instead of 0.5"),
         (metric(slo=None), "canary.metrics.m.slo: gone instead of 0.5"),
         (metric(ceiling=0.2), "canary.metrics.m.ceiling: 0.2 instead of 0.1"),
-        (metric(ceiling=None), "canary.metrics.m.ceiling: gone instead of 0.1"),
-        (metric(ceiling_window="10m"), "canary.metrics.m.ceiling-window: 10m instead of 5m"),
-        (metric(ceiling_window=None), "canary.metrics.m.ceiling-window: gone instead of 5m"),
         (watched(promote="full"), "canary.promote: full instead of steps"),
         (metric(tolerated=1.2), "canary.metrics.m.tolerated: 1.2 instead of 1"),
         (metric(floor=0.01), "canary.metrics.m.floor: 0.01 instead of 0.001"),
-        (metric(weight=0.5), "canary.metrics.m.weight: 0.5 instead of 1.0"),
         (metric(critical=False), "canary.metrics.m.critical: false instead of the default"),
         (watched(alpha=0.001), "canary.alpha: 0.001 instead of 0.01"),
         (watched(beta=0.1), "canary.beta: 0.1 instead of 0.05"),
         (watched(margin=3.0), "canary.margin: 3 instead of 2"),
         (watched(min_bad_events=4), "canary.min-bad-events: 4 instead of 3"),
-        (watched(spread=0.2), "canary.spread: 0.2 instead of 0.1"),
-        (watched(spread="estimated"), "canary.spread: estimated instead of 0.1"),
-        (watched(cluster="estimated"), "canary.cluster: estimated instead of 2"),
         (watched(warm_up="1m"), "canary.warm-up: 1m instead of 0s"),
         (watched(interval="1m"), "canary.interval: 1m instead of 10s"),
         (watched(deadline="61m"), "canary.deadline: 61m instead of 1h"),
@@ -409,6 +402,45 @@ def test_each_way_to_weaken_a_canary_is_told_and_its_reverse_is_none(after: Poli
 def test_another_question_about_a_canary_is_told_both_ways(after: Policy, words: str) -> None:
     assert loosenings(WATCHED, after) == [words]
     assert loosenings(after, WATCHED) == [words]
+
+
+@pytest.mark.parametrize(
+    ("after", "told", "back"),
+    [
+        (
+            metric(ceiling_window="10m"),
+            "metrics.m.ceiling-window: 10m instead of 5m",
+            "metrics.m.ceiling-window: 5m instead of 10m",
+        ),
+        (
+            metric(ceiling_window=None),
+            "metrics.m.ceiling-window: the whole rollout instead of 5m",
+            "metrics.m.ceiling-window: 5m instead of the whole rollout",
+        ),
+        (metric(weight=0.5), "metrics.m.weight: 0.5 instead of 1.0", "metrics.m.weight: 1.0 instead of 0.5"),
+        (watched(spread=0.2), "spread: 0.2 instead of 0.1", "spread: 0.1 instead of 0.2"),
+        (watched(spread="estimated"), "spread: estimated instead of 0.1", "spread: 0.1 instead of estimated"),
+        (watched(cluster="estimated"), "cluster: estimated instead of 2.0", "cluster: 2.0 instead of estimated"),
+    ],
+)
+def test_what_weakens_an_abort_or_a_promotion_is_told_both_ways(after: Policy, told: str, back: str) -> None:
+    assert loosenings(WATCHED, after) == [f"canary.{told}"]
+    assert loosenings(after, WATCHED) == [f"canary.{back}"]
+
+
+def test_a_new_metric_must_not_drown_the_others() -> None:
+    other = CanaryMetric(name="n", total="a_total", bad="c_total")
+    heavy = structs.replace(other, weight=1000.0, critical=False)
+    assert loosenings(WATCHED, watched(metrics=(METRIC, other))) == []
+    assert loosenings(WATCHED, watched(metrics=(METRIC, heavy))) == [
+        "canary.metrics.n.weight: 1000.0, and no metric had more than 1.0"
+    ]
+
+
+def test_a_ceiling_that_goes_takes_its_window_along() -> None:
+    gone = metric(ceiling=None)
+    assert "canary.metrics.m.ceiling: gone instead of 0.1" in loosenings(WATCHED, gone)
+    assert loosenings(gone, WATCHED) == []
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from aegis.core.errors import AegisError, Refused
 from aegis.core.outcome import Outcome, fingerprint_of
 from aegis.core.verdict import Cause, Evidence, Finding
 from aegis.gates.canary.explain import Lines, chart, lines
-from aegis.gates.canary.judge import Judgement
+from aegis.gates.canary.judge import Judgement, held_by_ceilings
 from aegis.gates.canary.plan import MetricPlan, Plan
 from aegis.gates.canary.state import State
 from aegis.gates.canary.watching import Looked
@@ -93,10 +93,12 @@ def _finding(rule: str, rollout: str, message: str, remedy: str, cause: Cause) -
 
 def progress(judgement: Judgement, state: State, plan: Plan) -> str:
     """How far it is, in one line."""
+    held = held_by_ceilings(state, plan)
+    but = f"; not shown to be below its ceiling: {', '.join(held)}" if held else ""
     passed, promotes_at = judgement.time - state.start, _evidence(plan.promotes_at)
     return (
         f"after {passed:.0f} s of {plan.deadline:.0f} s evidence against the canary is {_evidence(judgement.harm)} "
-        f"(aborts at {1 / plan.alpha:.4g}), for it {_evidence(judgement.good)} (promotes at {promotes_at})"
+        f"(aborts at {1 / plan.alpha:.4g}), for it {_evidence(judgement.good)} (promotes at {promotes_at}){but}"
     )
 
 

@@ -13,7 +13,7 @@ from aegis.core.errors import CouldNotDecide
 from aegis.gates.canary.evidence.arrays import Array, Flags, Indices
 from aegis.gates.canary.increment import Increment
 from aegis.gates.canary.plan import Plan
-from aegis.gates.canary.tally import check
+from aegis.gates.canary.tally import LARGEST, SMALLEST, check
 
 _columns = attrgetter("metric", "side", "pod", "time", "exposure", "bad", "edges")
 
@@ -57,11 +57,11 @@ class Batch:
         plain = not self._is_latency.any()
         if plain and set(map(len, bads)) == {1} and not any(edges):
             self._flat = _floats(chain.from_iterable(bads))
-            wrong = ~(np.isfinite(self._flat) & (self._flat >= 0))
+            wrong = ~_are_counts(self._flat)
         else:
             self._flat = _floats(bad[0] if bad else -1.0 for bad in bads)
             wrong = np.ones(len(increments), bool)
-        wrong |= ~(np.isfinite(self.time) & (self.time >= 0) & np.isfinite(self.exposure) & (self.exposure >= 0))
+        wrong |= ~(np.isfinite(self.time) & (self.time >= 0) & _are_counts(self.exposure))
         for index in np.flatnonzero(wrong).tolist():
             check(increments[index], plan.metrics[self.metric[index]])
         # a request may be counted as failed just before it is counted at all
@@ -143,6 +143,10 @@ def rounds(owner: Indices, time: Array, kind: Array, chosen: Indices) -> Iterato
     bounds = np.searchsorted(number[by_number], np.arange(last + 2))
     for first, end in pairwise(bounds):
         yield order[by_number[first:end]]
+
+
+def _are_counts(values: Array) -> Flags:
+    return np.asarray((values == 0) | ((values >= SMALLEST) & (values <= LARGEST)), bool)
 
 
 def _floats(values: Iterable[float]) -> Array:

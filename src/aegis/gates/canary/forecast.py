@@ -159,6 +159,8 @@ def _good(metric: MetricPlan, path: _Path, ratio: float) -> Callable[[float], fl
         if metric.floor:
             rare = float(absolute.below(bad, exposure, metric.floor, path.clustering))
             good = average(np.array((0.5, 0.5)), np.array((good, rare)))
+        if metric.ceiling is not None:
+            good = min(good, float(absolute.below(bad, exposure, metric.ceiling, path.clustering)))
         return good
 
     return evidence

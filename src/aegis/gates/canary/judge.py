@@ -16,6 +16,7 @@ from typing import Literal
 
 import numpy as np
 
+from aegis.core.errors import CouldNotDecide
 from aegis.gates.canary.evidence.arrays import Array, average
 from aegis.gates.canary.increment import Increment
 from aegis.gates.canary.plan import Plan
@@ -65,6 +66,14 @@ def look(
     _add(state, plan, increments, weight)
     state.now = max(state.now, now)
     harm, good = _harm(state, plan), _good(state, plan)
+    if not (math.isfinite(harm) and math.isfinite(good)):
+        # NaN compares as false with every threshold, and a state that holds it can't be read again
+        raise CouldNotDecide(
+            "canary.increment_invalid",
+            f"these counts make evidence of {harm} against the canary and {good} for it",
+            expected="counts that evidence can be made of",
+            remedy="look at the metrics' queries in the policy, and at what the pods expose",
+        )
     _remember(state, harm, good)
     unseen = blind or _no_data(state, plan)
     decision = _decide(state, plan, harm, good, unseen)
@@ -114,6 +123,16 @@ def _good(state: State, plan: Plan) -> float:
     deciding = state.tallies.critical & (state.tallies.limited | (not plan.first))
     table = state.tallies.metrics
     return float(np.concatenate((table["good"][deciding], table["under"][state.tallies.limited])).min())
+
+
+def held_by_ceilings(state: State, plan: Plan) -> tuple[str, ...]:
+    """The metrics that are not shown to be below their ceilings, where nothing else stands against a promotion."""
+    table, tallies = state.tallies.metrics, state.tallies
+    compared = table["good"][tallies.critical]
+    if plan.first or compared.min() < plan.promotes_at:
+        return ()
+    above = tallies.limited & (table["under"] < plan.promotes_at)
+    return tuple(name for name, is_above in zip(tallies, above.tolist(), strict=True) if is_above)
 
 
 def _decide(state: State, plan: Plan, harm: float, good: float, unseen: bool) -> Decision | None:

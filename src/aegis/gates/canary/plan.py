@@ -102,6 +102,8 @@ class Plan:
     """Of the canary, before a metric says anything against it."""
     first: bool = False
     """There is no stable side: only ceilings judge."""
+    question: str = ""
+    """What is counted, and where it is read: evidence about something else is not gone on with."""
 
     def __post_init__(self) -> None:
         """Raise UsageError `canary.plan_invalid` for what could only ever decide by accident, or never."""

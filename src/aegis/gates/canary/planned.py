@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final
 
 from aegis.core.policy import REQUESTS_FLOOR, TRAFFIC_TOLERATED, CanaryMetric, CanaryPolicy, Estimated, seconds
 from aegis.gates.canary.plan import Direction, Kind, MetricPlan, Plan
-from aegis.gates.canary.samples.sources import name_of, source_of
+from aegis.gates.canary.samples.sources import name_of, source_of, starts_of
 
 NO_DATA_SECONDS: Final = 60
 NO_DATA_SCRAPES: Final = 5
@@ -32,7 +33,20 @@ def plan_of(policy: CanaryPolicy, *, first: bool, pauses: int = 0) -> Plan:
         no_data_after=max(NO_DATA_SECONDS, NO_DATA_SCRAPES * seconds(policy.prometheus.scrape_interval)),
         min_bad_events=policy.min_bad_events,
         first=first,
+        question=_question(policy),
     )
+
+
+def _question(policy: CanaryPolicy) -> str:
+    """A digest (SHA-256, hex) of the selectors of all metrics, and of the store that they are put to."""
+    prometheus, rollout = policy.prometheus, policy.rollout
+    asked = (
+        prometheus.url,
+        prometheus.tenant,
+        starts_of(rollout),
+        *(source_of(each, rollout) for each in policy.metrics),
+    )
+    return hashlib.sha256(repr(asked).encode()).hexdigest()
 
 
 def kind_of(metric: CanaryMetric, policy: CanaryPolicy) -> Kind:

@@ -20,6 +20,8 @@ from aegis.gates.canary.plan import MetricPlan
 
 PLAIN = 0.0
 """Stands for the edge where there is no histogram."""
+SMALLEST, LARGEST = 1e-9, 2.0**53
+"""Of a count that is not zero. What is larger skips integers, and either would make evidence that is no number."""
 
 
 class Lane(msgspec.Struct, forbid_unknown_fields=True):
@@ -100,14 +102,14 @@ def check(increment: Increment, metric: MetricPlan) -> None:
     Raises CouldNotDecide `canary.increment_invalid`.
     """
     bad, edges = increment.bad, increment.edges
-    ordinary = 0 <= increment.time < math.inf and 0 <= increment.exposure < math.inf
+    ordinary = 0 <= increment.time < math.inf and _is_count(increment.exposure)
     if metric.kind != "latency":
-        if ordinary and len(bad) == 1 and 0 <= bad[0] < math.inf and not edges:
+        if ordinary and len(bad) == 1 and _is_count(bad[0]) and not edges:
             return
     elif (
         ordinary
         and len(bad) == len(edges) > 0
-        and all(0 <= number < math.inf for number in bad)
+        and all(_is_count(number) for number in bad)
         and all(low < high for low, high in pairwise((-math.inf, *edges, math.inf)))
     ):
         return
@@ -115,9 +117,13 @@ def check(increment: Increment, metric: MetricPlan) -> None:
         "canary.increment_invalid",
         f"metric {metric.name!r} of pod {increment.pod!r:.120} grew by {increment.bad!r:.120} of {increment.exposure!r}"
         f" (edges {increment.edges!r:.120}, time {increment.time!r})",
-        expected="finite counts of zero or more, one for each rising edge of a histogram and one otherwise",
+        expected="counts that a double tells exactly, one for each rising edge of a histogram and one otherwise",
         remedy="look at the metric's query in the policy, and at what the pod exposes",
     )
+
+
+def _is_count(value: float) -> bool:
+    return value == 0 or SMALLEST <= value <= LARGEST
 
 
 def over(metric: MetricPlan) -> Grid:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from aegis.core.errors import UsageError
+from aegis.gates.canary.answer import progress
 from aegis.gates.canary.evidence.absolute import above, above_since
 from aegis.gates.canary.plan import MOST_STEPS, MOST_WINDOWS, MetricPlan, Plan
 from aegis.gates.canary.state import resume, save
@@ -153,3 +154,14 @@ def test_what_is_over_its_ceiling_in_this_window_is_not_promoted_for_what_it_was
     for _ in range(3):
         judgement = watched.look((50_000.0, 5_000.0), (950_000.0, 95_000.0))
         assert judgement.decision != "promote"
+
+
+def test_the_answer_says_that_it_is_the_ceiling_which_holds() -> None:
+    watched = Watched(plan(ceiling=0.05))
+    judgement = watched.look((10.0, 0.0), (190.0, 9.0))
+    told = progress(judgement, watched.state, watched.plan)
+    assert "not shown to be below its ceiling" not in told
+    for _ in range(30):
+        judgement = watched.look((1_000.0, 50.0), (19_000.0, 950.0))
+    assert judgement.decision == "continue"
+    assert progress(judgement, watched.state, watched.plan).endswith("; not shown to be below its ceiling: errors")

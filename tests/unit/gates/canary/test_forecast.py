@@ -106,6 +106,16 @@ def test_more_metrics_and_a_ceiling_need_more() -> None:
     assert one < ceiling < twenty
 
 
+def test_a_promotion_needs_to_be_below_the_ceiling_as_well() -> None:
+    """0.5 % fail: far below a ceiling it costs nothing, near it time, and at it there is none."""
+    none, far, near, at = (by_ratio(plan(ceiling=ceiling))[1.0].seconds for ceiling in (None, 0.1, 0.0075, 0.005))
+    assert none is not None
+    assert near is not None
+    assert far == none
+    assert near > 1.5 * none
+    assert at is None
+
+
 class TestMore:
     def test_it_is_what_the_forecast_says_at_the_start(self) -> None:
         watched = Watched(plan())

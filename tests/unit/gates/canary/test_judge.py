@@ -550,3 +550,32 @@ def test_the_history_has_an_end() -> None:
     assert MOST_POINTS / 2 <= len(points) <= MOST_POINTS
     assert points[-1].time == watched.now
     assert [point.time for point in points] == sorted(point.time for point in points)
+
+
+@pytest.mark.parametrize(
+    ("canary", "stable"),
+    [
+        ((1e300, 1e300), (1e300, 1e300)),
+        ((1e308, 1.0), (1.0, 1.0)),
+        ((5e-324, 5e-324), (100.0, 1.0)),
+        ((100.0, 1.0), (5e-324, 5e-324)),
+        ((100.0, 2.0**60), (100.0, 1.0)),
+    ],
+    ids=range(5),
+)
+def test_counts_that_would_make_evidence_of_nan_are_refused_before_they_count(canary: Counts, stable: Counts) -> None:
+    watched = Watched(plan(metric(spread=None, cluster=None, floor=1e-3, ceiling=0.5)))
+    watched.look(GOOD, STABLE)
+    before = save(watched.state)
+    with pytest.raises(CouldNotDecide) as caught:
+        watched.look(canary, stable)
+    assert caught.value.code == "canary.increment_invalid"
+    assert save(watched.state) == before
+
+
+def test_evidence_that_is_no_number_decides_nothing() -> None:
+    watched = Watched(plan())
+    watched.look(GOOD, STABLE)
+    watched.state.tallies.metrics["good"] = math.nan
+    with pytest.raises(CouldNotDecide, match="evidence of"):
+        watched.look()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, get_args
 
@@ -20,7 +21,9 @@ SHORT = CanaryPolicy(
 
 
 def test_the_policys_defaults_are_the_plans() -> None:
-    assert plan_of(SHORT, first=False) == Plan(metrics=(MetricPlan(name="http", floor=0.001),), no_data_after=150)
+    assert replace(plan_of(SHORT, first=False), question="") == Plan(
+        metrics=(MetricPlan(name="http", floor=0.001),), no_data_after=150
+    )
 
 
 def test_everything_that_a_policy_says_is_in_the_plan() -> None:
@@ -57,7 +60,7 @@ def test_everything_that_a_policy_says_is_in_the_plan() -> None:
     )
     check_policy(policy, file="aegis.yml")
     same = partial(MetricPlan, margin=1.5, spread=0.2, cluster=4.0)
-    assert plan_of(policy, first=False) == Plan(
+    assert replace(plan_of(policy, first=False), question="") == Plan(
         metrics=(
             same(
                 name="slow",
@@ -123,3 +126,22 @@ def test_pauses_are_ended_one_by_one_only_where_the_policy_says_so() -> None:
     steps = structs.replace(SHORT, promote="steps")
     assert plan_of(SHORT, first=False, pauses=3).steps == 0
     assert plan_of(steps, first=False, pauses=3).steps == 3
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"metrics": (CanaryMetric(preset="http", match='job="x"'),)},
+        {"metrics": (CanaryMetric(name="http", total="a_total", bad="b_total"),)},
+        {"metrics": (CanaryMetric(preset="http", pod_label="exported_pod"),)},
+        {"prometheus": Prometheus(url="https://another.example.com")},
+        {"prometheus": Prometheus(url="https://prometheus.example.com", tenant="b")},
+        {"rollout": Rollout(namespace="shop", name="web", hash_label="hash")},
+    ],
+    ids=range(6),
+)
+def test_evidence_about_another_question_is_of_another_plan(changes: dict[str, Any]) -> None:
+    before, after = plan_of(SHORT, first=False), plan_of(structs.replace(SHORT, **changes), first=False)
+    assert before.question != after.question
+    assert before.digest() != after.digest()
+    assert plan_of(structs.replace(SHORT), first=False).digest() == before.digest()
