@@ -48,6 +48,8 @@ def values(choices: Choices, *, minute: int | None = None) -> Mapping[str, Any]:
         "choices": choices,
         "branch": choices.branch,
         "environment": choices.environment,
+        "drill_environment": choices.drill_environment,
+        "deploy_environment": choices.deploy_environment,
         "minute": minute_of(choices.repository or "") if minute is None else minute,
         "checkout": CHECKOUT,
         "upload": UPLOAD,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import subprocess
 import sys
@@ -238,3 +239,133 @@ class TestBackups:
             name: {secret for step in job["steps"] for secret in step.get("env", {})} for name, job in jobs.items()
         }
         assert secrets == {"backup": {"AEGIS_DATABASE_URL"}, "backup-check": {"AEGIS_AGE_IDENTITY"}}
+
+
+class TestEnvironments:
+    WORKFLOWS = ROOT / "examples" / "consumer" / ".github" / "workflows"
+
+    def of(self, name: str) -> dict[str, str | None]:
+        """The environment of each job of a workflow."""
+        return {key: job.get("environment") for key, job in load(self.WORKFLOWS / f"{name}.yml")["jobs"].items()}
+
+    def test_each_power_has_one_of_its_own(self) -> None:
+        """A role trusts an environment, so a gate of pull requests shares none with a drill, a deploy or an apply."""
+        found = {
+            "verify": self.of("verify-model-signatures-aws-oidc")["verify-model-signatures-aws-oidc"],
+            "all": self.of("aegis")["gates"],
+            "drill": self.of("backup-check")["backup-check"],
+            "canary": self.of("canary")["canary"],
+            "backup": self.of("backup")["backup"],
+            "plan": self.of("terraform")["terraform-plan"],
+            "apply": self.of("terraform")["terraform-apply"],
+        }
+        assert found == {
+            "verify": "staging",
+            "all": "staging",
+            "drill": "drill",
+            "canary": "production",
+            "backup": "backup",
+            "plan": "terraform-plan",
+            "apply": "terraform-apply",
+        }
+
+    def test_nothing_but_the_apply_is_in_the_environment_that_changes_things(self) -> None:
+        inside = [
+            (path.name, key)
+            for path in sorted(self.WORKFLOWS.glob("*.yml"))
+            for key, environment in self.of(path.stem).items()
+            if environment == "terraform-apply"
+        ]
+        assert inside == [("terraform.yml", "terraform-apply")]
+
+    def test_the_password_is_the_applys_only(self) -> None:
+        holders = [path.name for path in sorted(self.WORKFLOWS.glob("*.yml")) if "DB_PASSWORD" in path.read_text()]
+        assert holders == ["terraform.yml"]
+        jobs = load(self.WORKFLOWS / "terraform.yml")["jobs"]
+        assert [key for key, job in jobs.items() if "DB_PASSWORD" in str(job)] == ["terraform-apply"]
+
+
+_TERRAFORM = """#!/usr/bin/env bash
+echo "$*" >> "$RUNNER_TEMP/asked"
+case "$1" in
+  plan) printf 'a plan' > "$RUNNER_TEMP/plan.bin"; exit 2 ;;
+  show) cat "$RUNNER_TEMP/shown"; exit "$SHOW" ;;
+esac
+"""
+
+
+class TestTerraform:
+    """The steps that plan and apply, run as they stand with a `terraform` that says what a test wants said."""
+
+    WORKFLOW = ROOT / "examples" / "consumer" / ".github" / "workflows" / "terraform.yml"
+
+    def run(self, folder: Path, job: str, step: str, *, shown: str = "", show: int = 0, digest: str = "") -> int:
+        (program := folder / "terraform").write_text(_TERRAFORM, "utf-8")
+        program.chmod(0o755)
+        (folder / "shown").write_bytes(shown.encode())
+        (script,) = (one["run"] for one in load(self.WORKFLOW)["jobs"][job]["steps"] if one.get("name") == step)
+        environ = {
+            "PATH": f"{folder}:/usr/bin:/bin",
+            "RUNNER_TEMP": str(folder),
+            "GITHUB_OUTPUT": str(folder / "output"),
+            "GITHUB_STEP_SUMMARY": str(folder / "summary"),
+            "GITHUB_RUN_ATTEMPT": "1",
+            "SHOW": str(show),
+            "DIGEST": digest,
+        }
+        # the runner's own way to call a script that names no shell
+        argv = ["/usr/bin/env", "bash", "-e", "-c", script]
+        return subprocess.run(argv, env=environ, cwd=folder, capture_output=True, check=False).returncode
+
+    def test_what_is_planned_is_shown_and_named_by_its_digest(self, tmp_path: Path) -> None:
+        assert self.run(tmp_path, "terraform-plan", "Plan", shown="  # one will be created\n") == 0
+        assert (tmp_path / "summary").read_text() == "      # one will be created\n"
+        output = dict(line.split("=") for line in (tmp_path / "output").read_text().splitlines())
+        digest = hashlib.sha256(b"a plan").hexdigest()
+        assert output == {"changes": "true", "artifact": "plan-1", "digest": digest}
+
+    def test_no_text_in_a_plan_ends_what_shows_it(self, tmp_path: Path) -> None:
+        """Each line that Markdown sees, also after a lone carriage return, stays inside the indented block."""
+        forged = "<<-EOT\n```\n# No changes\n\r## Nothing is destroyed\r\nEOT\n"
+        assert self.run(tmp_path, "terraform-plan", "Plan", shown=forged) == 0
+        lines = re.split(r"\r\n|\r|\n", (tmp_path / "summary").read_bytes().decode().removesuffix("\n"))
+        assert len(lines) == 5
+        assert all(line.startswith("    ") for line in lines)
+
+    def test_a_plan_that_nobody_can_read_is_none(self, tmp_path: Path) -> None:
+        assert self.run(tmp_path, "terraform-plan", "Plan", shown="a line\n" * 150_000) == 1
+        assert not (tmp_path / "output").exists()
+
+    def test_a_plan_that_cannot_be_shown_is_none(self, tmp_path: Path) -> None:
+        assert self.run(tmp_path, "terraform-plan", "Plan", shown="half of it", show=1) != 0
+        assert not (tmp_path / "output").exists()
+
+    def test_a_plan_takes_no_lock_since_its_role_writes_nothing(self, tmp_path: Path) -> None:
+        self.run(tmp_path, "terraform-plan", "Plan")
+        (planned,) = (line for line in (tmp_path / "asked").read_text().splitlines() if line.startswith("plan"))
+        assert "-lock=false" in planned.split()
+
+    @pytest.mark.parametrize("whole", [True, False])
+    def test_only_the_plan_that_was_shown_is_applied(self, tmp_path: Path, whole: bool) -> None:
+        (tmp_path / "plan.bin").write_bytes(b"a plan" if whole else b"another plan")
+        code = self.run(tmp_path, "terraform-apply", "Apply", digest=hashlib.sha256(b"a plan").hexdigest())
+        asked = (tmp_path / "asked").read_text() if (tmp_path / "asked").exists() else ""
+        assert (code == 0, "apply" in asked) == (whole, whole)
+
+    def test_no_plan_waits_for_an_apply_and_no_apply_for_two(self) -> None:
+        document = load(self.WORKFLOW)
+        assert "concurrency" not in document
+        plan, apply = (document["jobs"][f"terraform-{job}"]["concurrency"] for job in ("plan", "apply"))
+        assert plan["group"] == "terraform-plan-${{ github.ref }}"
+        assert apply == {"group": "terraform-apply", "cancel-in-progress": "false"}
+
+    def test_a_job_that_is_run_again_finds_the_plan_of_before(self) -> None:
+        jobs = load(self.WORKFLOW)["jobs"]
+        assert jobs["terraform-plan"]["outputs"]["artifact"] == "${{ steps.plan.outputs.artifact }}"
+        named = [
+            step["with"]["name"]
+            for job in jobs.values()
+            for step in job["steps"]
+            if "artifact@" in step.get("uses", "")
+        ]
+        assert named == ["${{ steps.plan.outputs.artifact }}", "${{ needs.terraform-plan.outputs.artifact }}"]

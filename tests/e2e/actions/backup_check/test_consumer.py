@@ -57,7 +57,7 @@ def example(shop: Shop) -> Path:
 def run(shop: Shop, repository: Path, workflow: str, event: events.Event, secrets: Mapping[str, str]) -> Run:
     """One workflow, in an environment that has just these secrets."""
     shop.given = dict(secrets)
-    environment = "backup" if workflow == BACKUP else "staging"
+    environment = "backup" if workflow == BACKUP else "drill"
     shop.cloud.trust(workflow=workflow, environment=environment)
     called = {"workflow_ref": workflow, "job_workflow_ref": workflow}
     references = {name: f"octo/shop/{value}@refs/heads/main" for name, value in called.items()}
