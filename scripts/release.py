@@ -1,21 +1,31 @@
 """What a release asks of a tag, and tells about its images.
 
 `release.py check TAG` refuses a tag that is not this commit's version, or a commit that main does not have.
+`release.py guarded FILE` refuses rulesets of the repository that let everybody who writes make or move a version's tag.
 `release.py tell FOLDER` prints what was published, in Markdown, from the files `NAME.digest` that the builds left.
+`release.py name FOLDER` gives the images of that folder the version's name, if no other image has it.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ("aegis", "aegis-backup", "aegis-backup-oci", "aegis-judge", "aegis-oci")
 """Every release has them all; the workflow's matrix builds them (a test compares)."""
+DEMANDED = ("creation", "deletion", "update")
+"""Types of rules. https://docs.github.com/en/rest/repos/rules"""
+_EVERY_VERSION = ("refs/tags/v*", "~ALL")
+"""Patterns under which v1 is, and v1.2.3 too."""
+_SECONDS = 120.0
+"""For one question to the registry."""
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _TAG = re.compile(r"v((?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*))")
 
@@ -49,6 +59,30 @@ def check(tag: str, root: Path = ROOT) -> str:
     return found[1]
 
 
+def guarded(rulesets: Any) -> None:
+    """Demand that only who is let past the rules makes, moves or takes away a tag of a version.
+
+    A tag is what starts a release, with the workflow of its own commit, and v1 is what others run. `rulesets` are those
+    for tags, each as `GET /repos/OWNER/NAME/rulesets/ID` tells it.
+    """
+    if not isinstance(rulesets, list) or not all(isinstance(one, dict) for one in rulesets):
+        raise ReleaseError("the rulesets are no list of objects")
+    held = {
+        rule.get("type")
+        for one in rulesets
+        if one.get("target") == "tag" and one.get("enforcement") == "active"
+        for names in [(one.get("conditions") or {}).get("ref_name") or {}]
+        if set(_EVERY_VERSION) & set(names.get("include") or ()) and not names.get("exclude")
+        for rule in one.get("rules") or ()
+    }
+    missing = [kind for kind in DEMANDED if kind not in held]
+    if missing:
+        raise ReleaseError(
+            f"no active ruleset restricts {', '.join(missing)} of the tags {_EVERY_VERSION[0]}: whoever may push could "
+            "be this workflow. Make one, and let only the releasers past it"
+        )
+
+
 def digests(folder: Path) -> Mapping[str, str]:
     """Of each image, as its build told it."""
     told = {file.stem: file.read_text("utf-8").strip() for file in folder.glob("*.digest")}
@@ -76,6 +110,46 @@ def tell(found: Mapping[str, str], registry: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def name(found: Mapping[str, str], registry: str, tag: str) -> None:
+    """Let `registry/IMAGE:tag` be these images. A name that is another image's already refuses them all."""
+    todo = []
+    for image in IMAGES:
+        there = _named(f"{registry}/{image}:{tag}")
+        if there is None:
+            todo.append(image)
+        elif there != found[image]:
+            raise ReleaseError(f"{registry}/{image}:{tag} is {there} already, and a version never changes")
+    for image in todo:
+        own = f"{registry}/{image}"
+        done = _docker("create", "--prefer-index=false", "--tag", f"{own}:{tag}", f"{own}@{found[image]}")
+        if done.returncode != 0:
+            raise ReleaseError(f"{own}:{tag} was not made: {_last(done.stderr)}")
+
+
+def _named(reference: str) -> str | None:
+    """The digest that a name stands for; none only where the registry says that there is no such name."""
+    done = _docker("inspect", "--format", "{{ .Manifest.Digest }}", reference)
+    if done.returncode == 0 and _DIGEST.fullmatch(done.stdout.strip()):
+        return done.stdout.strip()
+    if done.returncode != 0 and f" {_last(done.stderr)}".endswith(f" {reference}: not found"):
+        return None
+    # a registry that is down, or lets nobody in, may have it
+    raise ReleaseError(f"whether there is a {reference} could not be learnt: {_last(done.stderr)}")
+
+
+def _docker(*words: str) -> subprocess.CompletedProcess[str]:
+    command = ["docker", "buildx", "imagetools", *words]
+    try:
+        return subprocess.run(command, check=False, capture_output=True, text=True, timeout=_SECONDS)
+    except subprocess.TimeoutExpired as problem:
+        raise ReleaseError(f"docker buildx imagetools {words[0]} took longer than {_SECONDS} s") from problem
+
+
+def _last(told: str) -> str:
+    lines = told.strip().splitlines()
+    return lines[-1][:300] if lines else "it said nothing"
+
+
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")))
 
@@ -89,13 +163,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("check").add_argument("tag")
+    commands.add_parser("guarded").add_argument("rulesets", type=Path)
     told = commands.add_parser("tell")
-    told.add_argument("folder", type=Path)
-    told.add_argument("--registry", required=True)
+    named = commands.add_parser("name")
+    for command in (told, named):
+        command.add_argument("folder", type=Path)
+        command.add_argument("--registry", required=True)
+    named.add_argument("--tag", required=True)
     options = parser.parse_args()
     try:
         if options.command == "check":
             print(check(options.tag))
+        elif options.command == "guarded":
+            guarded(json.loads(options.rulesets.read_text("utf-8")))
+        elif options.command == "name":
+            name(digests(options.folder), options.registry, options.tag)
         else:
             print(tell(digests(options.folder), options.registry), end="")
     except ReleaseError as problem:

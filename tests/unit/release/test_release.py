@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from scripts.release import IMAGES, ReleaseError, check, digests, tell
+from scripts.release import DEMANDED, IMAGES, ReleaseError, check, digests, guarded, main, tell
 from tests.support.gitrepo import GitRepo
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -115,6 +118,151 @@ def test_what_is_no_digest_is_refused(told: Path, wrong: str) -> None:
         digests(told)
 
 
+REGISTRY_ANSWERS = """#!{python}
+# `docker buildx imagetools`, by the files of a folder: NAME:TAG holds the digest, or the error that there is
+import sys
+from pathlib import Path
+
+folder = Path({folder!r})
+assert sys.argv[1:3] == ["buildx", "imagetools"], sys.argv
+verb, *words = sys.argv[3:]
+if verb == "inspect":
+    assert words[:2] == ["--format", "{{{{ .Manifest.Digest }}}}"], words
+    (reference,) = words[2:]
+    file = folder / reference.rpartition("/")[2]
+    told = file.read_text() if file.exists() else f"ERROR: {{reference}}: not found"
+    if told.startswith("ERROR"):
+        print(told, file=sys.stderr)
+        sys.exit(1)
+    print(told)
+else:
+    assert verb == "create", verb
+    prefer, tag, reference, source = words
+    assert (prefer, tag) == ("--prefer-index=false", "--tag"), words
+    (folder / reference.rpartition("/")[2]).write_text(source.partition("@")[2])
+"""
+
+
+@pytest.fixture
+def registry(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the names that the registry has; a program `docker` that asks it is the first on the path."""
+    folder = tmp_path_factory.mktemp("registry")
+    program = tmp_path_factory.mktemp("bin") / "docker"
+    program.write_text(REGISTRY_ANSWERS.format(python=sys.executable, folder=str(folder)))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    return folder
+
+
+def name_all(told: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(sys, "argv", ["release.py", "name", str(told), "--registry", "ghcr.io/org", "--tag", "v1.4.0"])
+    return main()
+
+
+def names(registry: Path) -> dict[str, str]:
+    return {file.name: file.read_text() for file in registry.iterdir()}
+
+
+def test_every_image_gets_the_versions_name(told: Path, registry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert name_all(told, monkeypatch) == 0
+    assert names(registry) == {f"{image}:v1.4.0": digest_of(image) for image in IMAGES}
+    assert name_all(told, monkeypatch) == 0  # again, after a later step failed
+
+
+def test_a_version_that_is_another_image_stays_and_no_other_is_named(
+    told: Path, registry: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (registry / "aegis-oci:v1.4.0").write_text(digest_of("aegis"))
+    assert name_all(told, monkeypatch) == 1
+    assert names(registry) == {"aegis-oci:v1.4.0": digest_of("aegis")}
+    assert "ghcr.io/org/aegis-oci:v1.4.0 is" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "ERROR: unexpected status from HEAD request to https://ghcr.io/v2/org/aegis/manifests/v1.4.0: 503",
+        "ERROR: ghcr.io/org/aegis:v1.4.0: 429 Too Many Requests",
+        "ERROR: failed to authorize: failed to fetch oauth token: denied",
+        "ERROR: docker: buildx: not found",
+        "ERROR: ghcr.io/org/aegis:v1.4.0: not found in the cache; i/o timeout",
+        "ERROR",
+        "",
+        "sha256:12",
+    ],
+)
+def test_a_registry_that_does_not_answer_has_perhaps_the_name(
+    told: Path, registry: Path, answer: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (registry / "aegis:v1.4.0").write_text(answer)
+    assert name_all(told, monkeypatch) == 1
+    assert names(registry) == {"aegis:v1.4.0": answer}
+    assert "could not be learnt" in capsys.readouterr().out
+
+
+def ruleset(**other: Any) -> dict[str, Any]:
+    """As GitHub tells one."""
+    return {
+        "id": 7,
+        "name": "versions",
+        "target": "tag",
+        "enforcement": "active",
+        "conditions": {"ref_name": {"include": ["refs/tags/v*"], "exclude": []}},
+        "rules": [{"type": kind} for kind in DEMANDED],
+        **other,
+    }
+
+
+def only(*include: str, exclude: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {"ref_name": {"include": list(include), "exclude": list(exclude)}}
+
+
+@pytest.mark.parametrize(
+    "rulesets",
+    [
+        [ruleset()],
+        [ruleset(conditions=only("~ALL"))],
+        [ruleset(rules=[{"type": kind}]) for kind in DEMANDED],
+        [ruleset(enforcement="disabled"), ruleset()],
+    ],
+    ids=["one", "all tags", "one for each", "another that sleeps"],
+)
+def test_versions_that_only_releasers_make_are_guarded(rulesets: list[dict[str, Any]]) -> None:
+    guarded(rulesets)
+
+
+@pytest.mark.parametrize(
+    ("rulesets", "missing"),
+    [
+        ([], "creation, deletion, update"),
+        *(
+            ([ruleset(rules=[{"type": kind} for kind in DEMANDED if kind != left_out])], left_out)
+            for left_out in DEMANDED
+        ),
+        ([ruleset(enforcement="evaluate")], "creation"),
+        ([ruleset(target="branch")], "creation"),
+        ([ruleset(conditions=only("refs/tags/v*.*.*"))], "creation"),  # v1 is free
+        ([ruleset(conditions=only("refs/tags/v*", exclude=("refs/tags/v1",)))], "creation"),
+        ([ruleset(conditions=None)], "creation"),
+        ([ruleset(rules=None)], "creation"),
+    ],
+    ids=["none", *DEMANDED, "evaluated only", "branches", "versions only", "but v1", "no condition", "no rule"],
+)
+def test_a_version_that_every_writer_could_make_is_refused(rulesets: list[dict[str, Any]], missing: str) -> None:
+    with pytest.raises(ReleaseError, match=f"restricts {missing}"):
+        guarded(rulesets)
+
+
+@pytest.mark.parametrize("told", [{"message": "Not Found"}, None, ["versions"]])
+def test_what_are_no_rulesets_is_refused(
+    told: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rulesets.json").write_text(json.dumps(told))
+    monkeypatch.setattr(sys, "argv", ["release.py", "guarded", str(tmp_path / "rulesets.json")])
+    assert main() == 1
+    assert "no list of objects" in capsys.readouterr().out
+
+
 def jobs() -> dict[str, Any]:
     found: dict[str, Any] = yaml.safe_load(WORKFLOW.read_text("utf-8"))["jobs"]
     return found
@@ -137,7 +285,9 @@ def test_what_builds_the_wheel_holds_no_right_and_only_a_person_lets_the_rest_go
     assert found["check"]["permissions"] == found["wheel"]["permissions"] == {"contents": "read"}
     writers = [name for name, job in found.items() if job["permissions"].get("contents") == "write"]
     assert writers == ["publish"]
-    assert found["publish"]["environment"] == "release"
+    powerful = {name for name, job in found.items() if set(job["permissions"].values()) != {"read"}}
+    assert powerful == {name for name, job in found.items() if job.get("environment") == "release"}
+    assert powerful == {"image", "publish"}
     assert found["publish"]["needs"] == ["wheel", "image"]
     assert found["wheel"]["needs"] == found["image"]["needs"] == "check"
 
@@ -149,3 +299,17 @@ def test_an_image_gets_the_versions_name_only_when_all_of_them_are_there() -> No
     (build,) = [step for step in jobs()["image"]["steps"] if step.get("id") == "build"]
     assert "push-by-digest=true" in build["run"]
     assert "--tag" not in build["run"]
+
+
+def test_a_tag_that_every_writer_could_make_stops_at_the_first_job() -> None:
+    steps = {step["name"]: step for step in jobs()["check"]["steps"]}
+    assert "release.py guarded" in steps["Demand that only releasers make and move such tags"]["run"]
+
+
+def test_an_old_release_that_runs_again_is_asked_again_and_only_a_releaser_moves_v1() -> None:
+    steps = jobs()["publish"]["steps"]
+    assert steps[0]["with"]["fetch-depth"] == 0
+    assert steps[1]["run"] == 'python3 -I scripts/release.py check "${GITHUB_REF_NAME}"'
+    assert steps[-1]["env"] == {"GH_TOKEN": "${{ secrets.RELEASE_TOKEN }}"}
+    assert "release.py name" in next(step["run"] for step in steps if step["name"] == "Name the images")
+    assert "|| true" not in WORKFLOW.read_text("utf-8")
