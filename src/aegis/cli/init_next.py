@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from aegis.scaffold.choices import Choices
 
+_AWS = "AWS_ROLE_TO_ASSUME (a role of its own) and AWS_REGION"
+
 
 def steps(choices: Choices) -> str:
     """Numbered, in the order in which they help."""
@@ -15,16 +17,27 @@ def steps(choices: Choices) -> str:
 
 def _steps(choices: Choices) -> Iterator[str]:
     yield "Read what was written; name your adapters in aegis.yml; try the gates here, e.g. `aegis scan`."
-    if "aws" in choices.clouds or (choices.store or "").startswith("s3:"):
-        yield f"Variables AWS_ROLE_TO_ASSUME and AWS_REGION in the environment {choices.environment!r}."
-    if "oci" in choices.clouds:
-        yield f"Secrets OCI_CLIENT_ID and OCI_CLIENT_SECRET in the environment {choices.environment!r}."
-    if "env:COSIGN_PUB_KEY" in choices.keys:
-        yield f"Variable COSIGN_PUB_KEY in the environment {choices.environment!r}."
+    if "verify" in choices.gates:
+        if "aws" in choices.clouds:
+            yield f"Variables {_AWS} in the environment {choices.environment!r}."
+        if "oci" in choices.clouds:
+            yield f"Secrets OCI_CLIENT_ID and OCI_CLIENT_SECRET in the environment {choices.environment!r}."
+        if "env:COSIGN_PUB_KEY" in choices.keys:
+            yield f"Variable COSIGN_PUB_KEY in the environment {choices.environment!r}."
+    alone = f"for the branch {choices.branch!r} alone"
     if "backup-check" in choices.gates:
-        yield "Environment 'backup' with AWS_ROLE_TO_ASSUME, AWS_REGION and the secret AEGIS_DATABASE_URL."
-        if choices.recipients:
-            yield f"Secret AEGIS_AGE_IDENTITY in the environment {choices.environment!r}."
+        yield f"Environment 'backup', {alone}: {_AWS}, the secret AEGIS_DATABASE_URL."
+        key = ", the secret AEGIS_AGE_IDENTITY" if choices.recipients else ""
+        yield f"Environment {choices.drill_environment!r}, {alone}: {_AWS}{key}."
+    if "canary" in choices.gates:
+        yield (f"Environment {choices.deploy_environment!r}, {alone}: the secret AEGIS_KUBECONFIG; in AWS also {_AWS}.")
+    if choices.terraform:
+        yield "Copy infra/terraform, run `terraform init`, and commit .terraform.lock.hcl."
+        yield "Environment 'terraform-plan': variables TERRAFORM_ROLE (one that only reads) and AWS_REGION."
+        yield (
+            f"Environment 'terraform-apply', {alone}, with required reviewers: variables TERRAFORM_ROLE (the one that "
+            "changes things) and AWS_REGION, the secret DB_PASSWORD."
+        )
     if not choices.owners:
         yield "Owners: run `aegis init --update --owner @org/team`, so that policies and workflows need a review."
     yield "Commit, open a pull request, and merge it; the gates judge by the base branch's policy from then on."
