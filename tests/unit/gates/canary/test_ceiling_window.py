@@ -148,12 +148,22 @@ def test_one_that_is_not_critical_and_was_never_seen_stops_nothing() -> None:
 
 
 def test_what_is_over_its_ceiling_in_this_window_is_not_promoted_for_what_it_was() -> None:
-    watched = Watched(replace(plan(ceiling=0.05, window=300.0), beta=1e-12))
-    for _ in range(60):
-        assert watched.look((100.0, 0.0), (1_900.0, 0.0)).decision == "continue"
-    for _ in range(3):
-        judgement = watched.look((50_000.0, 5_000.0), (950_000.0, 95_000.0))
-        assert judgement.decision != "promote"
+    """Both sides fail in the end: the comparison would promote just then, and all together is far below the ceiling."""
+    asked = replace(plan(ceiling=0.05, window=60.0), alpha=1e-300, beta=1e-300)
+
+    def looked_at(asked: Plan) -> Watched:
+        watched = Watched(asked)
+        for number in range(212):
+            bad = 1.0 if number < 200 else 8.0
+            watched.look((100.0, bad), (1_900.0, 19.0 * bad))
+        return watched
+
+    compared = looked_at(asked).state.tallies["errors"].good
+    watched = looked_at(replace(asked, beta=math.exp(-compared)))
+    tally = watched.state.tallies["errors"]
+    assert (tally.good, sum(tally.canary.values())) == (compared, 21_200.0)
+    assert tally.lanes[0].canary_bad / 21_200 < 0.05 / 3
+    assert (watched.state.decision, tally.under) == (None, 0.0)
 
 
 def test_the_answer_says_that_it_is_the_ceiling_which_holds() -> None:
