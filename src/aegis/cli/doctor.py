@@ -89,7 +89,7 @@ def settings_of(github: GitHubSettings, workflows: Sequence[Workflow]) -> Settin
     rules = github.branch_rules(branch)
     in_force = {rule.get("ruleset_id") for rule in rules}
     own = [each for each in github.rulesets(parents=False) if each["id"] in in_force or each.get("name") == NAME]
-    names = sorted({job.environment for workflow in workflows for job in workflow.judging() if job.environment})
+    names = sorted({job.environment for workflow in workflows for job in workflow.jobs if job.environment})
     environments = []
     for name in names:
         found = github.environment(name)

@@ -5,16 +5,19 @@ Pure rules over workflows, policies and CODEOWNERS; each finding has a code of t
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from aegis.core.policy import Policy
 from aegis.scaffold import codeowners
 from aegis.scaffold.choices import GATES
-from aegis.scaffold.jobs import FOLDER, Job, Workflow, collector, deciding, is_always
+from aegis.scaffold.jobs import FOLDER, Job, Workflow, collector, deciding, is_always, secrets
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -46,21 +49,35 @@ class Facts:
 def weaknesses(facts: Facts) -> list[Weakness]:
     """All of them, by place."""
     found = [*_gates(facts), *_checks(facts), *_ownership(facts), *_policies(facts)]
+    signers = _signers(facts.policies.values())
     for workflow in facts.workflows:
-        found += [*_triggers(workflow), *_schedules(workflow), *_rights(workflow), *_jobs(workflow)]
-        found += _pins(workflow, facts.aegis)
+        found += [*_triggers(workflow), *_schedules(workflow), *_rights(workflow), *_jobs(workflow, facts)]
+        found += [*_credentials(workflow, signers), *_pins(workflow, facts.aegis)]
     return sorted(set(found))
 
 
 def _gates(facts: Facts) -> Iterator[Weakness]:
-    """A gate that a policy names and no workflow runs."""
+    """A gate that a policy names and no workflow runs, or none where a change is judged."""
     run = {gate for workflow in facts.workflows for job in workflow.judging() for gate in job.gates}
+    judged = {
+        gate
+        for workflow in facts.workflows
+        if "pull_request" in workflow.triggers
+        for job in workflow.judging()
+        for gate in job.gates
+    }
     for path, policy in facts.policies.items():
         for gate in named(policy):
             if gate not in run:
                 yield Weakness(path, 1, "doctor.gate_not_run", f"no workflow runs the gate {gate}")
+            elif gate in _OF_CHANGES and gate not in judged:
+                yield Weakness(path, 1, "doctor.gate_not_run", f"no workflow runs the gate {gate} on `pull_request`")
     if not facts.policies:
         yield Weakness("aegis.yml", 1, "doctor.no_policy", "there is no policy")
+
+
+_OF_CHANGES = frozenset({"scan", "verify"})
+"""The gates that judge a change before it is merged; the others look at what is deployed, or stored."""
 
 
 def named(policy: Policy) -> tuple[str, ...]:
@@ -118,35 +135,40 @@ def _schedules(workflow: Workflow) -> Iterator[Weakness]:
 
 def _rights(workflow: Workflow) -> Iterator[Weakness]:
     """Tokens that may do more than a check needs."""
-    top = workflow.keys.get("permissions", "unsaid")
+    path = workflow.path
     for job in workflow.jobs:
-        given = job.keys.get("permissions", top)
-        if given == "unsaid":
-            yield Weakness(
-                workflow.path, job.line, "doctor.permissions_unsaid", f"no `permissions` for the job {job.id!r}"
-            )
+        given = workflow.permissions(job)
+        if given is None:
+            yield Weakness(path, job.line, "doctor.permissions_unsaid", f"no `permissions` for the job {job.id!r}")
         elif given == "write-all":
-            yield Weakness(workflow.path, job.line, "doctor.permissions_wide", f"`write-all` for the job {job.id!r}")
-        elif job.gates and isinstance(given, dict):
-            wide = [right for right, level in given.items() if level == "write" and right not in _NEEDED]
-            for right in sorted(wide):
-                yield Weakness(workflow.path, job.line, "doctor.permissions_wide", f"`{right}: write` beside a gate")
+            yield Weakness(path, job.line, "doctor.permissions_wide", f"`write-all` for the job {job.id!r}")
+        elif isinstance(given, dict):
+            written = sorted(str(right) for right, level in given.items() if level == "write")
+            if job.gates:
+                wide, where = [right for right in written if right not in _NEEDED], "beside a gate"
+            elif "pull_request" in workflow.triggers and "if" not in job.keys:
+                wide, where = [right for right in written if right in _POWER], "on `pull_request`"
+            else:
+                continue
+            for right in wide:
+                yield Weakness(path, job.line, "doctor.permissions_wide", f"`{right}: write` {where}")
 
 
 _NEEDED = frozenset({"id-token", "security-events", "issues", "attestations"})
 """What a gate may need to write: credentials, findings, the issue of a failed run, a signed verdict."""
 
 
-def _jobs(workflow: Workflow) -> Iterator[Weakness]:
+_POWER = frozenset({"actions", "checks", "contents", "deployments", "packages", "statuses"})
+"""What no job needs that runs a pull request's code. By `checks` and `statuses` it reports other jobs' checks."""
+
+
+def _jobs(workflow: Workflow, facts: Facts) -> Iterator[Weakness]:
     """Jobs that run a gate, or collect, and may be green without it."""
     last = collector(workflow)
-    for job in workflow.judging():
-        for problem in _ways_by(job, collected=last is not None):
+    judging = workflow.judging()
+    for job in judging if last is None or last in judging else (*judging, last):
+        for problem in _ways_by(job, facts, collected=last is not None):
             yield Weakness(workflow.path, job.line, "doctor.passed_by", f"the job {job.id!r} {problem}")
-        if _asks_for_tokens(job) and job.environment is None:
-            yield Weakness(
-                workflow.path, job.line, "doctor.no_environment", f"the job {job.id!r} has id-token and no environment"
-            )
     for job in deciding(workflow):
         if job.check is None:
             yield Weakness(
@@ -154,7 +176,7 @@ def _jobs(workflow: Workflow) -> Iterator[Weakness]:
             )
 
 
-def _ways_by(job: Job, *, collected: bool) -> Iterator[str]:
+def _ways_by(job: Job, facts: Facts, *, collected: bool) -> Iterator[str]:
     if job.keys.get("continue-on-error", False) is not False:
         yield "has `continue-on-error`"
     if "if" in job.keys and not is_always(job) and not collected:
@@ -162,19 +184,65 @@ def _ways_by(job: Job, *, collected: bool) -> Iterator[str]:
     if job.needs and not is_always(job) and not collected:
         yield "has `needs:`, is skipped when one of them fails, and then counts as success"
     judged = {use.text for use in job.uses if use.gates}
-    steps = job.keys.get("steps")
-    for step in steps if isinstance(steps, list) else ():
-        if not isinstance(step, dict) or step.get("uses") not in judged:
+    for step in job.steps:
+        if step.get("uses") not in judged:
             continue
         if step.get("continue-on-error", False) is not False:
             yield "has `continue-on-error` at its gate"
         if "if" in step:
             yield "has `if:` at its gate"
+        given = step.get("with")
+        yield from _other_rules(given if isinstance(given, dict) else {}, facts)
 
 
-def _asks_for_tokens(job: Job) -> bool:
-    given = job.keys.get("permissions")
-    return isinstance(given, dict) and given.get("id-token") == "write"
+def _other_rules(given: Mapping[str, Any], facts: Facts) -> Iterator[str]:
+    """Inputs by which a gate judges by something else than this repository's policies on its base branch."""
+    if given.get("base"):
+        yield "has `base:` at its gate, so the change may say what it is compared with"
+    policy = str(given.get("policy") or "")
+    if policy and posixpath.normpath(policy) not in facts.policies:
+        yield f"takes its policy from {policy[:100]!r}, which is none that can be looked at here"
+
+
+def _signers(policies: Iterable[Policy]) -> frozenset[str]:
+    """The workflows of this repository's signers: a certificate names their branch, so another's is refused anyway."""
+    every = (text for policy in policies for text in _named(msgspec.to_builtins(policy)))
+    found = (re.search(r"/(\.github/workflows/[^@/]+)@", text.replace("\\", "")) for text in every)
+    return frozenset(match[1] for match in found if match)
+
+
+def _named(value: Any) -> Iterator[str]:
+    """Every signer's identity in a policy."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            if key in {"identity", "identity-pattern"} and isinstance(part, str):
+                yield part
+            else:
+                yield from _named(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _named(part)
+
+
+def _credentials(workflow: Workflow, signers: frozenset[str]) -> Iterator[Weakness]:
+    """What any branch's workflow gets, since no environment says who may."""
+    shared = sorted(set(secrets(workflow.keys.get("env"))))
+    for job in workflow.jobs:
+        if job.environment is not None or job.local:
+            continue
+        held = [f"the secret {name}" if name != "*" else "secrets" for name in sorted({*secrets(job.keys), *shared})]
+        given = workflow.permissions(job)
+        asks = given == "write-all" or (isinstance(given, dict) and given.get("id-token") == "write")
+        if asks and (held or workflow.path not in signers):
+            held.insert(0, "id-token")
+        if held:
+            what = "an environment without a fixed name" if "environment" in job.keys else "no environment"
+            yield Weakness(
+                workflow.path,
+                job.line,
+                "doctor.no_environment",
+                f"the job {job.id!r} has {', '.join(held)} and {what}",
+            )
 
 
 def _pins(workflow: Workflow, aegis: str) -> Iterator[Weakness]:
@@ -185,6 +253,20 @@ def _pins(workflow: Workflow, aegis: str) -> Iterator[Weakness]:
             if use.pinned or (own and re.fullmatch(r"v\d+(\.\d+){0,2}", use.ref)):
                 continue
             yield Weakness(workflow.path, use.line, "doctor.unpinned", f"{use.text[:120]} is not pinned by a commit")
+        for image in _images(job) if job.gates else ():
+            if "@sha256:" not in image:
+                yield Weakness(
+                    workflow.path, job.line, "doctor.unpinned", f"the image {image[:120]} is not pinned by a digest"
+                )
+
+
+def _images(job: Job) -> Iterator[str]:
+    """In which a job's steps run, and beside which."""
+    services = job.keys.get("services")
+    for part in (job.keys.get("container"), *(services.values() if isinstance(services, dict) else ())):
+        image = part.get("image") if isinstance(part, dict) else part
+        if isinstance(image, str) and image:
+            yield image
 
 
 def _ownership(facts: Facts) -> Iterator[Weakness]:

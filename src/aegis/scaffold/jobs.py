@@ -66,6 +66,17 @@ class Job:
         return name if isinstance(name, str) and "${{" not in name else None
 
     @property
+    def local(self) -> bool:
+        """Whether it calls a workflow of this repository, whose own jobs are looked at there."""
+        return str(self.keys.get("uses", "")).startswith(("./", "$/"))
+
+    @property
+    def steps(self) -> tuple[dict[str, Any], ...]:
+        """Those that have a step's form."""
+        given = self.keys.get("steps")
+        return tuple(step for step in given if isinstance(step, dict)) if isinstance(given, list) else ()
+
+    @property
     def needs(self) -> tuple[str, ...]:
         """The jobs before it."""
         return _words(self.keys.get("needs"))
@@ -82,6 +93,10 @@ class Workflow:
     """Of the triggers."""
     jobs: tuple[Job, ...]
     keys: Mapping[str, Any] = field(repr=False)
+
+    def permissions(self, job: Job) -> Any:
+        """Of a job's token, as written; None where nobody says."""
+        return job.keys.get("permissions", self.keys.get("permissions"))
 
     def judging(self) -> tuple[Job, ...]:
         """The jobs that run gates."""
@@ -162,8 +177,59 @@ def is_always(job: Job) -> bool:
 def collector(workflow: Workflow) -> Job | None:
     """The job at the end that demands success of every job that runs a gate."""
     judging = {job.id for job in workflow.judging()}
-    found = [job for job in workflow.jobs if judging and judging <= set(job.needs) and is_always(job)]
+    found = [
+        job
+        for job in workflow.jobs
+        if judging and judging <= set(job.needs) and is_always(job) and all(_demands(job, each) for each in judging)
+    ]
     return found[-1] if found else None
+
+
+def _demands(job: Job, other: str) -> bool:
+    """Whether a step looks at another job's result, and tells success from what is skipped.
+
+    Whether it does the right thing then, nobody can see from here.
+    """
+    of_it = re.compile(
+        rf"needs\.(?:{re.escape(other)}|\*)\.result|needs\[['\"]{re.escape(other)}['\"]\]\.result|tojson\(\s*needs\s*\)",
+        re.IGNORECASE,
+    )
+    for step in job.steps:
+        text = "\n".join(_texts({key: part for key, part in step.items() if key != "name"}))
+        condition = str(step.get("if", "always()"))
+        tells = "uses" in step or "success" in text or "skipped" in text
+        runs = "always()" in condition or of_it.search(condition)
+        if tells and runs and of_it.search(text) and step.get("continue-on-error", False) is False:
+            return True
+    return False
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a part of a workflow."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
+
+
+def secrets(value: Any) -> Iterator[str]:
+    """What a part of a workflow names of the secrets; `*` where it takes them by an expression, or all of them.
+
+    https://docs.github.com/actions/reference/workflows-and-actions/contexts#secrets-context
+    """
+    for text in _texts(value):
+        for expression in _EXPRESSION.findall(text):
+            for found in _SECRET.finditer(expression):
+                name = found["name"] or found["quoted"] or "*"
+                if name.upper() != "GITHUB_TOKEN":  # which a job has in any case, as far as its permissions go
+                    yield name
+    if isinstance(value, dict) and value.get("secrets") == "inherit":
+        yield "*"
+
+
+_EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
+_SECRET = re.compile(r"(?<![\w.-])secrets\b(?:\.(?P<name>[\w-]+)|\['(?P<quoted>[^']+)'\])?", re.IGNORECASE)
 
 
 def deciding(workflow: Workflow) -> tuple[Job, ...]:

@@ -107,6 +107,17 @@ def test_a_weak_setting_is_found(name: str, run: Run, github: SettingsAtGitHub) 
     assert (done.code, code in done.out) == (1, True), done.out
 
 
+def test_an_environment_of_a_job_without_a_gate_is_looked_at(run: Run, github: SettingsAtGitHub, shop: GitRepo) -> None:
+    """It has the power: what it holds changes the infrastructure."""
+    protected(github)
+    assert main(["init", str(shop.root), "--update", "--terraform"]) == 0
+    github.environments["terraform-plan"] = CLOSED
+    github.environments["terraform-apply"] = OPEN
+    done = run("doctor", "--github")
+    assert (done.code, done.out.count("doctor.")) == (1, 1), done.out
+    assert "doctor.environment_open: any branch may use the environment 'terraform-apply'" in done.out
+
+
 @pytest.mark.parametrize(
     "unseen",
     [

@@ -10,7 +10,7 @@ import pytest
 from aegis.core.errors import UsageError
 from aegis.core.policy_file import parse_policy
 from aegis.scaffold import jobs
-from aegis.scaffold.doctor import Facts, weaknesses
+from aegis.scaffold.doctor import Facts, Weakness, weaknesses
 from aegis.scaffold.files import files
 from aegis.scaffold.jobs import Workflow
 from tests.unit.scaffold.test_choices import WHOLE
@@ -30,15 +30,20 @@ def read(texts: dict[str, str]) -> tuple[Workflow, ...]:
     )
 
 
-def found(texts: dict[str, str]) -> set[str]:
-    """The codes of what the doctor finds."""
+def told(texts: dict[str, str]) -> list[Weakness]:
+    """What the doctor finds."""
     policies = {path: parse_policy(text.encode(), file=path).policy for path, text in texts.items() if path[0] == "a"}
     owners = (OWNERS, texts[OWNERS]) if OWNERS in texts else None
     facts = Facts(workflows=read(texts), policies=policies, codeowners=owners, aegis=AEGIS, files=("aegis.lock",))
-    return {each.code for each in weaknesses(facts)}
+    return weaknesses(facts)
 
 
-GOOD = files(WHOLE)
+def found(texts: dict[str, str]) -> set[str]:
+    """The codes of it."""
+    return {each.code for each in told(texts)}
+
+
+GOOD = files(replace(WHOLE, terraform=True))
 """A workflow a gate."""
 COLLECTED = files(replace(WHOLE, workflows="one", artifacts=WHOLE.artifacts[:1]))
 """One workflow with a job that collects."""
@@ -100,6 +105,124 @@ def test_a_collector_without_always_counts_for_nothing() -> None:
     assert jobs.required_checks([workflow]) == ("aegis",)
 
 
+OTHER = ".github/workflows/other.yml"
+HEAD = "on: {pull_request: null, merge_group: null}\npermissions: {contents: read}\njobs:\n  build:\n"
+STEPS = "    steps: [{run: make}]\n"
+WITHOUT: dict[str, tuple[str, str | None]] = {
+    "id-token": ("    permissions: {id-token: write}\n" + STEPS, "has id-token and no environment"),
+    "a secret": ("    steps: [{run: x, env: {T: '${{ secrets.DB }}'}}]\n", "has the secret DB and no environment"),
+    "a quoted secret": ("    steps: [{run: \"${{ secrets['DB'] }}\"}]\n", "has the secret DB and no environment"),
+    "every secret": ("    steps: [{run: x, env: {T: '${{ toJSON(secrets) }}'}}]\n", "has secrets and no environment"),
+    "an unknown one": (
+        "    environment: '${{ inputs.where }}'\n    permissions: {id-token: write}\n" + STEPS,
+        "an environment without a fixed name",
+    ),
+    "another's workflow": (
+        f"    uses: a/b/.github/workflows/c.yml@{'1' * 40}\n    secrets: inherit\n",
+        "has secrets and",
+    ),
+    "a call of ours": ("    uses: ./.github/workflows/canary.yml\n    secrets: inherit\n", None),
+    "the job's own token": ("    steps: [{run: x, env: {T: '${{ secrets.GITHUB_TOKEN }}'}}]\n", None),
+    "an environment": ("    environment: {name: x}\n    permissions: {id-token: write}\n" + STEPS, None),
+    "words alone": ("    steps: [{run: 'echo secrets.DB ${{ inputs.secrets }}'}]\n", None),
+}
+
+
+@pytest.mark.parametrize("name", sorted(WITHOUT))
+def test_every_job_with_credentials_names_an_environment(name: str) -> None:
+    job, expected = WITHOUT[name]
+    messages = [each.message for each in told({**GOOD, OTHER: HEAD + job}) if each.code == "doctor.no_environment"]
+    assert (len(messages), expected or "") == (int(expected is not None), expected or "")
+    assert all(expected is not None and expected in message for message in messages)
+
+
+def test_secrets_of_a_whole_workflow_are_every_jobs() -> None:
+    text = "env: {T: '${{ secrets.DB }}'}\n" + HEAD + STEPS
+    assert "doctor.no_environment" in found({**GOOD, OTHER: text})
+
+
+def test_only_the_workflow_that_a_policy_names_signs_without_an_environment() -> None:
+    sign = ".github/workflows/sign-model.yml"
+    assert "id-token: write" in GOOD[sign]
+    moved = {path: text for path, text in GOOD.items() if path != sign}
+    assert "doctor.no_environment" in found({**moved, OTHER: GOOD[sign]})
+    with_secret = GOOD[sign].replace("NAME: ${{ inputs.name }}", "NAME: ${{ secrets.NAME }}")
+    assert "doctor.no_environment" in found({**GOOD, sign: with_secret})
+
+
+@pytest.mark.parametrize("right", ["contents", "checks", "statuses", "packages"])
+def test_what_runs_a_pull_request_may_not_write(right: str) -> None:
+    job = f"    permissions: {{{right}: write}}\n"
+    assert "doctor.permissions_wide" in found({**GOOD, OTHER: HEAD + job + STEPS})
+    pushed = HEAD.replace("{pull_request: null, merge_group: null}", "push") + job + STEPS
+    assert "doctor.permissions_wide" not in found({**GOOD, OTHER: pushed})
+
+
+def test_a_gate_of_changes_runs_on_pull_requests() -> None:
+    alone = {**GOOD, SCAN: GOOD[SCAN].replace("  pull_request:\n  merge_group:\n", "")}
+    assert alone[SCAN] != GOOD[SCAN]
+    messages = [each.message for each in told(alone) if each.code == "doctor.gate_not_run"]
+    assert messages == ["no workflow runs the gate scan on `pull_request`"]
+
+
+DEMANDS: dict[str, tuple[str, str, bool]] = {
+    "as init writes it": ("", "", True),
+    "by name": ("join(needs.*.result, ' ')", "needs.gates.result", True),
+    "all as JSON": ("join(needs.*.result, ' ')", "toJSON(needs)", True),
+    "nothing": ("${{ join(needs.*.result, ' ') }}", "success", False),
+    "another job": ("join(needs.*.result, ' ')", "needs.build.result", False),
+    "no failure is enough": ('test "${result}" = success', 'test "${result}" != failure', False),
+    "a step that may fail": ("      - name: Demand", "      - continue-on-error: true\n        name: Demand", False),
+    "a step that may be skipped": ("      - name: Demand", "      - if: false\n        name: Demand", False),
+}
+
+
+@pytest.mark.parametrize("name", sorted(DEMANDS))
+def test_a_collector_demands_success_of_every_gate(name: str) -> None:
+    old, new, collects = DEMANDS[name]
+    text = COLLECTED[ONE].replace(old, new).replace("    timeout-minutes: 60\n", "    if: github.actor != 'amy'\n")
+    assert old in COLLECTED[ONE]
+    (workflow,) = [each for each in read({ONE: text}) if each.path == ONE]
+    assert jobs.required_checks([workflow]) == (("aegis",) if collects else ("gates",))
+    assert ("doctor.passed_by" in found({**COLLECTED, ONE: text})) is not collects
+
+
+def test_a_collector_that_may_fail_is_told() -> None:
+    text = COLLECTED[ONE].replace("    timeout-minutes: 5\n", "    continue-on-error: true\n")
+    assert "doctor.passed_by" in found({**COLLECTED, ONE: text})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("policy: nothing.yml", "takes its policy from 'nothing.yml'"),
+        ("policy: ${{ inputs.policy }}", "takes its policy from"),
+        ("policy: ../aegis.yml", "takes its policy from"),
+        ("base: HEAD", "has `base:` at its gate"),
+        ("policy: ./aegis.yml", None),
+        ("policy: aegis.oci.yml", None),
+    ],
+)
+def test_a_gate_judges_by_the_policies_that_are_looked_at(given: str, said: str | None) -> None:
+    text = GOOD[SCAN].replace("        id: scan\n", f"        id: scan\n        with:\n          {given}\n")
+    messages = [each.message for each in told({**GOOD, SCAN: text}) if each.code == "doctor.passed_by"]
+    assert (not messages) if said is None else any(said in message for message in messages)
+
+
+@pytest.mark.parametrize(
+    ("image", "pinned"),
+    [
+        ("container: a/b:latest", False),
+        ("container: {image: a/b:1}", False),
+        ("services: {db: {image: postgres}}", False),
+        (f"container: a/b@sha256:{'0' * 64}", True),
+    ],
+)
+def test_images_beside_a_gate_are_pinned(image: str, pinned: bool) -> None:
+    text = GOOD[SCAN].replace("    timeout-minutes: 10\n", f"    {image}\n")
+    assert ("doctor.unpinned" in found({**GOOD, SCAN: text})) is not pinned
+
+
 def test_the_required_checks_are_those_of_pull_requests() -> None:
     expected = ("sdk-scan", "verify-model-signatures-aws-oidc", "verify-model-signatures-oci-oidc")
     assert jobs.required_checks(read(GOOD)) == expected
@@ -107,7 +230,8 @@ def test_the_required_checks_are_those_of_pull_requests() -> None:
 
 def test_without_a_policy_and_without_owners_nothing_is_well() -> None:
     bare = {path: text for path, text in GOOD.items() if path.startswith(jobs.FOLDER)}
-    assert found(bare) == {"doctor.no_policy", "doctor.no_codeowners"}
+    gates = {"doctor.no_environment", "doctor.passed_by"}  # no policy names the signer, nor is there one to judge by
+    assert found(bare) == {"doctor.no_policy", "doctor.no_codeowners"} | gates
 
 
 def test_a_gate_of_the_root_action_is_one_that_the_policy_names() -> None:
