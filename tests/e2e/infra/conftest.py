@@ -17,7 +17,7 @@ from tests.support.terraform_provider import serve
 from tests.support.terraform_schema import Schema
 
 PASSWORD = "Correct-Horse-Battery-9"
-GITHUB = {"repository": "octo/shop", "owner_id": "42", "repository_id": "7001", "deploy_environment": "production"}
+GITHUB = {"repository": "octo/shop", "owner_id": "42", "repository_id": "7001"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,9 @@ def test_the_line_of_the_runbook(aws: Aws) -> None:
         line, shell=True, env=aws.work.environ(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
     )  # fmt: skip
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "role_arn and drill_role_arn are missing" in " ".join(_PAINT.sub("", ran.stdout).replace("│", " ").split())
+    assert "role_arn, drill_role_arn and canary_role_arn are missing" in " ".join(
+        _PAINT.sub("", ran.stdout).replace("│", " ").split()
+    )
     outputs = aws.outputs()
     assert set(outputs) == ALWAYS
     assert not any(one["sensitive"] for one in outputs.values())
@@ -181,6 +183,14 @@ def test_production_is_one_variable_and_is_not_destroyed_by_mistake(aws: Aws) ->
     assert s3.head_object(Bucket=f"aegis-production-models-{aws.moto.account}", Key="production/model")
 
 
+def test_staging_becomes_no_production(staging: Aws) -> None:
+    """Every name would change, so every bucket and the database would be replaced."""
+    settings = {"db_password": PASSWORD, "github": json.dumps(GITHUB)}
+    for change in ({"production": "true"}, {"name": "other"}):
+        ran = staging.work.run("aws", "plan", "-no-color", **settings, **change)
+        assert (ran.code, "This state is of aegis-staging" in ran.said) == (1, True), ran.said
+
+
 def test_what_is_missing_is_made_again_and_destroy_leaves_nothing(aws: Aws) -> None:
     settings: dict[str, str] = {"db_password": PASSWORD, "github": json.dumps(GITHUB)}
     aws.work.ran("aws", "apply", "-auto-approve", "-no-color", **settings)
@@ -190,8 +200,13 @@ def test_what_is_missing_is_made_again_and_destroy_leaves_nothing(aws: Aws) -> N
     assert 'aws_iam_role_policy.pod["api"] will be created' in planned.out
 
     _store(aws, f"aegis-staging-models-{aws.moto.account}", "staging/model")
-    aws.work.ran("aws", "destroy", "-auto-approve", "-no-color", **settings)
+    _store(aws, backups := f"aegis-staging-backups-{aws.moto.account}", "postgresql/aegis/base")
     client: Any = aws.moto.client
+    stopped = aws.work.run("aws", "destroy", "-auto-approve", "-no-color", **settings)
+    assert (stopped.code, "BucketNotEmpty" in stopped.said) == (1, True), stopped.said
+    (kept,) = client("s3").list_object_versions(Bucket=backups)["Versions"]
+    client("s3").delete_object(Bucket=backups, Key=kept["Key"], VersionId=kept["VersionId"])
+    aws.work.ran("aws", "destroy", "-auto-approve", "-no-color", **settings)
     assert client("s3").list_buckets()["Buckets"] == []
     assert client("rds").describe_db_instances()["DBInstances"] == []
     assert client("iam").list_roles()["Roles"] == []

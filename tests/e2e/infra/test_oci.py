@@ -21,8 +21,6 @@ GITHUB = {
     "repository_id": "7001",
     "domain_url": "https://idcs-example.identity.oraclecloud.com",
     "client_id": "0123456789abcdef",
-    "drill_environment": "drill",
-    "deploy_environment": "production",
 }
 SETTINGS = {
     "compartment_id": COMPARTMENT,

@@ -27,6 +27,8 @@ STAGING = {
     "environment": "staging",
 }
 DRILL = STAGING | {
+    "sub": "repo:octo/shop:environment:drill",
+    "environment": "drill",
     "ref": "refs/heads/main",
     "job_workflow_ref": "octo/shop/.github/workflows/backup-check.yml@refs/heads/main",
 }
@@ -71,7 +73,7 @@ def test_the_command_says_the_same(staging: Aws, tmp_path: Any, capsys: pytest.C
 
 @pytest.mark.parametrize(
     ("job", "environment", "workflow"),
-    [("drill", "staging", "backup-check.yml"), ("canary", "production", "canary.yml")],
+    [("drill", "drill", "backup-check.yml"), ("canary", "production", "canary.yml")],
 )
 def test_it_is_the_policy_that_the_command_prints(staging: Aws, job: str, environment: str, workflow: str) -> None:
     wanted = aws_trust_policy(
@@ -98,7 +100,7 @@ def test_it_is_the_policy_that_the_command_prints(staging: Aws, job: str, enviro
         ("verify", STAGING | {"sub": IDS}),
         ("verify", STAGING | {"ref": "refs/pull/7/merge"}),
         ("drill", DRILL),
-        ("drill", DRILL | {"sub": IDS}),
+        ("drill", DRILL | {"sub": IDS.replace("staging", "drill")}),
         ("canary", CANARY),
     ],
 )
@@ -120,6 +122,9 @@ def test_a_job_of_the_repository_gets_in(staging: Aws, job: str, claims: dict[st
         ("verify", {"repository_id": None}),
         ("verify", {"sub": "repo:octo@42/shop@7002:environment:staging"}),
         ("verify", {"sub": None}),
+        # what a pull request's job can be
+        ("drill", {"sub": "repo:octo/shop:environment:staging", "environment": "staging"}),
+        ("canary", {"sub": "repo:octo/shop:environment:staging", "environment": "staging"}),
         ("drill", {"ref": "refs/heads/feature"}),
         ("drill", {"job_workflow_ref": "octo/shop/.github/workflows/evil.yml@refs/heads/main"}),
         ("drill", {"ref": None}),

@@ -30,6 +30,18 @@ locals {
   in_production = var.production ? 1 : 0
 }
 
+# Production is another state. Here a name that changes would replace the buckets and the database, so it is refused.
+resource "terraform_data" "name" {
+  input = local.name
+  lifecycle {
+    ignore_changes = [input]
+    postcondition {
+      condition     = self.output == local.name
+      error_message = "This state is of ${self.output}: ${local.name} is another deployment, with a state of its own. Use another backend key or workspace."
+    }
+  }
+}
+
 # Staging uses the services' own keys; in production every bit is under a key of this deployment.
 resource "aws_kms_key" "this" {
   count                   = local.in_production
@@ -93,7 +105,7 @@ module "backups" {
   bucket             = "${local.name}-backups-${local.account}"
   kms_key_arn        = local.key_arn
   keep_versions_days = var.production ? 90 : 14
-  force_destroy      = !var.production
+  force_destroy      = false # what a restore needs goes by nobody's mistake
 }
 
 module "database" {
@@ -140,30 +152,26 @@ module "ci_oidc" {
   owner_id             = var.github.owner_id
   repository_id        = var.github.repository_id
   permissions_boundary = var.permissions_boundary
-  roles = merge(
-    {
-      verify = { environment = var.github.environment, policy = local.may.read_models, ref = null, workflow = null }
-      drill = {
-        environment = var.github.environment
-        policy      = local.may.read_backups
-        ref         = "refs/heads/${var.github.branch}"
-        workflow    = "backup-check.yml"
-      }
-    },
-    var.github.deploy_environment == null ? {} : {
-      canary = {
-        environment = var.github.deploy_environment
-        policy      = local.may.judge_canary
-        ref         = "refs/heads/${var.github.branch}"
-        workflow    = "canary.yml"
-      }
-    },
-  )
+  roles = {
+    verify = { environment = var.github.environment, policy = local.may.read_models, ref = null, workflow = null }
+    drill = {
+      environment = var.github.drill_environment
+      policy      = local.may.read_backups
+      ref         = "refs/heads/${var.github.branch}"
+      workflow    = "backup-check.yml"
+    }
+    canary = {
+      environment = var.github.deploy_environment
+      policy      = local.may.judge_canary
+      ref         = "refs/heads/${var.github.branch}"
+      workflow    = "canary.yml"
+    }
+  }
 }
 
 check "github" {
   assert {
     condition     = var.github != null
-    error_message = "No repository may take a role: role_arn and drill_role_arn are missing. Set `github` in terraform.tfvars (see terraform.tfvars.example)."
+    error_message = "No repository may take a role: role_arn, drill_role_arn and canary_role_arn are missing. Set `github` in terraform.tfvars (see terraform.tfvars.example)."
   }
 }

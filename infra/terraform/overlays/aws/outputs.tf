@@ -51,16 +51,16 @@ output "backup_reader_role_arn" {
 }
 
 output "role_arn" {
-  description = "AWS_ROLE_TO_ASSUME of the verify gate."
+  description = "AWS_ROLE_TO_ASSUME of the environment `github.environment`: the verify gate."
   value       = one(module.ci_oidc[*].role_arns["verify"])
 }
 
 output "drill_role_arn" {
-  description = "AWS_ROLE_TO_ASSUME of the backup-check gate."
+  description = "AWS_ROLE_TO_ASSUME of the environment `github.drill_environment`: the backup-check gate."
   value       = one(module.ci_oidc[*].role_arns["drill"])
 }
 
 output "canary_role_arn" {
-  description = "AWS_ROLE_TO_ASSUME of the canary gate."
-  value       = try(module.ci_oidc[0].role_arns["canary"], null)
+  description = "AWS_ROLE_TO_ASSUME of the environment `github.deploy_environment`: the canary gate."
+  value       = one(module.ci_oidc[*].role_arns["canary"])
 }

@@ -17,7 +17,7 @@ variable "db_password_version" {
 }
 
 variable "production" {
-  description = "Three zones, a key of one's own, flow logs, a standby, protection against deletion, 30 days of backups."
+  description = "Three zones, a key of one's own, flow logs, a standby, protection against deletion, 30 days of backups. In a state of its own: it makes staging no production."
   type        = bool
   default     = false
 }
@@ -162,11 +162,20 @@ variable "github" {
     owner_id           = string
     repository_id      = string
     environment        = optional(string, "staging")
+    drill_environment  = optional(string, "drill")
+    deploy_environment = optional(string, "production")
     branch             = optional(string, "main")
-    deploy_environment = optional(string)
     create_provider    = optional(bool, true)
   })
   default = null
+  validation {
+    # GitHub tells no cases apart. The last four hold more than a gate needs.
+    condition = var.github == null ? true : length(distinct(concat(
+      [for one in [var.github.environment, var.github.drill_environment, var.github.deploy_environment] : lower(one)],
+      ["backup", "release", "terraform-plan", "terraform-apply"],
+    ))) == 7
+    error_message = "environment, drill_environment and deploy_environment must differ, and be none of backup, release, terraform-plan and terraform-apply: who is in one takes its roles."
+  }
 }
 
 variable "permissions_boundary" {

@@ -19,6 +19,18 @@ locals {
   clients      = local.own_network ? concat([module.network[0].cidr], var.database_clients) : var.database_clients
 }
 
+# Production is another state. Here a name that changes would replace the buckets and the database, so it is refused.
+resource "terraform_data" "name" {
+  input = local.name
+  lifecycle {
+    ignore_changes = [input]
+    postcondition {
+      condition     = self.output == local.name
+      error_message = "This state is of ${self.output}: ${local.name} is another deployment, with a state of its own. Use another backend key or workspace."
+    }
+  }
+}
+
 resource "oci_kms_vault" "this" {
   compartment_id = var.compartment_id
   display_name   = local.name
@@ -122,15 +134,11 @@ module "ci_oidc" {
   owner_id       = var.github.owner_id
   repository_id  = var.github.repository_id
   subject_forms  = var.github.subject_forms
-  roles = merge(
-    { verify = { environment = var.github.environment, rights = local.may.read_models } },
-    var.github.drill_environment == null ? {} : {
-      drill = { environment = var.github.drill_environment, rights = local.may.read_backups }
-    },
-    var.github.deploy_environment == null ? {} : {
-      canary = { environment = var.github.deploy_environment, rights = local.may.judge_canary }
-    },
-  )
+  roles = {
+    verify = { environment = var.github.environment, rights = local.may.read_models }
+    drill  = { environment = var.github.drill_environment, rights = local.may.read_backups }
+    canary = { environment = var.github.deploy_environment, rights = local.may.judge_canary }
+  }
 }
 
 check "github" {

@@ -56,16 +56,16 @@ output "backup_reader_role_arn" {
 }
 
 output "role_arn" {
-  description = "Service user that the verify gate's job becomes."
+  description = "Service user that a job in the environment `github.environment` becomes: the verify gate."
   value       = one(module.ci_oidc[*].user_ids["verify"])
 }
 
 output "drill_role_arn" {
-  description = "Service user that the backup-check gate's job becomes."
-  value       = try(module.ci_oidc[0].user_ids["drill"], null)
+  description = "Service user that a job in the environment `github.drill_environment` becomes: the backup-check gate."
+  value       = one(module.ci_oidc[*].user_ids["drill"])
 }
 
 output "canary_role_arn" {
-  description = "Service user that the canary gate's job becomes."
-  value       = try(module.ci_oidc[0].user_ids["canary"], null)
+  description = "Service user that a job in the environment `github.deploy_environment` becomes: the canary gate."
+  value       = one(module.ci_oidc[*].user_ids["canary"])
 }

@@ -16,7 +16,7 @@ variable "db_password" {
 }
 
 variable "production" {
-  description = "A second instance, keys in hardware, flow logs, 30 days of backups."
+  description = "A second instance, keys in hardware, flow logs, 30 days of backups. In a state of its own: it makes staging no production."
   type        = bool
   default     = false
 }
@@ -153,9 +153,17 @@ variable "github" {
     domain_name        = optional(string, "Default")
     audience           = optional(string, "https://cloud.oracle.com")
     environment        = optional(string, "staging")
-    drill_environment  = optional(string)
-    deploy_environment = optional(string)
+    drill_environment  = optional(string, "drill")
+    deploy_environment = optional(string, "production")
     subject_forms      = optional(list(string), ["name", "ids"])
   })
   default = null
+  validation {
+    # GitHub tells no cases apart. The last four hold more than a gate needs.
+    condition = var.github == null ? true : length(distinct(concat(
+      [for one in [var.github.environment, var.github.drill_environment, var.github.deploy_environment] : lower(one)],
+      ["backup", "release", "terraform-plan", "terraform-apply"],
+    ))) == 7
+    error_message = "environment, drill_environment and deploy_environment must differ, and be none of backup, release, terraform-plan and terraform-apply: who is in one takes its roles."
+  }
 }

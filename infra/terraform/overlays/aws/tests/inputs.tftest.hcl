@@ -62,3 +62,19 @@ run "postgresql_that_nobody_backs_up" {
   variables { postgresql_major = "12" }
   expect_failures = [var.postgresql_major]
 }
+
+run "drill_where_pull_requests_are" {
+  command = plan
+  variables {
+    github = { repository = "octo/shop", owner_id = "42", repository_id = "7001", drill_environment = "Staging" }
+  }
+  expect_failures = [var.github]
+}
+
+run "gate_where_people_apply" {
+  command = plan
+  variables {
+    github = { repository = "octo/shop", owner_id = "42", repository_id = "7001", environment = "terraform-apply" }
+  }
+  expect_failures = [var.github]
+}

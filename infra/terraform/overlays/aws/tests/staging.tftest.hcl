@@ -36,13 +36,31 @@ run "with_github" {
   }
 
   assert {
-    condition     = output.role_arn != null && output.drill_role_arn != null && output.canary_role_arn == null
-    error_message = "Verify and drill have roles; canary only where it has an environment."
+    condition     = output.role_arn != null && output.drill_role_arn != null && output.canary_role_arn != null
+    error_message = "Verify, drill and canary have a role each."
   }
   assert {
     condition     = startswith(output.database_url, "postgresql://aegis@") && endswith(output.database_url, ":5432/aegis?sslmode=verify-full")
     error_message = "The address of the database holds no password, and asks for TLS with the server's name."
   }
+}
+
+run "staging_becomes_no_production" {
+  command = plan
+  variables {
+    github     = { repository = "octo/shop", owner_id = "42", repository_id = "7001" }
+    production = true
+  }
+  expect_failures = [terraform_data.name]
+}
+
+run "nor_another_name" {
+  command = plan
+  variables {
+    github = { repository = "octo/shop", owner_id = "42", repository_id = "7001" }
+    name   = "other"
+  }
+  expect_failures = [terraform_data.name]
 }
 
 run "a_network_that_exists" {

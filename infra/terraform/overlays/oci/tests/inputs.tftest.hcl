@@ -56,3 +56,19 @@ run "postgresql_that_oci_does_not_offer" {
   variables { postgresql_major = "18" }
   expect_failures = [var.postgresql_major]
 }
+
+run "drill_where_pull_requests_are" {
+  command = plan
+  variables {
+    github = { repository = "octo/shop", owner_id = "42", repository_id = "7001", domain_url = "https://idcs-example.identity.oraclecloud.com", client_id = "0123456789abcdef", drill_environment = "Staging" }
+  }
+  expect_failures = [var.github]
+}
+
+run "gate_where_people_apply" {
+  command = plan
+  variables {
+    github = { repository = "octo/shop", owner_id = "42", repository_id = "7001", domain_url = "https://idcs-example.identity.oraclecloud.com", client_id = "0123456789abcdef", environment = "terraform-apply" }
+  }
+  expect_failures = [var.github]
+}
