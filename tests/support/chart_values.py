@@ -163,6 +163,10 @@ GOOD: Final[Mapping[str, Values]] = {
         },
     ),
     "elsewhere": laid(AWS, {"cloud": "other", "region": "", "service": {"type": "NodePort", "port": 8443}}),
+    "a balancer that ends TLS": laid(
+        AWS,
+        {"service": {"type": "LoadBalancer"}, "networkPolicy": {"from": [{"ipBlock": {"cidr": "10.0.0.0/16"}}]}},
+    ),
     "below another chart": laid(
         AWS, {"global": {"team": "ml"}, "nameOverride": "models", "fullnameOverride": "models"}
     ),
@@ -230,6 +234,24 @@ BAD: Final[Mapping[str, tuple[Values, str]]] = {
         "/api/extraEnv/0/name",
     ),
     "a library by a variable": ({"api": {"extraEnv": [{"name": "LD_PRELOAD", "value": "x"}]}}, "/api/extraEnv/0/name"),
+    **{
+        f"a variable called {name}": ({"api": {"extraEnv": [{"name": name, "value": "x"}]}}, "/api/extraEnv/0/name")
+        for name in (
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_ENDPOINT_URL_S3",
+            "AWS_ROLE_ARN",
+            "OCI_CLI_USER",
+            "HTTPS_PROXY",
+            "NO_PROXY",
+            "SSL_CERT_FILE",
+            "REQUESTS_CA_BUNDLE",
+            "OPENSSL_CONF",
+            "PATH",
+            "HF_TOKEN",
+            "SMTP_PASSWORD",
+            "OTHER_SECRETS",
+        )
+    },
     "a variable with a secret": (
         {"api": {"extraEnv": [{"name": "A", "value": "b", "valueFrom": {}}]}},
         "/api/extraEnv/0",
@@ -248,6 +270,44 @@ BAD: Final[Mapping[str, tuple[Values, str]]] = {
     "a name that is too long": ({"fullnameOverride": _LONG}, "/fullnameOverride"),
     "a name in capitals": ({"nameOverride": "Aegis"}, "/nameOverride"),
     "a label that is none": ({"pods": {"labels": {"team": "a b"}}}, "/pods/labels/team"),
+    **{
+        f"a label {key} of the chart's": ({"pods": {"labels": {key: "api"}}}, "/pods/labels")
+        for key in (
+            "app.kubernetes.io/component",
+            "app.kubernetes.io/name",
+            "rollouts-pod-template-hash",
+            "helm.sh/chart",
+        )
+    },
+    "the chart's word on the policy": ({"pods": {"annotations": {"aegis/config": "x"}}}, "/pods/annotations"),
+    "a confinement less": (
+        {"pods": {"annotations": {"container.apparmor.security.beta.kubernetes.io/api": "unconfined"}}},
+        "/pods/annotations",
+    ),
+    "a role by an annotation": (
+        {"identity": {"api": {"annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/admin"}}}},
+        "/identity/api/annotations",
+    ),
+    "a database that nobody asks for its certificate": (
+        {"database": {"url": "postgresql://aegis@db.example.org/aegis?application_name=a&sslmode=require"}},
+        "/database/url",
+    ),
+    "a dump in plain text": (
+        {"backup": {"database": {"url": "postgresql://aegis_backup@db.example.org/aegis?sslmode=disable"}}},
+        "/backup/database/url",
+    ),
+    "a migration by any certificate": (
+        {"migration": {"databaseUrl": "postgresql://owner@db.example.org/aegis?sslmode=verify-ca&connect_timeout=5"}},
+        "/migration/databaseUrl",
+    ),
+    "tokens in plain text for everybody": ({"service": {"type": "LoadBalancer"}}, "/api/tlsSecret"),
+    "a list of callers that nobody reads": (
+        {
+            "service": {"type": "LoadBalancer"},
+            "networkPolicy": {"enabled": False, "from": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]},
+        },
+        "/networkPolicy/enabled",
+    ),
     "another user": ({"pods": {"securityContext": {"runAsUser": 0}}}, "/pods"),
     "privileges": ({"api": {"securityContext": {"privileged": True}}}, "/api"),
     "a migration as nobody": ({"migration": {"enabled": True}}, "/migration/databaseUrl"),

@@ -216,6 +216,21 @@ def test_external_secrets_become_those_that_pods_ask_for() -> None:
         assert f'"{name}", "key": "{key}"' in asked or f'"secretName": "{name}"' in asked
 
 
+def test_the_audit_logs_key_is_brought_once_and_the_others_are_kept_fresh() -> None:
+    external = {
+        each["spec"]["target"]["name"]: each["spec"]
+        for each in rendered(laid(AWS, BACKUP, OPERATORS, EVERYTHING, {"externalSecrets": {"refreshInterval": "2h"}}))
+        if each["kind"] == "ExternalSecret"
+    }
+    audit = external.pop("aegis-audit")
+    assert audit["refreshPolicy"] == "CreatedOnce"
+    assert "refreshInterval" not in audit
+    assert audit["target"]["immutable"] is True
+    for spec in external.values():
+        assert (spec["refreshPolicy"], spec["refreshInterval"]) == ("Periodic", "2h")
+        assert "immutable" not in spec["target"]
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
@@ -242,7 +257,9 @@ def test_the_network_lets_callers_to_the_api_and_monitoring_to_the_metrics() -> 
         assert ("ingress" in policy) == (name == "aegis-api")
         told = json.dumps(policy["egress"])
         assert ('"port": 443' in told) == (name != "aegis-migration")
-        assert '"port": 6432' in told
+        assert ('"port": 6432' in told) == (name != "aegis-restore")  # which needs no database but its own
+        (names,) = [rule["to"] for rule in policy["egress"] if rule["ports"][0]["port"] == 53]
+        assert names[0]["namespaceSelector"] == {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}
         assert "0.0.0.0/0" not in told.replace('"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]', "")
 
 
