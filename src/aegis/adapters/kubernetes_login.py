@@ -27,6 +27,7 @@ from aegis.core.errors import AegisError
 EXEC_SECONDS: Final = 60.0
 """For a program that gets credentials: those of the clouds ask one service, seldom two."""
 _MAX_OUTPUT: Final = 1 << 20
+_NOT_HANDED_ON: Final = ("AEGIS_", "PROMETHEUS_", "COSIGN_", "ACTIONS_", "GITHUB_TOKEN", "GH_TOKEN")
 _SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
@@ -182,7 +183,7 @@ def _run(plugin: Any, cluster: Any, folder: Path, environ: Mapping[str, str]) ->
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**environ, **variables, "KUBERNETES_EXEC_INFO": json.dumps(asked)},
+            env={**_handed_on(environ), **variables, "KUBERNETES_EXEC_INFO": json.dumps(asked)},
             start_new_session=True,
         )
     except OSError as error:
@@ -199,6 +200,14 @@ def _run(plugin: Any, cluster: Any, folder: Path, environ: Mapping[str, str]) ->
     if process.returncode != 0:
         raise no_login(f"{shown} failed with exit code {process.returncode}")
     return _credential(output, plugin["apiVersion"], shown)
+
+
+def _handed_on(environ: Mapping[str, str]) -> dict[str, str]:
+    """Without what is another's: our own secrets, and the job's ways to GitHub's tokens.
+
+    What the program does need of these, the kubeconfig names as its `env`.
+    """
+    return {name: value for name, value in environ.items() if not name.upper().startswith(_NOT_HANDED_ON)}
 
 
 def _credential(output: bytes, version: str, shown: str) -> dict[str, Any]:

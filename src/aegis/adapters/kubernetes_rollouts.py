@@ -28,6 +28,8 @@ _PATCHES: Final[dict[Act, dict[str, Any]]] = {
     "step": {"pauseConditions": None},
     "retry": {"abort": False},
 }
+_INVALID: Final = "InvalidSpec"
+"""The condition's type (pkg/apis/rollouts/v1alpha1: RolloutConditionType)."""
 _WORKLOAD_GENERATION: Final = "rollout.argoproj.io/workload-generation"
 
 
@@ -115,6 +117,10 @@ def _observed(metadata: dict[str, Any], spec: dict[str, Any], status: dict[str, 
     # a text: the first versions of Argo Rollouts had a hash there
     if _text(status, "observedGeneration") != str(_number(metadata, "generation")):
         return False
+    # a spec that is refused is observed too, while the template before it stays rolled out
+    for each in _objects(status, "conditions"):
+        if _text(each, "type") == _INVALID and _text(each, "status") == "True":
+            return False
     # pauses that were cleared, and that the controller has not heard of
     if _flag(status, "controllerPause") and not status.get("pauseConditions"):
         return False

@@ -7,13 +7,15 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Final, Literal, TypeVar, get_args
 
 from aegis.cli.surroundings import read_input
 from aegis.core.errors import UsageError
 
+Word = TypeVar("Word", bound=str)
 Mode = Literal["watch", "judge", "preflight"]
 """Look until there is a decision and do it; look once; look whether a watch could be done."""
+MODES: Final[tuple[Mode, ...]] = get_args(Mode)
 DEFAULT_STATE: Final = ".aegis-canary"
 """The folder of a workflow's states, in the workspace."""
 FORMATS: Final = ("text", "json", "sarif", "markdown")
@@ -97,10 +99,10 @@ class CanaryOptions:
             output=workspace / output if output else None,
             github=True,
             state=workspace / (read_input("state", environ) or DEFAULT_STATE),
-            mode=_mode(read_input("mode", environ)),
-            begin_anew=read_input("without-state", environ) == "begin",
+            mode=_one_of("mode", MODES, environ),
+            begin_anew=_one_of("without-state", ("refuse", "begin"), environ) == "begin",
             weight=percent(weight) / 100 if weight else None,
-            act=read_input("act", environ) != "false",
+            act=_one_of("act", ("true", "false"), environ) == "true",
             kubeconfig=workspace / kubeconfig if kubeconfig else None,
             context=read_input("context", environ) or None,
             images=tuple(read_input("image", environ).split()),
@@ -146,18 +148,17 @@ def add_cluster_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--context", metavar="NAME", help="of the kubeconfig (default: its current one)")
 
 
-def _mode(word: str) -> Mode:
-    if word in {"", "watch"}:
-        return "watch"
-    if word == "judge":
-        return "judge"
-    if word == "preflight":
-        return "preflight"
+def _one_of(name: str, words: tuple[Word, ...], environ: Mapping[str, str]) -> Word:
+    """An input that is one of these; the first where it was left out. Raises UsageError."""
+    given = read_input(name, environ) or words[0]
+    for word in words:
+        if given == word:
+            return word
     raise UsageError(
         "core.wrong_usage",
-        f"the input 'mode' is {word[:40]!r}",
-        expected="watch, judge or preflight",
-        remedy="correct the input 'mode'",
+        f"the input {name!r} is {given[:40]!r}",
+        expected=f"one of {', '.join(words)}",
+        remedy=f"correct the input {name!r}",
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aegis.cli.canary_access import CanaryAccess
+from aegis.cli.canary_attempts import refuse_tracked
 from aegis.cli.canary_options import CanaryOptions, add_cluster_arguments
 from aegis.cli.canary_policy import no_section
 from aegis.cli.gate_run import Found, GateRun
@@ -88,9 +89,11 @@ def preflighted(options: CanaryOptions, environ: Mapping[str, str]) -> Verdict:
         check_policy(policy, file=run.policy_file)
         access = CanaryAccess(policy, options, environ, found.event)
         access.check_allowed()
+        if options.kubeconfig is not None:
+            refuse_tracked(options.kubeconfig, found.repository, "kubeconfig")
         preflight = _Preflight(access)
         preflight.check()
-        if policy.requires is not None and options.images:
+        if policy.requires is not None:
             preflight.check_verdicts(run, found, policy.requires)
         verdict = run.conclude(preflight.outcome(found.base.notices), found.in_force, policy)
         wrong = [each.error for each in preflight.checks if isinstance(each.error, UsageError)]
@@ -140,6 +143,9 @@ class _Preflight:
         from aegis.cli.canary_required import examined
 
         images = self.access.options.images
+        if not images:
+            self.checks.append(_Check("the images that are to be rolled out", _no_images()))
+            return
         there = self._tried("the store of verdicts answers", lambda: examined(run, found, rule, self.access, images))
         if there is not None:
             self.checks += [_Check("a verdict that the policy demands", problem) for problem in there.problems]
@@ -250,6 +256,15 @@ class _Preflight:
                 _check_reading(name, reading, every)
 
             self._tried(f"the metric {name} of the version {stable}", check)
+
+
+def _no_images() -> UsageError:
+    return UsageError(
+        "canary.image_unpinned",
+        "the input `image` is empty, and canary.requires demands verdicts about images",
+        expected="every image that is to be rolled out, by its digest",
+        remedy="Give it, e.g. as an output of the job that builds; an output that is misspelt is empty.",
+    )
 
 
 def _check_reading(name: str, reading: Reading, every: int) -> None:

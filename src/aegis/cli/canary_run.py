@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from aegis.cli.canary_access import CanaryAccess
+from aegis.cli.canary_access import KUBECONFIG, CanaryAccess
 from aegis.cli.canary_attempts import Attempt, refuse_tracked
 from aegis.cli.canary_options import CanaryOptions
 from aegis.cli.canary_policy import no_section
+from aegis.cli.canary_seal import STATE_KEY, Seal, seal_of, unsealed
 from aegis.cli.gate_run import Found, GateRun
 from aegis.cli.masking import masker
 from aegis.core.errors import AegisError, CouldNotDecide, Refused
@@ -46,6 +47,8 @@ class Judging:
     """The rollout when the run began."""
     state: Path
     """The file of what was seen."""
+    seal: Seal | None
+    """Of that file, in a workflow."""
     examined: Examined | None = None
     """The verdicts about its images; None: the policy demands none."""
 
@@ -60,7 +63,7 @@ def judged(options: CanaryOptions, environ: Mapping[str, str], clock: Callable[[
         judging = prepared(run, options, environ)
         if (refusal := without_verdicts(run, judging)) is not None:
             return refusal
-        with StateFile.opened(judging.state) as file:
+        with StateFile.opened(judging.state, judging.seal) as file:
             looked = look(judging.watched, file, clock())
         return concluded(run, judging, looked)
 
@@ -82,7 +85,8 @@ def prepared(run: GateRun, options: CanaryOptions, environ: Mapping[str, str]) -
     from aegis.gates.canary.watching import Watched
 
     # first, so that the next attempt finds its mark wherever this one ends
-    attempt = Attempt.begin(options.state, environ, anew=options.begin_anew) if options.github else None
+    seal = seal_of(environ, environ.get(KUBECONFIG, "")) if options.github else None
+    attempt = Attempt.begin(options.state, environ, seal, anew=options.begin_anew) if options.github else None
     found = run.look()
     policy = found.in_force.policy.canary
     if policy is None:
@@ -91,7 +95,13 @@ def prepared(run: GateRun, options: CanaryOptions, environ: Mapping[str, str]) -
     access = CanaryAccess(policy, options, environ, found.event)
     access.check_allowed()
     if attempt is not None:
+        if seal is None:
+            raise unsealed(
+                f"there is neither {STATE_KEY} nor {KUBECONFIG}, so that anybody could have written the state"
+            )
         refuse_tracked(options.state, found.repository)
+        if options.kubeconfig is not None:
+            refuse_tracked(options.kubeconfig, found.repository, "kubeconfig")
     cluster = access.cluster() if _asks_cluster(options, policy) else None
     rollouts, seen = None, None
     canary, stable, weight = options.canary, options.stable, options.weight
@@ -115,16 +125,19 @@ def prepared(run: GateRun, options: CanaryOptions, environ: Mapping[str, str]) -
         weight=weight,
     )
     sides = (policy.rollout.namespace, policy.rollout.name, canary, stable)
-    state = options.state
-    if attempt is not None and seen is not None:
-        state = attempt.state(seen, canary, datetime.timedelta(seconds=seconds(policy.deadline)))
     examined = None
     if policy.requires is not None and seen is not None:
         from aegis.cli.canary_required import examined as look_at
 
         examined = look_at(run, found, policy.requires, access, _images(seen))
         run.subject += tuple(Subject(name=name, digest={"sha256": digest}) for name, digest in examined.digests)
-    return Judging(found, policy, sides, watched, rollouts, seen, state, examined)
+    state = options.state
+    if attempt is not None and seen is not None:
+        # what nobody has vouched for is not judged, so it needs no state
+        unfit = examined is not None and bool(examined.problems)
+        waited = datetime.timedelta(seconds=seconds(policy.deadline))
+        state = attempt.file(seen, canary) if unfit else attempt.state(seen, canary, waited)
+    return Judging(found, policy, sides, watched, rollouts, seen, state, seal, examined)
 
 
 def _images(seen: RolloutState) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from aegis.cli.canary_seal import SIZE, Seal
 from aegis.cli.files import write
 from aegis.core.errors import CouldNotDecide
 from aegis.gates.canary.kept import MAX_BYTES
@@ -19,10 +20,12 @@ class StateFile:
     """A file that is ours alone until the block ends."""
 
     path: Path
+    seal: Seal | None = None
+    """In a workflow, whose cache others can write; None: the file is as private as its folder."""
 
     @classmethod
     @contextmanager
-    def opened(cls, path: Path) -> Iterator[StateFile]:
+    def opened(cls, path: Path, seal: Seal | None = None) -> Iterator[StateFile]:
         """Lock it, by a file beside it that stays. Raises CouldNotDecide `canary.state_busy`, `canary.state_invalid`.
 
         A second run would go on from what the first one knew, and write over an abort that came meanwhile.
@@ -46,7 +49,7 @@ class StateFile:
                     expected="one run at a time for a rollout",
                     remedy="wait for the other one, or look who started it",
                 ) from error
-            yield cls(path)
+            yield cls(path, seal)
         finally:
             os.close(lock)
 
@@ -54,7 +57,7 @@ class StateFile:
         """What was kept; None where nothing was yet. Raises CouldNotDecide where there is something unreadable."""
         try:
             with self.path.open("rb") as file:
-                return file.read(MAX_BYTES + 1)
+                kept = file.read(MAX_BYTES + 1 + SIZE)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -65,6 +68,24 @@ class StateFile:
                 remedy="restore the file, or abort the rollout and start another",
             ) from error
 
+        if self.seal is None:
+            return kept
+        opened = self.seal.open(self.path.name, kept)
+        if opened is None:
+            raise forged(self.path)
+        return opened
+
     def write(self, data: bytes) -> None:
         """Keep it. Raises CouldNotDecide."""
-        write(self.path, data)
+        write(self.path, data if self.seal is None else self.seal.close(self.path.name, data))
+
+
+def forged(file: Path) -> CouldNotDecide:
+    """The error for a state that this gate did not write, or with another key."""
+    return CouldNotDecide(
+        "canary.state_forged",
+        f"the state {str(file)!r} is not sealed by this job's secret",
+        expected="a file that an earlier run of this gate wrote, with the same AEGIS_STATE_KEY or kubeconfig",
+        remedy="Look who wrote it, e.g. another job into the cache. After a change of the secret, say "
+        "`without-state: begin`.",
+    )

@@ -45,7 +45,7 @@ def watched(options: CanaryOptions, environ: Mapping[str, str], means: Means) ->
 
     def watch() -> Verdict:
         asked = prepared(run, options, environ)
-        with StateFile.opened(asked.state) as file, recorded(asked, options.record) as judging:
+        with StateFile.opened(asked.state, asked.seal) as file, recorded(asked, options.record) as judging:
             acts = options.act and judging.found.in_force.policy.mode == "enforce"
             watcher = _Watcher(judging, file, means, acts)
             if (refusal := without_verdicts(run, judging)) is not None:
@@ -182,6 +182,10 @@ def _otherwise(judged: RolloutState, seen: RolloutState) -> tuple[str, str] | No
             "canary.rollout_changed",
             f"rolls out {seen.canary_hash!r} now; what was judged is {judged.canary_hash!r}",
         )
+    if seen.images != judged.images:
+        return "canary.rollout_changed", "asks for other images now"
+    if seen.steps != judged.steps:
+        return "canary.rollout_changed", "has other steps now, and may promote itself by them"
     if judged.rolling_out and not seen.rolling_out:
         return "canary.rollout_promoted", "was promoted while it was judged"
     if seen.aborted:

@@ -22,7 +22,7 @@ INSTALL_KEEPS = frozenset(
 )
 """What an installer needs to reach an index and a disk. No token is among them."""
 
-SECRETS = frozenset({"AEGIS_DATABASE_URL", "AEGIS_AGE_IDENTITY", "AEGIS_KUBECONFIG"})
+SECRETS = frozenset({"AEGIS_DATABASE_URL", "AEGIS_AGE_IDENTITY", "AEGIS_KUBECONFIG", "AEGIS_STATE_KEY"})
 """What a job hands to a gate by `env:`; inputs are for what may be seen."""
 _FOREIGN_PREFIXES = ("UV_", "PIP_", "PYTHON", "SEMGREP_", "PG")
 """Settings that the consumer made for its own tools. libpq's (PGHOSTADDR, PGOPTIONS, …) would lead the password of a

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -90,6 +91,27 @@ def test_its_login_program_gets_the_roles_credentials_and_nobody_else(api: Api, 
     api.users = {"second": ALL_RIGHTS}
     rollouts.get("shop", "api")
     assert [asked.authorization for asked in api.asked] == ["Bearer first", "Bearer first", "Bearer second"]
+
+
+def test_its_login_program_gets_none_of_our_secrets(api: Api, tmp_path: Path) -> None:
+    program, told = tmp_path / "login", tmp_path / "told"
+    v1 = "client.authentication.k8s.io/v1"
+    answer = json.dumps({"apiVersion": v1, "kind": "ExecCredential", "status": {"token": "a-token"}})
+    program.write_text(
+        f"#!{sys.executable}\nimport os\nopen({str(told)!r}, 'w').write('\\n'.join(os.environ))\nprint({answer!r})\n"
+    )
+    program.chmod(0o755)
+    variable = [{"name": "GITHUB_TOKEN", "value": "by-name"}]
+    plugin = {"apiVersion": v1, "command": str(program), "interactiveMode": "Never", "env": variable}
+    ours = (
+        *("AEGIS_KUBECONFIG", "AEGIS_STATE_KEY", "AEGIS_INPUT_GITHUB_TOKEN", "PROMETHEUS_TOKEN", "COSIGN_PASSWORD"),
+        *("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_RUNTIME_TOKEN", "GH_TOKEN"),
+    )
+    theirs = ("HOME", "AWS_PROFILE", "AZURE_CONFIG_DIR", "CLOUDSDK_CONFIG", "HTTPS_PROXY")
+    configuration(dict.fromkeys((*ours, *theirs), "x"), text=text(tmp_path, api, user={"exec": plugin}))
+    seen = set(told.read_text().splitlines())
+    assert seen.isdisjoint(ours)
+    assert seen >= {*theirs, "GITHUB_TOKEN"}
 
 
 def test_without_a_login_program_nobody_asks_for_credentials(api: Api, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,10 @@ import pytest
 import yaml
 
 from aegis.cli.canary_options import CanaryOptions
+from aegis.cli.canary_preflight import preflighted
 from aegis.cli.canary_run import judged
 from aegis.cli.canary_watching import Means, watched
+from aegis.core.errors import UsageError
 from aegis.core.verdict import Verdict, exit_code
 from aegis.report import predicate
 from tests.doubles.argo_controller import hash_of, reconcile, rollout
@@ -34,6 +36,8 @@ class Stage:
     shop: Shop
     api: Api
     kubeconfig: Path
+    happens: Callable[[], None] = lambda: None
+    """Between two looks."""
 
     def demand(self, mode: str = "enforce", **rule: Any) -> None:
         """Commit the policy, with its key."""
@@ -74,6 +78,7 @@ class Stage:
     def watch(self, **changes: Any) -> Verdict:
         def sleep(seconds: float) -> None:
             if seconds >= 1:
+                self.happens()
                 self.shop.live(round(seconds))
 
         return watched(self.options(**changes), {}, Means(clock=lambda: self.shop.store.clock, sleep=sleep))
@@ -184,6 +189,89 @@ def test_one_look_needs_them_too(stage: Stage, named: bool) -> None:
     assert stage.shop.looked == 0
     stage.sign("verify", "scan")
     assert judged(options, {}, lambda: stage.shop.store.clock).decision == "continue"
+
+
+def refused_edit(document: dict[str, Any]) -> None:
+    """As Argo Rollouts 1.9.2 answers a spec that its validation refuses: seen, and the template before it runs on."""
+    document["spec"]["template"]["spec"]["containers"][0]["image"] = IMAGE
+    document["metadata"]["generation"] += 1
+    refused = {"type": "InvalidSpec", "status": "True", "reason": "InvalidSpec", "message": "spec.x: Invalid value"}
+    document["status"] |= {"observedGeneration": str(document["metadata"]["generation"]), "conditions": [refused]}
+
+
+def test_an_edit_that_the_controller_refuses_vouches_for_nothing(stage: Stage) -> None:
+    stage.demand()
+    stage.sign("verify", "scan")
+    stage.api.controller = None
+    # what runs as the canary is another image than the one that the spec asks for now
+    document = stage.api.rollouts[PLACE]
+    document["spec"]["template"]["spec"]["containers"][0]["image"] = "evil:v1"
+    refused_edit(document)
+    verdict = stage.watch()
+    assert (verdict.reason, exit_code(verdict)) == ("canary.act_unfit", 3)
+    assert stage.wishes() == []
+    document["status"]["conditions"][0]["status"] = "False"
+    assert stage.watch(act=False).decision == "promote"
+
+
+def test_an_edit_while_it_is_judged_ends_that(stage: Stage) -> None:
+    stage.demand()
+    stage.sign("verify", "scan")
+
+    def edit() -> None:
+        stage.happens = lambda: None
+        document = stage.api.rollouts[PLACE]
+        document["spec"]["template"]["spec"]["containers"][0]["image"] = f"{IMAGE[:-1]}0"
+        stage.api.controller = None
+
+    stage.happens = edit
+    verdict = stage.watch()
+    assert any(finding.rule == "canary.rollout_changed" for finding in verdict.findings), verdict
+    assert "asks for other images" in str(verdict.findings)
+    assert verdict.result != "pass"
+    assert stage.wishes() == []
+
+
+@pytest.mark.parametrize(
+    "steps", [[{"setWeight": 20}, {"pause": {"duration": "10m"}}], [{"setWeight": 20}, {"pause": {}}]]
+)
+def test_other_steps_while_it_is_judged_end_that(stage: Stage, steps: list[dict[str, Any]]) -> None:
+    stage.demand()
+    stage.sign("verify", "scan")
+
+    def edit() -> None:
+        stage.happens = lambda: None
+        stage.api.rollouts[PLACE]["spec"]["strategy"]["canary"]["steps"] = steps
+        stage.api.controller = None
+
+    stage.happens = edit
+    verdict = stage.watch()
+    assert (verdict.reason, verdict.result) == ("canary.rollout_changed", "error")
+    assert stage.wishes() == []
+
+
+@pytest.mark.parametrize("images", [(), (IMAGE,)])
+def test_a_preflight_without_images_is_no_pass_where_verdicts_are_demanded(
+    stage: Stage, images: tuple[str, ...]
+) -> None:
+    stage.demand()
+    stage.sign("verify", "scan")
+    stage.shop.live(300)
+    verdict = preflighted(stage.options(images=images), {})
+    if images:
+        assert verdict.result == "pass", verdict.findings
+    else:
+        assert (verdict.reason, exit_code(verdict)) == ("canary.image_unpinned", 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("ACT", "False"), ("ACT", "0"), ("WITHOUT_STATE", "anew"), ("MODE", "promote")]
+)
+def test_an_input_that_is_not_one_of_its_words_is_refused(name: str, value: str) -> None:
+    assert CanaryOptions.from_inputs({}).act
+    with pytest.raises(UsageError) as raised:
+        CanaryOptions.from_inputs({f"AEGIS_INPUT_{name}": value})
+    assert raised.value.expected.startswith("one of ")
 
 
 def test_a_spec_that_the_controller_has_not_seen_may_be_of_other_images(stage: Stage) -> None:

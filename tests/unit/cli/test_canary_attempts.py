@@ -10,6 +10,8 @@ import pytest
 from aegis.adapters.git import open_repository
 from aegis.adapters.kubernetes_rollouts import read_rollout
 from aegis.cli.canary_attempts import MARK, Attempt, refuse_tracked
+from aegis.cli.canary_seal import Seal, seal_of
+from aegis.cli.canary_state import StateFile
 from aegis.core.errors import CouldNotDecide, UsageError
 from aegis.core.ports.repository import Repository
 from aegis.core.ports.rollouts import RolloutState
@@ -17,20 +19,23 @@ from tests.doubles import argo_controller
 from tests.support.gitrepo import GitRepo
 
 HASH = "5f6c7d8e9"
+NAME = f"shop.web.{HASH}.json"
+SEAL = Seal(b"k" * 32)
 HOUR = datetime.timedelta(hours=1)
 
 
-def rollout(paused: datetime.timedelta | None = None) -> RolloutState:
+def rollout(paused: datetime.timedelta | None = None, status: dict[str, object] | None = None) -> RolloutState:
     """One that has stood at its pause for a while."""
     document = argo_controller.rollout("shop", "web")
     document["metadata"] |= {"uid": "u", "resourceVersion": "1", "generation": 1}
     since = datetime.datetime.now(datetime.UTC) - (paused or datetime.timedelta())
     document["status"]["pauseConditions"][0]["startTime"] = since.strftime("%Y-%m-%dT%H:%M:%SZ")
+    document["status"] |= status or {}
     return read_rollout(document)
 
 
 def attempt(folder: Path, number: str, run: str = "77", *, anew: bool = False) -> Attempt:
-    return Attempt.begin(folder, {"GITHUB_RUN_ID": run, "GITHUB_RUN_ATTEMPT": number}, anew=anew)
+    return Attempt.begin(folder, {"GITHUB_RUN_ID": run, "GITHUB_RUN_ATTEMPT": number}, SEAL, anew=anew)
 
 
 def lost(begun: Attempt, paused: datetime.timedelta | None = None) -> bool:
@@ -84,25 +89,26 @@ def test_the_mark_of_another_run_is_none(tmp_path: Path) -> None:
     ],
 )
 def test_a_mark_that_is_not_of_an_earlier_attempt_is_none(tmp_path: Path, mark: bytes) -> None:
-    (tmp_path / MARK).write_bytes(mark)
+    (tmp_path / MARK).write_bytes(SEAL.close(MARK, mark))
     assert lost(attempt(tmp_path, "2"))
 
 
 def test_a_run_without_a_name_has_no_mark(tmp_path: Path) -> None:
-    (tmp_path / MARK).write_bytes(b'{"run": "", "attempt": 1}')
+    (tmp_path / MARK).write_bytes(SEAL.close(MARK, b'{"run": "", "attempt": 1}'))
     assert lost(attempt(tmp_path, "2", run=""))
 
 
 def test_what_another_run_saw_of_the_version_is_gone_on_with(tmp_path: Path) -> None:
     # by the commit in its key, a cache brings the state of an earlier run along
     attempt(tmp_path, "1", run="76")
-    (tmp_path / "shop.web.5f6c7d8e9.json").write_bytes(b"{}")
+    (tmp_path / NAME).write_bytes(SEAL.close(NAME, b"{}"))
     assert not lost(attempt(tmp_path, "2"))
     assert not lost(attempt(tmp_path, "3"))
 
 
 def test_a_state_of_another_version_is_none_of_this_one(tmp_path: Path) -> None:
-    (tmp_path / "shop.web.000000000.json").write_bytes(b"{}")
+    other = "shop.web.000000000.json"
+    (tmp_path / other).write_bytes(SEAL.close(other, b"{}"))
     assert lost(attempt(tmp_path, "2"))
 
 
@@ -118,8 +124,74 @@ def test_a_new_run_about_a_rollout_that_somebody_has_judged_before_is_refused(tm
     assert not lost(attempt(tmp_path / "c", "1", anew=True), HOUR + datetime.timedelta(minutes=2))
     # what was seen of it is there
     (tmp_path / "d").mkdir()
-    (tmp_path / "d" / f"shop.web.{HASH}.json").write_bytes(b"{}")
+    (tmp_path / "d" / NAME).write_bytes(SEAL.close(NAME, b"{}"))
     assert not lost(attempt(tmp_path / "d", "1"), 9 * HOUR)
+
+
+@pytest.mark.parametrize(
+    "status",
+    [{"abort": True, "phase": "Degraded"}, {"currentStepIndex": 3}],
+    ids=["aborted", "past its first pause"],
+)
+def test_a_new_run_about_a_rollout_that_was_decided_before_is_refused(
+    tmp_path: Path, status: dict[str, object]
+) -> None:
+    seen = rollout(status=status)
+    with pytest.raises(CouldNotDecide) as raised:
+        attempt(tmp_path / "a", "1").state(seen, HASH, HOUR)
+    assert raised.value.code == "canary.state_lost"
+    attempt(tmp_path / "a", "1", anew=True).state(seen, HASH, HOUR)
+
+
+FORGERIES = {
+    "bare": b'{"decision": {"answer": "promote"}}',
+    "another key": Seal(b"x" * 32).close(NAME, b"{}"),
+    "another name": SEAL.close("shop.web.000000000.json", b"{}"),
+    "changed": SEAL.close(NAME, b"{}")[:-1] + b"]",
+    "cut": SEAL.close(NAME, b"{}")[:40],
+    "empty": b"",
+    "no line": SEAL.close(NAME, b"{}").replace(b"\n", b" ", 1),
+}
+
+
+@pytest.mark.parametrize("content", FORGERIES.values(), ids=FORGERIES)
+def test_a_state_that_others_wrote_is_refused_at_every_attempt(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / NAME).write_bytes(content)
+    for number in ("1", "2"):
+        with pytest.raises(CouldNotDecide) as raised:
+            attempt(tmp_path, number).state(rollout(), HASH, HOUR)
+        assert raised.value.code == "canary.state_forged"
+    with StateFile.opened(tmp_path / NAME, SEAL) as file, pytest.raises(CouldNotDecide, match="not sealed"):
+        file.read()
+    # by name it is set aside
+    attempt(tmp_path, "3", anew=True).state(rollout(), HASH, HOUR)
+    assert not (tmp_path / NAME).exists()
+
+
+def test_a_state_of_ours_is_never_set_aside(tmp_path: Path) -> None:
+    with StateFile.opened(tmp_path / NAME, SEAL) as file:
+        file.write(b"a decision")
+    attempt(tmp_path, "3", anew=True).state(rollout(), HASH, HOUR)
+    with StateFile.opened(tmp_path / NAME, SEAL) as file:
+        assert file.read() == b"a decision"
+
+
+@pytest.mark.parametrize("mark", [b'{"run": "77", "attempt": 1}', Seal(b"x" * 32).close(MARK, b"{}")])
+def test_a_mark_that_others_wrote_is_none(tmp_path: Path, mark: bytes) -> None:
+    (tmp_path / MARK).write_bytes(mark)
+    assert lost(attempt(tmp_path, "2"))
+
+
+def test_the_key_is_a_secret_of_the_job() -> None:
+    assert seal_of({}, "") is None
+    own, other = seal_of({}, "a kubeconfig"), seal_of({"AEGIS_STATE_KEY": "k" * 32}, "a kubeconfig")
+    assert own is not None
+    assert other is not None
+    assert own.open(NAME, other.close(NAME, b"")) is None
+    assert "k" * 32 not in repr(other)
+    with pytest.raises(UsageError) as raised:
+        seal_of({"AEGIS_STATE_KEY": "k" * 31}, "")
+    assert raised.value.code == "canary.state_unsealed"
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:

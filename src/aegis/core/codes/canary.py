@@ -164,6 +164,18 @@ TABLE: tuple[Code, ...] = (
         "To begin again without it would be a second chance for a bad canary, that nobody has given it.",
         "Keep the state folder between attempts as docs/canary.md shows; or say `without-state: begin`.",
     ),
+    Code(
+        "canary.state_forged",
+        "The saved state was written by somebody else",
+        "A cache can be written by other jobs, and a decision in it would be done.",
+        "Look who wrote it. After a change of the job's secret, say `without-state: begin`.",
+    ),
+    Code(
+        "canary.state_unsealed",
+        "There is no secret to seal the state with",
+        "What is kept between attempts could be written by anybody who can write a cache.",
+        "Give the job the secret AEGIS_STATE_KEY, or its kubeconfig as AEGIS_KUBECONFIG.",
+    ),
     # --- verdicts that a rollout needs --------------------------------------------------------------------------------
     Code(
         "canary.image_unpinned",

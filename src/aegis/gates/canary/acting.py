@@ -25,6 +25,7 @@ class Goal:
     canary_hash: str
     stable_hash: str
     step: int | None
+    images: tuple[str, ...]
 
 
 def goal_of(act: Act, judged: RolloutState, seen: RolloutState) -> Goal:
@@ -32,7 +33,7 @@ def goal_of(act: Act, judged: RolloutState, seen: RolloutState) -> Goal:
 
     Raises CouldNotDecide `canary.act_unfit` where it would do something else, and Refused `canary.rollout_changed`.
     """
-    goal = Goal(act, judged.uid, judged.canary_hash, judged.stable_hash, seen.step)
+    goal = Goal(act, judged.uid, judged.canary_hash, judged.stable_hash, seen.step, judged.images)
     _check_same(goal, seen)
     problem = _unfit(act, judged, seen)
     if problem:
@@ -108,7 +109,10 @@ def _check_same(goal: Goal, seen: RolloutState) -> None:
     if seen.uid != goal.uid:
         problem = "was deleted and made anew"
     elif seen.canary_hash == goal.canary_hash:
-        return
+        if goal.act in {"abort", "retry"} or seen.images == goal.images or not seen.observed:
+            return
+        # whatever the hash says: other images are what nobody has looked at
+        problem = "asks for other images now"
     elif goal.act == "abort" and seen.canary_hash == goal.stable_hash:
         return  # the spec was set back: which is what an abort asks people to do
     else:

@@ -43,14 +43,14 @@ KEEP_STATE = """\
         if: ${{ always() }}
         with:
           path: .aegis-canary
-          key: aegis-canary-${{ github.sha }}-${{ github.run_id }}-${{ github.run_attempt }}
+          key: aegis-canary-${{ github.run_id }}-${{ github.run_attempt }}
 """
 RESTORE_STATE = """\
       - uses: actions/cache/restore@55cc8345863c7cc4c66a329aec7e433d2d1c52a9
         with:
           path: .aegis-canary
-          key: aegis-canary-${{ github.sha }}-${{ github.run_id }}-${{ github.run_attempt }}
-          restore-keys: aegis-canary-${{ github.sha }}-
+          key: aegis-canary-${{ github.run_id }}-${{ github.run_attempt }}
+          restore-keys: aegis-canary-
 """
 _SAVE = """\
 name: Stand-in for actions/cache/save

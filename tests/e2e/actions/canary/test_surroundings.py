@@ -8,9 +8,11 @@ import threading
 
 import pytest
 
+from tests.doubles.argo_controller import hash_of
 from tests.doubles.kubernetes_api import ALL_RIGHTS
 from tests.e2e.actions.canary.conftest import (
     KUBE_TOKEN,
+    NEW,
     PROMETHEUS_TOKEN,
     ROOT_ACTION,
     Deploy,
@@ -170,9 +172,37 @@ def test_a_kubeconfig_can_be_a_file_of_an_earlier_step(deploy: Deploy) -> None:
     config = deploy.folder / "kube.json"
     config.write_text(kubeconfig(deploy.api))
     deploy.inputs["kubeconfig"] = str(config)
-    deploy.given = {"PROMETHEUS_TOKEN": PROMETHEUS_TOKEN}
+    deploy.given = {"PROMETHEUS_TOKEN": PROMETHEUS_TOKEN, "AEGIS_STATE_KEY": "5" * 64}
     deploy.adopt()
     assert_decided(deploy, deploy.deployed(), "pass canary.not_worse", "promote")
+
+
+def test_a_job_without_a_secret_to_seal_its_state_with_is_misconfigured(deploy: Deploy) -> None:
+    config = deploy.folder / "kube.json"
+    config.write_text(kubeconfig(deploy.api))
+    deploy.inputs["kubeconfig"] = str(config)
+    deploy.given = {"PROMETHEUS_TOKEN": PROMETHEUS_TOKEN}
+    deploy.adopt()
+    assert_error(deploy.deployed(), "canary.state_unsealed", "AEGIS_STATE_KEY")
+    assert not deploy.api.asked
+
+
+def test_a_kubeconfig_that_a_change_can_write_is_refused(deploy: Deploy) -> None:
+    deploy.inputs["kubeconfig"] = "deploy/kube.json"
+    deploy.adopt({"deploy/kube.json": kubeconfig(deploy.api, user={"token": "of-the-repository"})})
+    assert_error(deploy.deployed(), "canary.state_invalid", "the kubeconfig")
+    assert not deploy.api.asked
+
+
+def test_a_promotion_that_another_job_put_into_the_cache_is_refused(deploy: Deploy) -> None:
+    deploy.adopt()
+    forged = deploy.folder / "cached" / "aegis-canary-0-1"
+    forged.mkdir(parents=True)
+    (forged / f"shop.web.{hash_of(NEW)}.json").write_text('{"decision": {"answer": "promote"}}')
+    deploy.service.errors = 0.06
+    run = deploy.deployed()
+    assert_error(run, "canary.state_forged", "not sealed")
+    assert deploy.wishes() == []
 
 
 def test_the_root_action_judges_no_rollout(deploy: Deploy) -> None:

@@ -54,6 +54,17 @@ def code_of(act: Act, base: RolloutState = PAUSED, **changes: Any) -> str:
     return caught.value.code
 
 
+@pytest.mark.parametrize("act", ["promote", "step"])
+def test_other_images_under_the_same_hash_are_another_version(act: Act) -> None:
+    assert code_of(act, images=("api:v3",)) == "canary.rollout_changed"
+    # what nobody has seen yet is waited for
+    assert after(act, images=("api:v3",), observed=False) == UNSEEN
+
+
+def test_an_abort_minds_no_images() -> None:
+    assert after("abort", ABORTED, images=("api:v3",)) == ""
+
+
 class TestAbort:
     def test_it_is_true_when_every_pod_that_takes_requests_is_stable(self) -> None:
         assert after("abort", ABORTED) == ""
