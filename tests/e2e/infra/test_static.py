@@ -98,6 +98,11 @@ def test_no_output_is_sensitive() -> None:
     assert "sensitive" not in _all(INFRA / "overlays", "outputs.tf")
 
 
+def test_the_database_logs_no_statement_since_a_password_may_be_in_one() -> None:
+    text = (INFRA / "modules/aws/database/main.tf").read_text("utf-8")
+    assert re.findall(r'log_statement\s*=\s*"(\w+)"', text) == ["none"]
+
+
 def test_examples_hold_no_secret() -> None:
     for file in sorted(INFRA.rglob("*.example")):
         assert not re.search(r"^\s*(db_password|password|secret_key|access_key)\s*=", file.read_text("utf-8"), re.M), (

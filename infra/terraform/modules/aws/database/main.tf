@@ -25,9 +25,11 @@ resource "aws_vpc_security_group_ingress_rule" "clients" {
 resource "aws_db_parameter_group" "this" {
   name        = var.name
   family      = "postgres${var.engine_major}"
-  description = "TLS for everyone; connections and schema changes are logged"
+  description = "TLS for everyone; connections are logged"
+  # No statements: ALTER ROLE ... PASSWORD is one, and is logged as it was typed.
+  # https://www.postgresql.org/docs/current/runtime-config-logging.html#GUC-LOG-STATEMENT
   dynamic "parameter" {
-    for_each = { "rds.force_ssl" = "1", log_connections = "1", log_disconnections = "1", log_statement = "ddl" }
+    for_each = { "rds.force_ssl" = "1", log_connections = "1", log_disconnections = "1", log_statement = "none" }
     content {
       name  = parameter.key
       value = parameter.value
