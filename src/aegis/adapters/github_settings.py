@@ -58,7 +58,11 @@ class GitHubSettings:
             )
 
     def facts(self) -> dict[str, Any]:
-        """The repository itself: default branch, visibility, what the token may do."""
+        """The repository itself: default branch, visibility, what the token may do. To be asked first.
+
+        The client follows GitHub's 301 for a repository that was renamed, and loses the query on the way, so that lists
+        would be short: only the name of today is taken.
+        """
         found = self._get("")
         if found is None:
             raise CouldNotDecide(
@@ -66,6 +70,14 @@ class GitHubSettings:
                 f"GitHub knows no repository {self.repository!r}, or does not show it to this token (404)",
                 expected="a repository that the token may see",
                 remedy="Correct --repository, or give the token access to the repository.",
+            )
+        name = str(_object(found).get("full_name"))
+        if name.lower() != self.repository.lower():
+            raise CouldNotDecide(
+                "github.not_found",
+                f"GitHub calls the repository {self.repository!r} now {name[:140]!r}",
+                expected="the repository's name of today",
+                remedy="Name that one with --repository, once you know that it is yours, and correct the remote.",
             )
         return _object(found)
 

@@ -89,13 +89,18 @@ def settings_of(github: GitHubSettings, workflows: Sequence[Workflow]) -> Settin
     rules = github.branch_rules(branch)
     in_force = {rule.get("ruleset_id") for rule in rules}
     own = [each for each in github.rulesets(parents=False) if each["id"] in in_force or each.get("name") == NAME]
-    names = sorted({job.environment for workflow in workflows for job in workflow.jobs if job.environment})
+    uses: dict[str, list[bool]] = {}
+    for workflow in workflows:
+        for job in workflow.jobs:
+            if job.environment is not None:
+                uses.setdefault(job.environment, []).append(bool(job.gates) and "pull_request" in workflow.triggers)
     environments = []
-    for name in names:
+    for name in sorted(uses):
         found = github.environment(name)
         custom = found is not None and (found.get("deployment_branch_policy") or {}).get("custom_branch_policies")
-        branches = [str(each.get("name")) for each in github.environment_branches(name)] if custom else []
-        environments.append(Environment(name=name, settings=found, branches=branches))
+        patterns = github.environment_branches(name) if custom else []
+        branches = [str(each.get("name")) for each in patterns if each.get("type") != "tag"]
+        environments.append(Environment(name=name, settings=found, branches=branches, judges=all(uses[name])))
     return Settings(
         branch=branch,
         actions_app=github.actions_app(),

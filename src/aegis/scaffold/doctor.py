@@ -233,7 +233,7 @@ def _credentials(workflow: Workflow, signers: frozenset[str]) -> Iterator[Weakne
         held = [f"the secret {name}" if name != "*" else "secrets" for name in sorted({*secrets(job.keys), *shared})]
         given = workflow.permissions(job)
         asks = given == "write-all" or (isinstance(given, dict) and given.get("id-token") == "write")
-        if asks and (held or workflow.path not in signers):
+        if asks and workflow.path not in signers:
             held.insert(0, "id-token")
         if held:
             what = "an environment without a fixed name" if "environment" in job.keys else "no environment"

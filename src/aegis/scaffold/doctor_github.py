@@ -21,6 +21,9 @@ class Environment:
     settings: Mapping[str, Any] | None
     """None: it is not there."""
     branches: Sequence[str] = ()
+    """Names and patterns of branches that may use it, where they are told one by one; tags are none of them."""
+    judges: bool = False
+    """Whether only gates of pull requests name it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,13 +132,34 @@ def _environments(settings: Settings) -> _Found:
         if each.settings is None:
             yield "doctor.environment_missing", f"there is no environment {each.name!r}"
             continue
-        policy = _mapping(each.settings.get("deployment_branch_policy"))
-        reviewed = any(
-            rule.get("type") == "required_reviewers" for rule in _list(each.settings.get("protection_rules"))
-        )
-        custom = policy.get("custom_branch_policies") and "*" not in each.branches and "**" not in each.branches
-        if not (policy.get("protected_branches") or custom or reviewed):
-            yield "doctor.environment_open", f"any branch may use the environment {each.name!r}"
+        rules = _list(each.settings.get("protection_rules"))
+        reviewers = [rule for rule in rules if rule.get("type") == "required_reviewers"]
+        open_to = list(_open_to(each, each.settings, classic=settings.protection is not None))
+        if not reviewers:
+            for who in open_to:
+                yield "doctor.environment_open", f"{who} may use the environment {each.name!r}"
+        elif open_to:  # then the reviewers alone hold it
+            if not all(rule.get("prevent_self_review") for rule in reviewers):
+                yield "doctor.bypass", f"who starts a run may approve it for the environment {each.name!r}"
+            if each.settings.get("can_admins_bypass") is not False:
+                yield "doctor.bypass", f"administrators may pass the reviewers of the environment {each.name!r} by"
+
+
+def _open_to(each: Environment, settings: Mapping[str, Any], *, classic: bool) -> Iterator[str]:
+    """Which branches may use it that anybody may make.
+
+    `classic`: whether there is branch protection, without which "protected branches" are all; a ruleset makes none
+    (https://docs.github.com/actions/reference/workflows-and-actions/deployments-and-environments).
+    """
+    policy = _mapping(settings.get("deployment_branch_policy"))
+    if policy.get("custom_branch_policies"):
+        for name in each.branches:
+            if set(name) & set("*?[") and not (each.judges and name == "refs/pull/*/merge"):
+                yield f"every branch {name!r}"
+    elif not policy.get("protected_branches"):
+        yield "any branch"
+    elif not classic:
+        yield "any branch, where a ruleset alone protects,"
 
 
 def _token(settings: Settings) -> _Found:

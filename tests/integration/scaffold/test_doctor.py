@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import sys
 from pathlib import Path
@@ -12,25 +13,28 @@ import pytest
 
 from aegis.cli.main import main
 from aegis.scaffold.protection import Wanted, ruleset
+from tests.doubles.github import Fault
 from tests.doubles.github_settings import ACTIONS_APP, SettingsAtGitHub
 from tests.integration.scaffold.conftest import Run
 from tests.support.gitrepo import GitRepo
 
 ROOT = Path(__file__).resolve().parents[3]
 OPEN = {"deployment_branch_policy": None}
-CLOSED = {"deployment_branch_policy": {"protected_branches": True, "custom_branch_policies": False}}
+CUSTOM = {"protected_branches": False, "custom_branch_policies": True}
+GATES = {"deployment_branch_policy": CUSTOM, "branches": ["main", "refs/pull/*/merge"]}
+CLOSED = {"deployment_branch_policy": CUSTOM, "branches": ["main"]}
 
 
 def protected(github: SettingsAtGitHub) -> None:
     """A repository in which nothing is left to mend."""
     wanted = Wanted(("sdk-scan", "verify-model-signatures-aws-oidc"), ACTIONS_APP)
     github.rulesets[100] = github._kept(ruleset(wanted, None), 100)
-    github.environments["staging"] = CLOSED
+    github.environments["staging"] = GATES
 
 
 def test_what_init_and_protect_leave_is_well(run: Run, github: SettingsAtGitHub) -> None:
     assert run("github", "protect", "--yes").code == 0
-    github.environments["staging"] = CLOSED
+    github.environments["staging"] = GATES
     done = run("doctor", "--github")
     assert done.code == 0, done.out
     assert "Gates that run: scan, verify" in done.out
@@ -76,7 +80,6 @@ def test_names_from_outside_cannot_write_to_the_terminal(run: Run, shop: GitRepo
     assert "\x1b" not in done.out
 
 
-CUSTOM = {"protected_branches": False, "custom_branch_policies": True}
 WRITES = {"default_workflow_permissions": "write", "can_approve_pull_request_reviews": True}
 UNKNOWN = {"line": 1, "column": 1, "kind": "Unknown owner", "message": "x", "path": "CODEOWNERS"}
 WEAK: dict[str, tuple[dict[str, Any], str]] = {
@@ -84,6 +87,20 @@ WEAK: dict[str, tuple[dict[str, Any], str]] = {
     "missing": ({"environments": {}}, "doctor.environment_missing"),
     "every branch": (
         {"environments": {"staging": {"deployment_branch_policy": CUSTOM, "branches": ["*"]}}},
+        "doctor.environment_open",
+    ),
+    "pull requests": (
+        {"environments": {"staging": {**GATES, "branches": ["refs/*/merge"]}}},
+        "doctor.environment_open",
+    ),
+    "ruleset": (
+        {
+            "environments": {
+                "staging": {
+                    "deployment_branch_policy": {**CUSTOM, "protected_branches": True, "custom_branch_policies": False}
+                }
+            }
+        },
         "doctor.environment_open",
     ),
     "subject": ({"subject": {"use_default": False, "include_claim_keys": ["repo"]}}, "doctor.subject"),
@@ -105,6 +122,30 @@ def test_a_weak_setting_is_found(name: str, run: Run, github: SettingsAtGitHub) 
         setattr(github, attribute, value)
     done = run("doctor", "--github")
     assert (done.code, code in done.out) == (1, True), done.out
+
+
+def test_pull_requests_use_the_environment_of_their_gates_alone(
+    run: Run, github: SettingsAtGitHub, shop: GitRepo
+) -> None:
+    protected(github)
+    assert run("doctor", "--github").code == 0
+    deploy = "on: push\npermissions: {}\njobs:\n  deploy:\n    environment: staging\n    steps: [{run: make}]\n"
+    (shop.root / ".github/workflows/deploy.yml").write_text(deploy)
+    done = run("doctor", "--github")
+    assert "doctor.environment_open: every branch 'refs/pull/*/merge' may use the environment 'staging'" in done.out
+
+
+def test_a_repository_of_another_name_is_not_looked_at(
+    run: Run, github: SettingsAtGitHub, caplog: pytest.LogCaptureFixture
+) -> None:
+    """GitHub's client follows a 301 and loses the query, so that lists would end after 30 entries."""
+    caplog.set_level(logging.WARNING, "github.Requester")
+    protected(github)
+    for words in (("doctor", "--github"), ("github", "protect", "--yes")):
+        github.faults = [Fault(301, "Moved Permanently", {"Location": f"{github.api}/repos/octo/widgets"})]
+        done = run(*words, "--repository", "octo/former")
+        done.refused(3, "github.not_found", "'octo/former' now 'octo/widgets'")
+        assert github.writes == []
 
 
 def test_an_environment_of_a_job_without_a_gate_is_looked_at(run: Run, github: SettingsAtGitHub, shop: GitRepo) -> None:

@@ -17,14 +17,15 @@ APP = 15368
 WORKFLOWS = read(GOOD)
 CHECKS = ("sdk-scan", "verify-model-signatures-aws-oidc", "verify-model-signatures-oci-oidc")
 RULESET = {**protection.ruleset(Wanted(CHECKS, APP), None), "id": 7}
-BRANCHES = {"deployment_branch_policy": {"protected_branches": True, "custom_branch_policies": False}}
+PROTECTED_ONLY = {"deployment_branch_policy": {"protected_branches": True, "custom_branch_policies": False}}
+CUSTOM = {"deployment_branch_policy": {"protected_branches": False, "custom_branch_policies": True}}
 WELL = Settings(
     branch="main",
     actions_app=APP,
     rules=[{**rule, "ruleset_id": 7} for rule in RULESET["rules"]],
     rulesets=[RULESET],
     protection=None,
-    environments=[Environment(name="staging", settings=BRANCHES)],
+    environments=[Environment(name="staging", settings=CUSTOM, branches=["main", "refs/pull/*/merge"], judges=True)],
     subject={"use_default": True},
     token={"default_workflow_permissions": "read", "can_approve_pull_request_reviews": False},
     workflows=[{"path": each.path, "state": "active"} for each in WORKFLOWS],
@@ -70,19 +71,26 @@ def ruled(**changes: Any) -> Settings:
     return replace(WELL, rulesets=[{**RULESET, **changes}])
 
 
-def environment(settings: Any, *branches: str) -> Settings:
-    return replace(WELL, environments=[Environment(name="staging", settings=settings, branches=branches)])
+def environment(settings: Any, *branches: str, judges: bool = False) -> Settings:
+    found = Environment(name="staging", settings=settings, branches=branches, judges=judges)
+    return replace(WELL, environments=[found])
 
 
-CUSTOM = {"deployment_branch_policy": {"protected_branches": False, "custom_branch_policies": True}}
-REVIEWED = {"deployment_branch_policy": None, "protection_rules": [{"type": "required_reviewers"}]}
+def reviewed(**changes: Any) -> dict[str, Any]:
+    """An environment that reviewers alone hold."""
+    rule = {"type": "required_reviewers", "prevent_self_review": True}
+    held = {"deployment_branch_policy": None, "protection_rules": [rule], "can_admins_bypass": False}
+    return {**held, **changes}
 
 
 def test_protected_settings_are_well() -> None:
     assert found(WELL) == set()
     assert found(replace(WELL, rules=[], rulesets=[], protection=PROTECTED)) == set()
-    assert found(environment(CUSTOM, "main", "release/*")) == set()
-    assert found(environment(REVIEWED)) == set()
+    assert found(environment(CUSTOM, "main", "release/1.x")) == set()
+    assert found(environment(CUSTOM)) == set()
+    assert found(environment(reviewed())) == set()
+    classic = replace(environment(PROTECTED_ONLY), rules=[], rulesets=[], protection=PROTECTED)
+    assert found(classic) == set()
 
 
 CASES: dict[str, tuple[Settings, set[str]]] = {
@@ -133,6 +141,22 @@ CASES: dict[str, tuple[Settings, set[str]]] = {
     "no environment": (environment(None), {"environment_missing"}),
     "an open environment": (environment({"deployment_branch_policy": None}), {"environment_open"}),
     "an environment for every branch": (environment(CUSTOM, "main", "*"), {"environment_open"}),
+    "an environment by a pattern": (environment(CUSTOM, "main", "m*"), {"environment_open"}),
+    "an environment by two": (environment(CUSTOM, "*/*"), {"environment_open"}),
+    "an environment by a set": (environment(CUSTOM, "[a-z]?"), {"environment_open"}),
+    "pull requests in another's": (environment(CUSTOM, "main", "refs/pull/*/merge"), {"environment_open"}),
+    "more than pull requests": (environment(CUSTOM, "refs/*/*/merge", judges=True), {"environment_open"}),
+    "protected by a ruleset alone": (environment(PROTECTED_ONLY), {"environment_open"}),
+    "a review of one's own": (
+        environment(reviewed(protection_rules=[{"type": "required_reviewers", "prevent_self_review": False}])),
+        {"bypass"},
+    ),
+    "administrators need no reviewer": (environment(reviewed(can_admins_bypass=True)), {"bypass"}),
+    "nobody says whether they need one": (environment(reviewed(can_admins_bypass=None)), {"bypass"}),
+    "reviewers beside named branches": (
+        environment({**CUSTOM, "protection_rules": [{"type": "required_reviewers"}]}, "main"),
+        set(),
+    ),
     "a token that writes": (replace(WELL, token={"default_workflow_permissions": "write"}), {"token_writes"}),
     "a token that approves": (
         replace(WELL, token={**WELL.token, "can_approve_pull_request_reviews": True}),

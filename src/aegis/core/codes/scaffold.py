@@ -321,7 +321,7 @@ TABLE = (
         "doctor.environment_open",
         "Any branch may use an environment",
         "A workflow on any branch gets its secrets and its role.",
-        "Limit its deployment branches to the protected ones.",
+        "Name its deployment branches, each as a whole; what is called protected there is by branch protection alone.",
     ),
     Code(
         "doctor.token_writes",
