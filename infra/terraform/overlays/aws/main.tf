@@ -132,6 +132,7 @@ module "workload_identity" {
   account              = local.account
   partition            = local.partition
   cluster_oidc_issuer  = var.cluster_oidc_issuer
+  cluster_arns         = var.cluster_arns
   namespace            = var.namespace
   permissions_boundary = var.permissions_boundary
   roles = {
@@ -173,5 +174,12 @@ check "github" {
   assert {
     condition     = var.github != null
     error_message = "No repository may take a role: role_arn, drill_role_arn and canary_role_arn are missing. Set `github` in terraform.tfvars (see terraform.tfvars.example)."
+  }
+}
+
+check "cluster_arns" {
+  assert {
+    condition     = length(var.cluster_arns) > 0
+    error_message = "Pods of every EKS cluster of the account with these service accounts may take the roles. Name yours in `cluster_arns`."
   }
 }

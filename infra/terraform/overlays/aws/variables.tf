@@ -144,9 +144,13 @@ variable "cluster_oidc_issuer" {
 }
 
 variable "cluster_arns" {
-  description = "Clusters whose address the canary role may ask for."
+  description = "EKS clusters: only their pods take roles by Pod Identity, and the canary role may ask for their address."
   type        = list(string)
   default     = []
+  validation {
+    condition     = alltrue([for arn in var.cluster_arns : can(regex("^arn:aws[a-z-]*:eks:[a-z0-9-]+:[0-9]{12}:cluster/[A-Za-z0-9][A-Za-z0-9_-]*$", arn))])
+    error_message = "cluster_arns must be ARNs of EKS clusters without wildcards: arn:aws:eks:REGION:ACCOUNT:cluster/NAME."
+  }
 }
 
 variable "prometheus_workspace_arns" {

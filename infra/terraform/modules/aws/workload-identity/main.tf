@@ -14,11 +14,14 @@ locals {
           Principal = { Service = "pods.eks.amazonaws.com" }
           Action    = ["sts:AssumeRole", "sts:TagSession"]
           Condition = {
-            StringEquals = {
-              "aws:SourceAccount"                         = var.account
-              "aws:RequestTag/kubernetes-namespace"       = var.namespace
-              "aws:RequestTag/kubernetes-service-account" = role.service_account
-            }
+            StringEquals = merge(
+              {
+                "aws:SourceAccount"                         = var.account
+                "aws:RequestTag/kubernetes-namespace"       = var.namespace
+                "aws:RequestTag/kubernetes-service-account" = role.service_account
+              },
+              length(var.cluster_arns) == 0 ? {} : { "aws:RequestTag/eks-cluster-arn" = var.cluster_arns },
+            )
           }
         }],
         [for issuer in local.irsa : {

@@ -22,6 +22,15 @@ variable "cluster_oidc_issuer" {
   }
 }
 
+variable "cluster_arns" {
+  description = "EKS clusters whose pods may take the roles; empty: all of the account."
+  type        = list(string)
+  validation {
+    condition     = alltrue([for arn in var.cluster_arns : can(regex("^arn:aws[a-z-]*:eks:[a-z0-9-]+:[0-9]{12}:cluster/[A-Za-z0-9][A-Za-z0-9_-]*$", arn))])
+    error_message = "cluster_arns must be ARNs of EKS clusters without wildcards: arn:aws:eks:REGION:ACCOUNT:cluster/NAME."
+  }
+}
+
 variable "namespace" {
   description = "Namespace of the service accounts."
   type        = string

@@ -5,8 +5,9 @@ mock_provider "aws" {
 }
 
 variables {
-  db_password = "not-a-real-password"
-  github      = { repository = "octo/shop", owner_id = "42", repository_id = "7001" }
+  db_password  = "not-a-real-password"
+  cluster_arns = ["arn:aws:eks:eu-central-1:123456789012:cluster/shop"]
+  github       = { repository = "octo/shop", owner_id = "42", repository_id = "7001" }
 }
 
 run "short_password" {
@@ -77,4 +78,10 @@ run "gate_where_people_apply" {
     github = { repository = "octo/shop", owner_id = "42", repository_id = "7001", environment = "terraform-apply" }
   }
   expect_failures = [var.github]
+}
+
+run "any_cluster" {
+  command = plan
+  variables { cluster_arns = ["arn:aws:eks:eu-central-1:123456789012:cluster/*"] }
+  expect_failures = [var.cluster_arns]
 }

@@ -9,6 +9,7 @@ variables {
   account              = "123456789012"
   partition            = "aws"
   cluster_oidc_issuer  = "oidc.eks.eu-central-1.amazonaws.com/id/ABC"
+  cluster_arns         = []
   namespace            = "aegis"
   permissions_boundary = null
   roles                = { api = { service_account = "aegis", policy = "{}" } }
@@ -22,6 +23,28 @@ run "good" {
     condition     = length(jsondecode(aws_iam_role.pod["api"].assume_role_policy).Statement) == 2
     error_message = "Pod Identity, and the cluster's own issuer."
   }
+}
+
+run "one_cluster" {
+  command = plan
+  module { source = "../../modules/aws/workload-identity" }
+  variables { cluster_arns = ["arn:aws:eks:eu-central-1:123456789012:cluster/shop"] }
+
+  assert {
+    condition     = tolist(jsondecode(aws_iam_role.pod["api"].assume_role_policy).Statement[0].Condition.StringEquals["aws:RequestTag/eks-cluster-arn"]) == var.cluster_arns
+    error_message = "Pods of another cluster of the account do not get in."
+  }
+  assert {
+    condition     = jsondecode(aws_iam_role.pod["api"].assume_role_policy).Statement[0].Condition.StringEquals["aws:RequestTag/kubernetes-namespace"] == "aegis"
+    error_message = "Nor do those of another namespace."
+  }
+}
+
+run "any_cluster" {
+  command = plan
+  module { source = "../../modules/aws/workload-identity" }
+  variables { cluster_arns = ["*"] }
+  expect_failures = [var.cluster_arns]
 }
 
 run "any_namespace" {

@@ -3,9 +3,10 @@ mock_provider "aws" {
 }
 
 variables {
-  db_password = "not-a-real-password"
-  production  = true
-  github      = { repository = "octo/shop", owner_id = "42", repository_id = "7001", deploy_environment = "production" }
+  db_password  = "not-a-real-password"
+  production   = true
+  cluster_arns = ["arn:aws:eks:eu-central-1:123456789012:cluster/shop"]
+  github       = { repository = "octo/shop", owner_id = "42", repository_id = "7001", deploy_environment = "production" }
 }
 
 run "production" {

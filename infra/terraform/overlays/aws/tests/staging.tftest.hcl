@@ -3,11 +3,13 @@ mock_provider "aws" {
 }
 
 variables {
-  db_password = "not-a-real-password"
+  db_password  = "not-a-real-password"
+  cluster_arns = ["arn:aws:eks:eu-central-1:123456789012:cluster/shop"]
 }
 
 run "literal_line" {
   command = plan
+  variables { cluster_arns = [] }
 
   assert {
     condition     = length(module.network[0].subnet_ids) == 2
@@ -27,7 +29,7 @@ run "literal_line" {
   }
 
   # it says what is missing
-  expect_failures = [check.github]
+  expect_failures = [check.github, check.cluster_arns]
 }
 
 run "with_github" {
