@@ -77,8 +77,9 @@ class _Watcher:
     def check_holds(self) -> None:
         """Refuse a rollout that would go to its end while nobody watches. Raises UsageError."""
         seen = self.judging.seen
-        if seen is None or not seen.rolling_out or seen.aborted:
+        if seen is None or not seen.rolling_out:
             return
+        # one that was aborted begins with its first step again when somebody retries it
         if not any(step.endless for step in seen.steps[seen.step or 0 :]):
             raise no_endless_pause(seen)
 

@@ -147,6 +147,16 @@ def test_a_rollout_that_would_promote_itself_is_not_watched(stage: Stage) -> Non
     assert stage.shop.looked == 0
 
 
+def test_nor_is_one_that_was_aborted_and_would_do_so_when_it_is_retried(stage: Stage) -> None:
+    steps = [{"setWeight": 20}, {"pause": {"duration": "10m"}}]
+    stage.api.change(*PLACE, lambda document: document["spec"]["strategy"]["canary"].update({"steps": steps}))
+    stage.api.change(*PLACE, lambda document: document["status"].update({"abort": True}))
+    for _ in range(3):
+        reconcile(stage.api.rollouts[PLACE])
+    verdict = stage.watch()
+    assert (verdict.decision, verdict.reason) == ("misconfigured", "canary.no_endless_pause")
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
