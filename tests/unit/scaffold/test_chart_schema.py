@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 
 import aegis
@@ -98,6 +99,14 @@ def test_bad_values_are_refused_with_their_place(name: str) -> None:
     assert mistakes(AWS) == {}
     found = mistakes(laid(AWS, values))
     assert any(place in at for at in found), found
+
+
+def test_the_documented_roles_of_the_database_are_values() -> None:
+    section = (CHART.parent / "docs/infra.md").read_text("utf-8").partition("\n## Roles of the database\n")[2]
+    values = yaml.safe_load(section.partition("```yaml\n")[2].partition("```")[0].replace("HOST", "db.example.org"))
+    users = {values[part][key] for part, key in (("database", "url"), ("migration", "databaseUrl"))}
+    assert len({*users, values["backup"]["database"]["url"]}) == 3
+    assert mistakes(laid(GOOD["values.aws.yaml"], values)) == {}
 
 
 def test_without_a_digest_a_database_and_a_bucket_nothing_is_installed() -> None:
