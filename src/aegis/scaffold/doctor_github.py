@@ -8,6 +8,7 @@ from typing import Any
 
 from aegis.scaffold.doctor import Weakness
 from aegis.scaffold.jobs import Workflow, required_checks
+from aegis.scaffold.protection import told_checks
 
 PLACE = "github"
 """Where a weakness stands that no file holds."""
@@ -60,7 +61,7 @@ def demanded(rules: Sequence[Mapping[str, Any]], protection: Mapping[str, Any] |
     for rule in rules:
         for check in _list(_mapping(rule.get("parameters")).get("required_status_checks")):
             found.setdefault(str(check.get("context")), set()).add(check.get("integration_id"))
-    for check in _list(_mapping(_mapping(protection).get("required_status_checks")).get("checks")):
+    for check in told_checks(_mapping(_mapping(protection).get("required_status_checks"))):
         # -1 is a check that any app may report
         app = check.get("app_id")
         found.setdefault(str(check.get("context")), set()).add(None if app == -1 else app)

@@ -86,8 +86,9 @@ _OWN = frozenset({"deletion", "non_fast_forward", "pull_request", "required_stat
 
 
 def _checks(wanted: Wanted, present: list[dict[str, Any]], app: str) -> list[dict[str, Any]]:
-    """Those that are there, and ours; ours from GitHub Actions alone."""
-    others = [dict(check) for check in present if check["context"] not in wanted.checks]
+    """Those that are there, and ours from GitHub Actions alone. What another app must report stays beside ours."""
+    anyone = (None, -1, wanted.app)
+    others = [dict(check) for check in present if check["context"] not in wanted.checks or check.get(app) not in anyone]
     return [*others, *({"context": name, app: wanted.app} for name in wanted.checks)]
 
 
@@ -124,7 +125,7 @@ def as_sent(present: Mapping[str, Any] | None) -> dict[str, Any]:
             "strict": bool(checks.get("strict")),
             "contexts": [],
             # null is what GitHub says of a check that any app may report; as no app named it takes that back
-            "checks": [{k: v for k, v in check.items() if v is not None} for check in checks.get("checks", [])],
+            "checks": [{k: v for k, v in check.items() if v is not None} for check in told_checks(checks)],
         },
         "required_pull_request_reviews": reviews
         and {
@@ -139,6 +140,13 @@ def as_sent(present: Mapping[str, Any] | None) -> dict[str, Any]:
     switches = ("enforce_admins", "required_linear_history", "allow_force_pushes", "allow_deletions", "block_creations",
                 "required_conversation_resolution", "lock_branch", "allow_fork_syncing")  # fmt: skip
     return {**sent, **{key: bool((present.get(key) or {}).get("enabled")) for key in switches}}
+
+
+def told_checks(protection: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The required checks of branch protection: some GitHub tells in its older form alone, by their names."""
+    checks = [dict(check) for check in protection.get("checks") or [] if isinstance(check, Mapping)]
+    names = {check.get("context") for check in checks}
+    return [*checks, *({"context": name} for name in protection.get("contexts") or [] if name not in names)]
 
 
 def _who(present: Mapping[str, Any] | None) -> dict[str, list[str]] | None:

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aegis.scaffold.doctor_github import demanded
 from aegis.scaffold.protection import Wanted, as_sent, branch_protection, lines, ruleset
 from tests.doubles.github_settings import ACTIONS_APP, _protected
 
@@ -70,6 +71,42 @@ def test_what_others_have_set_stays_and_ours_is_added() -> None:
         {"context": "aegis", "integration_id": ACTIONS_APP},
         {"context": "sdk-scan", "integration_id": ACTIONS_APP},
     ]
+
+
+def test_a_check_of_another_app_stays_beside_ours() -> None:
+    present = [
+        {"context": "aegis", "integration_id": 99},
+        {"context": "aegis"},
+        {"context": "sdk-scan", "integration_id": ACTIONS_APP},
+    ]
+    rules = [{"type": "required_status_checks", "parameters": {"required_status_checks": present}}]
+    made = {rule["type"]: rule.get("parameters") for rule in ruleset(WANTED, {"rules": rules})["rules"]}
+    assert made["required_status_checks"]["required_status_checks"] == [
+        {"context": "aegis", "integration_id": 99},
+        {"context": "aegis", "integration_id": ACTIONS_APP},
+        {"context": "sdk-scan", "integration_id": ACTIONS_APP},
+    ]
+    told = {
+        "required_status_checks": {
+            "strict": False,
+            "checks": [{"context": "aegis", "app_id": 99}, {"context": "sdk-scan", "app_id": -1}],
+        }
+    }
+    assert branch_protection(WANTED, told)["required_status_checks"]["checks"] == [
+        {"context": "aegis", "app_id": 99},
+        {"context": "aegis", "app_id": ACTIONS_APP},
+        {"context": "sdk-scan", "app_id": ACTIONS_APP},
+    ]
+
+
+def test_checks_that_are_told_by_name_alone_stay() -> None:
+    checks = {"strict": False, "contexts": ["build", "aegis", "old"], "checks": [{"context": "build", "app_id": 9}]}
+    for told in ({**checks}, {"strict": False, "contexts": ["build", "aegis", "old"]}):
+        kept = as_sent({"required_status_checks": told})["required_status_checks"]["checks"]
+        assert [check["context"] for check in kept] == ["build", "aegis", "old"]
+        made = branch_protection(WANTED, {"required_status_checks": told})["required_status_checks"]["checks"]
+        assert {check["context"] for check in made} == {"build", "old", "aegis", "sdk-scan"}
+        assert demanded([], {"required_status_checks": told})["old"] == {None}
 
 
 def test_twice_is_once() -> None:
