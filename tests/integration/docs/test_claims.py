@@ -126,7 +126,7 @@ class TestReferences:
 
     @pytest.mark.parametrize("page", pages.pages())
     def test_every_code_that_is_named_exists(self, page: str) -> None:
-        named = set(re.findall(r"(?<![\w.])(?:core|scan)\.[a-z]+_?[a-z_]+(?![\w(./-])", pages.prose(page)))
+        named = set(re.findall(r"(?<![\w.-])(?:core|scan)\.[a-z]+_?[a-z_]+(?![\w(./-])", pages.prose(page)))
         keys = {"scan.baseline", "scan.suppressions", "scan.allow", "scan.md", "scan.txt"}
         assert named - keys - set(CODES) == set()
 
