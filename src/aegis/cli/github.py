@@ -62,7 +62,9 @@ def run(arguments: argparse.Namespace) -> int:
         _demand_in_force(settings, wanted, branch)
         print(f"{settings.repository}: nothing to change")
         return 0
-    sys.stdout.write("".join(f"{line}\n" for line in _difference(before, after)))
+    from aegis.report.escape import terminal
+
+    sys.stdout.write("".join(f"{terminal(line)}\n" for line in _difference(before, after)))
     if arguments.diff:
         return 0
     if not arguments.yes and not _agreed(settings.repository):

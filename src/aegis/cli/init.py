@@ -75,7 +75,11 @@ def run(arguments: argparse.Namespace) -> int:
     choices = _choices(arguments, folder, record)
     planned = _planned(arguments, folder, record, choices)
     if arguments.diff:
-        sys.stdout.write("".join(change.diff() for change in planned))
+        from aegis.report.escape import terminal
+
+        # lines of files that others edited, which must not act on the terminal that shows them
+        lines = "".join(change.diff() for change in planned).split("\n")[:-1]
+        sys.stdout.write("".join(f"{terminal(line)}\n" for line in lines))
     refusal = _refusal(planned)
     if arguments.check:
         return _checked(planned)

@@ -197,6 +197,15 @@ def test_a_difference_writes_nothing(repo: GitRepo, init: Callable[..., Done]) -
     assert "branches: [trunk]" in (repo.root / SCAN).read_text()
 
 
+def test_a_difference_does_nothing_to_the_terminal(repo: GitRepo, init: Callable[..., Done]) -> None:
+    assert init("--gates", "scan").code == 0
+    file = repo.root / SCAN
+    file.write_text(file.read_text().replace("\n", "\n# \x1b[2K\u202e\n", 1))
+    shown = init("--update", "--branch", "trunk", "--overwrite", SCAN, "--diff")
+    assert "-# \\x1b[2K\\u202e\n" in shown.out
+    assert not {"\x1b", "\u202e"} & set(shown.out)
+
+
 @pytest.mark.parametrize("place", [".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"])
 def test_owners_of_others_stay_before_ours(place: str, repo: GitRepo, init: Callable[..., Done]) -> None:
     file = repo.root / place

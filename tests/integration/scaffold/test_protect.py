@@ -68,6 +68,15 @@ def test_rules_of_others_stay(run: Run, github: SettingsAtGitHub) -> None:
     assert "required_signatures" in [rule["type"] for rule in github.rulesets[100]["rules"]]
 
 
+def test_a_checks_name_forges_no_line_of_the_difference(run: Run, github: SettingsAtGitHub) -> None:
+    assert run("github", "protect", "--yes").code == 0
+    (rule,) = [rule for rule in github.rulesets[100]["rules"] if rule["type"] == "required_status_checks"]
+    rule["parameters"]["required_status_checks"].append({"context": "build\n- bypass_actors.actor_type: Team\x1b[2K"})
+    shown = run("github", "protect", "--diff", "--check", "other")
+    assert "[build\\n- bypass_actors.actor_type: Team\\x1b[2K" in shown.out
+    assert "\x1b" not in shown.out
+
+
 def test_where_there_are_no_rulesets_branch_protection_does(run: Run, github: SettingsAtGitHub) -> None:
     assert run("github", "protect", "--yes", "--branch-protection", "--approvals", "2", "--up-to-date").code == 0
     assert github.protection is not None
