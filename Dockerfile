@@ -1,4 +1,5 @@
-# The images that a cluster runs, from the locks alone: every file by hash, nothing that a lock does not name.
+# The images that a cluster runs, from the locks alone: every file by hash, nothing that a lock does not name. (One
+# exception: `backup` takes Debian's newest libxml2 of its release, by Debian's signature.)
 #
 #   docker buildx build --target service -t aegis .         the API (the default)
 #   docker buildx build --target judge -t aegis-judge .     `aegis canary serve`, asked by Argo Rollouts
@@ -6,7 +7,7 @@
 #
 # `--build-arg CLOUD=-oci` adds what Oracle's cloud asks for. The bases are pinned by digest; service and judge stand on
 # Debian 12 without shell or package manager. All run as nobody (65532). Two builds of one commit give the same layers
-# if times are taken from the commit:
+# (those of `backup` until Debian mends that library) if times are taken from the commit:
 #
 #   SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) docker buildx build --output type=image,rewrite-timestamp=true …
 ARG CLOUD=
