@@ -10,7 +10,7 @@ metadata:
     {{- end }}
   annotations:
     kubectl.kubernetes.io/default-container: api
-    # Another policy, other issuers or roles: other pods, which are rolled out, and judged, as another image is.
+    # Another policy, other issuers or roles: other pods, which a Rollout judges. The old ones read the new text too.
     aegis/config: {{ printf "%s%s" (include "aegis.policyData" .) .Values.auth.file | sha256sum | quote }}
     {{- with .Values.pods.annotations }}
     {{- toYaml . | nindent 4 }}
