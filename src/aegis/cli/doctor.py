@@ -93,14 +93,19 @@ def settings_of(github: GitHubSettings, workflows: Sequence[Workflow]) -> Settin
     for workflow in workflows:
         for job in workflow.jobs:
             if job.environment is not None:
-                uses.setdefault(job.environment, []).append(bool(job.gates) and "pull_request" in workflow.triggers)
+                # a job with `if:` may be one that no pull request is to reach, as the apply beside a plan; what looks
+                # at the request itself is for requests
+                condition = str(job.keys.get("if", "github.event.pull_request"))
+                asks_for_one = bool(job.gates) or "github.event.pull_request" in condition
+                of_changes = "pull_request" in workflow.triggers and asks_for_one
+                uses.setdefault(job.environment, []).append(of_changes)
     environments = []
     for name in sorted(uses):
         found = github.environment(name)
         custom = found is not None and (found.get("deployment_branch_policy") or {}).get("custom_branch_policies")
         patterns = github.environment_branches(name) if custom else []
         branches = [str(each.get("name")) for each in patterns if each.get("type") != "tag"]
-        environments.append(Environment(name=name, settings=found, branches=branches, judges=all(uses[name])))
+        environments.append(Environment(name=name, settings=found, branches=branches, of_changes=all(uses[name])))
     return Settings(
         branch=branch,
         actions_app=github.actions_app(),

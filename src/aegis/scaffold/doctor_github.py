@@ -23,8 +23,8 @@ class Environment:
     """None: it is not there."""
     branches: Sequence[str] = ()
     """Names and patterns of branches that may use it, where they are told one by one; tags are none of them."""
-    judges: bool = False
-    """Whether only gates of pull requests name it."""
+    of_changes: bool = False
+    """Whether only jobs that pull requests start name it: then it has to be open to those."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +155,7 @@ def _open_to(each: Environment, settings: Mapping[str, Any], *, classic: bool) -
     policy = _mapping(settings.get("deployment_branch_policy"))
     if policy.get("custom_branch_policies"):
         for name in each.branches:
-            if set(name) & set("*?[") and not (each.judges and name == "refs/pull/*/merge"):
+            if set(name) & set("*?[") and not (each.of_changes and name == "refs/pull/*/merge"):
                 yield f"every branch {name!r}"
     elif not policy.get("protected_branches"):
         yield "any branch"

@@ -152,7 +152,11 @@ def test_an_environment_of_a_job_without_a_gate_is_looked_at(run: Run, github: S
     """It has the power: what it holds changes the infrastructure."""
     protected(github)
     assert main(["init", str(shop.root), "--update", "--terraform"]) == 0
-    github.environments["terraform-plan"] = CLOSED
+    github.environments["terraform-plan"] = GATES  # its job runs on pull requests, without a gate
+    github.environments["terraform-apply"] = CLOSED
+    assert run("doctor", "--github").code == 0
+    github.environments["terraform-apply"] = GATES
+    assert "'refs/pull/*/merge' may use the environment 'terraform-apply'" in run("doctor", "--github").out
     github.environments["terraform-apply"] = OPEN
     done = run("doctor", "--github")
     assert (done.code, done.out.count("doctor.")) == (1, 1), done.out

@@ -25,7 +25,9 @@ WELL = Settings(
     rules=[{**rule, "ruleset_id": 7} for rule in RULESET["rules"]],
     rulesets=[RULESET],
     protection=None,
-    environments=[Environment(name="staging", settings=CUSTOM, branches=["main", "refs/pull/*/merge"], judges=True)],
+    environments=[
+        Environment(name="staging", settings=CUSTOM, branches=["main", "refs/pull/*/merge"], of_changes=True)
+    ],
     subject={"use_default": True},
     token={"default_workflow_permissions": "read", "can_approve_pull_request_reviews": False},
     workflows=[{"path": each.path, "state": "active"} for each in WORKFLOWS],
@@ -71,8 +73,8 @@ def ruled(**changes: Any) -> Settings:
     return replace(WELL, rulesets=[{**RULESET, **changes}])
 
 
-def environment(settings: Any, *branches: str, judges: bool = False) -> Settings:
-    found = Environment(name="staging", settings=settings, branches=branches, judges=judges)
+def environment(settings: Any, *branches: str, of_changes: bool = False) -> Settings:
+    found = Environment(name="staging", settings=settings, branches=branches, of_changes=of_changes)
     return replace(WELL, environments=[found])
 
 
@@ -145,7 +147,7 @@ CASES: dict[str, tuple[Settings, set[str]]] = {
     "an environment by two": (environment(CUSTOM, "*/*"), {"environment_open"}),
     "an environment by a set": (environment(CUSTOM, "[a-z]?"), {"environment_open"}),
     "pull requests in another's": (environment(CUSTOM, "main", "refs/pull/*/merge"), {"environment_open"}),
-    "more than pull requests": (environment(CUSTOM, "refs/*/*/merge", judges=True), {"environment_open"}),
+    "more than pull requests": (environment(CUSTOM, "refs/*/*/merge", of_changes=True), {"environment_open"}),
     "protected by a ruleset alone": (environment(PROTECTED_ONLY), {"environment_open"}),
     "a review of one's own": (
         environment(reviewed(protection_rules=[{"type": "required_reviewers", "prevent_self_review": False}])),
