@@ -291,9 +291,3 @@ def _policies(facts: Facts) -> Iterator[Weakness]:
     for path, policy in facts.policies.items():
         if policy.mode != "enforce":
             yield Weakness(path, 1, "doctor.observing", f"mode: {policy.mode}")
-
-
-def unread(places: Iterable[tuple[str, int, str]]) -> Iterator[Weakness]:
-    """Files that could not be read: nobody knows what they hold. `places`: path, line, why."""
-    for path, line, why in places:
-        yield Weakness(path, line, "doctor.workflow_unreadable", why)
