@@ -103,7 +103,7 @@ def test_an_abort_waits_for_a_controller_that_comes_back(scene: Scene) -> None:
     judged = scene.seen
     with scene.cluster.halted("argo"):
         with pytest.raises(CouldNotDecide, match="the rollout to be Degraded") as caught:
-            scene.carry_out("abort", judged, seconds=2)
+            scene.carry_out("abort", judged, seconds=20)
         assert caught.value.code == "canary.act_unfinished"
         assert scene.seen.aborted
     scene.comes_to(lambda seen: seen.phase == "Degraded")
