@@ -228,6 +228,8 @@ def test_an_edit_while_it_is_judged_ends_that(stage: Stage) -> None:
     verdict = stage.watch()
     assert any(finding.rule == "canary.rollout_changed" for finding in verdict.findings), verdict
     assert "asks for other images" in str(verdict.findings)
+    # at once, and not only when something is to be done
+    assert stage.shop.looked == 2
     assert verdict.result != "pass"
     assert stage.wishes() == []
 
