@@ -48,7 +48,7 @@ def test_every_package_is_pinned_with_hashes(lock: Path) -> None:
 
 def test_each_extra_has_its_lock() -> None:
     extras = set(PROJECT["project"]["optional-dependencies"])
-    assert extras | {"dev", "go", "postgresql", "uv"} == {lock.stem for lock in LOCKS}
+    assert extras | {"checkov", "dev", "go", "postgresql", "uv"} == {lock.stem for lock in LOCKS}
 
 
 def test_each_lock_holds_what_pyproject_asks_for() -> None:
