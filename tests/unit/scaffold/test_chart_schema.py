@@ -103,7 +103,7 @@ def test_bad_values_are_refused_with_their_place(name: str) -> None:
 
 def test_the_documented_roles_of_the_database_are_values() -> None:
     section = (CHART.parent / "docs/infra.md").read_text("utf-8").partition("\n## Roles of the database\n")[2]
-    values = yaml.safe_load(section.partition("```yaml\n")[2].partition("```")[0].replace("HOST", "db.example.org"))
+    values = yaml.safe_load(section.partition("<<'EOF'\n")[2].partition("EOF\n")[0].replace("HOST", "db.example.org"))
     users = {values[part][key] for part, key in (("database", "url"), ("migration", "databaseUrl"))}
     assert len({*users, values["backup"]["database"]["url"]}) == 3
     assert mistakes(laid(GOOD["values.aws.yaml"], values)) == {}
