@@ -18,10 +18,12 @@ import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from aegis.audit.checkpoint import read_checkpoint
 from aegis.audit.disk import DiskLog
 from aegis.audit.disk_source import DiskSource
 from aegis.audit.entry import decode
 from aegis.audit.journal import HEADER_BYTES, BrokenRecord, read_mark, read_record
+from aegis.audit.paths import CHECKPOINT
 from aegis.audit.prove import read_entry
 from aegis.audit.verify import verify_folder
 from aegis.core.merkle import hash_leaf
@@ -95,11 +97,12 @@ def work(seed: int) -> Tally:
 def kill_some(folder: Path, chance: random.Random, known: dict[int, bytes]) -> None:
     """One or two processes append until they are killed; what they said was acknowledged is in `known`."""
     children = []
+    problems = folder.parent / "problems"
     for _ in range(chance.choice([1, 1, 2])):
         reading, writing = os.pipe()
         if (pid := os.fork()) == 0:
             os.close(reading)
-            append_for_ever(folder, writing)
+            append_for_ever(folder, writing, problems)
         os.close(writing)
         children.append((pid, reading))
     wanted = chance.choice([0, 0, 1, 3, 12])
@@ -113,9 +116,11 @@ def kill_some(folder: Path, chance: random.Random, known: dict[int, bytes]) -> N
         for at in range(0, len(data) - ACK.size + 1, ACK.size):
             index, leaf = ACK.unpack_from(data, at)
             known[index] = leaf
+    if problems.exists():
+        raise AssertionError(f"a process that writes ended by itself:\n{problems.read_text()}")
 
 
-def append_for_ever(folder: Path, acknowledge: int) -> None:
+def append_for_ever(folder: Path, acknowledge: int, problems: Path) -> None:
     try:
         log = DiskLog(folder, ORIGIN, KEY, journal_bytes=1)
         number = 0
@@ -126,7 +131,7 @@ def append_for_ever(folder: Path, acknowledge: int) -> None:
             if number % 50 == 0:
                 log.checkpoint()
     except BaseException:
-        os.write(acknowledge, traceback.format_exc().encode()[-ACK.size * 20 :])
+        problems.write_text(traceback.format_exc())
     finally:
         os._exit(1)
 
@@ -156,7 +161,9 @@ def cut_power(folder: Path, chance: random.Random, acknowledged: int) -> None:
             at = record.end
     except BrokenRecord:
         pass
-    durable = max([acknowledged, read_mark(bytes(data)), *(record.durable for record in records)])
+    # A checkpoint is written after a wait for the disk, of which the journal's mark says nothing yet.
+    published = read_checkpoint((folder / CHECKPOINT).read_bytes()).size
+    durable = max([acknowledged, published, read_mark(bytes(data)), *(record.durable for record in records)])
     safe = max([HEADER_BYTES, *(record.end for record in records if record.first + record.count <= durable)])
     end = len(data.rstrip(b"\0"))
     if end <= safe:
