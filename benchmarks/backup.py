@@ -103,8 +103,8 @@ def child(what: str, address: str, key: str) -> None:
     said: dict[str, Any]
     if what in ("run", "stream"):
         from aegis.backup.layout import RECORDS
-        from aegis.cli.backup_stores import Place, Places
-        from aegis.cli.backup_taking import Wishes, back_up
+        from aegis.cli.backup.stores import Place, Places
+        from aegis.cli.backup.taking import Wishes, back_up
         from aegis.core.policy import BackedUp, BackupCheckPolicy
 
         policy = BackupCheckPolicy(store="s3://models/")
@@ -113,7 +113,7 @@ def child(what: str, address: str, key: str) -> None:
         taken = back_up(policy, BackedUp(name="bench"), places, wishes, os.environ)
         said = {"folder": taken.folder, "size": taken.size}
     else:
-        from aegis.cli.backup_drill import drill
+        from aegis.cli.backup.drill import drill
 
         tier = next(each for each in TIERS if each == what)
         found = drill(store, key, tier=tier, jobs=2, engine=Path(os.environ["ENGINE"]))

@@ -1,1 +1,4 @@
-"""The command line: one module a command. It parses, joins adapters and gates, and prints; it decides nothing."""
+"""The command line: a folder for a command of several modules, a module for a small one, and beside them what they share.
+
+It parses, joins adapters and gates, and prints; it decides nothing.
+"""

@@ -8,10 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from aegis.cli import backup_check_answer, canary_standing, deliver, scan, verify_answer
-from aegis.cli.backup_check_options import BackupCheckOptions
-from aegis.cli.options import ScanOptions
-from aegis.cli.verify_options import VerifyOptions
+from aegis.cli import deliver
+from aegis.cli.backup_check import answer as backup_check_answer
+from aegis.cli.backup_check.options import BackupCheckOptions
+from aegis.cli.canary import standing as canary_standing
+from aegis.cli.scan import command as scan
+from aegis.cli.scan.options import ScanOptions
+from aegis.cli.verify import answer as verify_answer
+from aegis.cli.verify.options import VerifyOptions
 from aegis.core.merge import merged
 from aegis.core.verdict import exit_code
 

@@ -87,7 +87,7 @@ def connect(repository: str | None, path: Path, environ: Mapping[str, str]) -> G
     from aegis.scaffold.choices import FORMS
 
     if repository is None:
-        from aegis.cli.init_folder import InitFolder
+        from aegis.cli.init.folder import InitFolder
 
         repository = InitFolder.of(path).known().repository
     if repository is None or not FORMS["repository"][0].fullmatch(repository):
@@ -98,7 +98,7 @@ def connect(repository: str | None, path: Path, environ: Mapping[str, str]) -> G
 
 def _checks(arguments: argparse.Namespace) -> tuple[str, ...]:
     """Those that are named, else those of the repository's own workflows."""
-    from aegis.cli.doctor_folder import look
+    from aegis.cli.doctor.folder import look
 
     if arguments.checks:
         return tuple(dict.fromkeys(arguments.checks))

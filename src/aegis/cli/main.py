@@ -17,20 +17,20 @@ from aegis.report.escape import terminal_block
 
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
-        "scan": "aegis.cli.scan",
-        "verify": "aegis.cli.verify",
-        "backup-check": "aegis.cli.backup_check",
-        "canary": "aegis.cli.canary",
+        "scan": "aegis.cli.scan.command",
+        "verify": "aegis.cli.verify.command",
+        "backup-check": "aegis.cli.backup_check.command",
+        "canary": "aegis.cli.canary.command",
         "sign": "aegis.cli.sign",
-        "credentials": "aegis.cli.credentials",
-        "audit": "aegis.cli.audit",
+        "credentials": "aegis.cli.credentials.command",
+        "audit": "aegis.cli.audit.command",
         "model": "aegis.cli.model",
-        "backup": "aegis.cli.backup",
+        "backup": "aegis.cli.backup.command",
         "render": "aegis.cli.render",
         "all": "aegis.cli.all_gates",
-        "init": "aegis.cli.init",
+        "init": "aegis.cli.init.command",
         "github": "aegis.cli.github",
-        "doctor": "aegis.cli.doctor",
+        "doctor": "aegis.cli.doctor.command",
     }
 )
 """Each command's module, which has `add_command`."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from aegis.artifacts.needs import Need
 from aegis.cli.cloud_access import CloudAccess, unset
 from aegis.cli.surroundings import Event
-from aegis.cli.verify_options import VerifyOptions
+from aegis.cli.verify.options import VerifyOptions
 from aegis.core.errors import AegisError
 from aegis.core.policy import Aws, Oci, VerifyPolicy
 from aegis.core.ports.credentials import AwsCredentialSource

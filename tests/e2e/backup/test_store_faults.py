@@ -11,9 +11,9 @@ import pytest
 
 from aegis.adapters.objects_s3_writing import WritableS3
 from aegis.backup.drill import DrillResult
-from aegis.cli.backup_drill import drill
-from aegis.cli.backup_stores import Place, Places
-from aegis.cli.backup_taking import Taken, Wishes, back_up
+from aegis.cli.backup.drill import drill
+from aegis.cli.backup.stores import Place, Places
+from aegis.cli.backup.taking import Taken, Wishes, back_up
 from aegis.core.errors import AegisError
 from aegis.core.policy import BackedUp, BackupCheckPolicy
 from tests.doubles.aws import s3 as double

@@ -25,8 +25,8 @@ from aegis.adapters.pg_sandbox import Sandbox
 from aegis.backup.drill import DrillResult
 from aegis.backup.manifest import Manifest, StoredObject, dump_manifest, parse_manifest
 from aegis.backup.sample import sample_of
-from aegis.cli import backup_drill
-from aegis.cli.backup_drill import drill
+from aegis.cli.backup import drill as backup_drill
+from aegis.cli.backup.drill import drill
 from aegis.core.errors import UsageError
 from aegis.core.policy import Smoke, Tier
 from tests.doubles.objects import Bucket, denied
@@ -247,7 +247,7 @@ def test_without_namespaces_it_is_said_and_no_program_gets_our_environment(
 
 def test_our_own_memory_is_closed() -> None:
     """To programs of the same user, which might be what a dump runs, before anything reads one."""
-    code = "import ctypes; from aegis.cli.backup_drill import Running; dumpable = ctypes.CDLL(None).prctl; "
+    code = "import ctypes; from aegis.cli.backup.drill import Running; dumpable = ctypes.CDLL(None).prctl; "
     code += "print(dumpable(3, 0, 0, 0, 0)); Running('full').guarded(lambda: print(dumpable(3, 0, 0, 0, 0)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert done.stdout == "1\n0\n"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aegis.cli.backup_stores import Place, Places, Purpose, opened
+from aegis.cli.backup.stores import Place, Places, Purpose, opened
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError
 from aegis.core.policy import Aws, BackedUp, BackupCheckPolicy, Oci
 from tests.doubles import cloud as clouds

@@ -16,7 +16,7 @@ import pytest
 
 from aegis.adapters.pg_snapshot import read_inventory
 from aegis.backup.compare import compare
-from aegis.cli import backup_into
+from aegis.cli.backup import into as backup_into
 from tests.support import signing
 from tests.support.act import ROOT
 from tests.support.backup_shop import shop

@@ -31,9 +31,9 @@ from aegis.adapters.pg_snapshot import Held
 from aegis.backup.inventory import Inventory
 from aegis.backup.layout import RECORDS
 from aegis.backup.manifest import Manifest
-from aegis.cli.backup_policy import database_of, read_policy
-from aegis.cli.backup_stores import Place, Places
-from aegis.cli.backup_taking import Taken, Wishes, back_up
+from aegis.cli.backup.policy import database_of, read_policy
+from aegis.cli.backup.stores import Place, Places
+from aegis.cli.backup.taking import Taken, Wishes, back_up
 from aegis.core.errors import CouldNotDecide
 from tests.doubles import github_oidc
 from tests.doubles.sigstore import server

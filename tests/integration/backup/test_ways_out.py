@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis.cli import backup_audit
+from aegis.cli.backup import audit as backup_audit
 from aegis.core.errors import CouldNotDecide
 from tests.support.backup_shop import shop
 from tests.support.backup_way import Ran, Shelf, command

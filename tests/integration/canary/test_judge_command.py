@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from aegis.cli.canary_options import CanaryOptions
-from aegis.cli.canary_run import judged
+from aegis.cli.canary.options import CanaryOptions
+from aegis.cli.canary.run import judged
 from aegis.core.verdict import Verdict, exit_code
 from aegis.report import markdown, text
 from tests.integration.cli.command import aegis

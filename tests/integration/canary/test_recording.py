@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from aegis.cli.canary_options import CanaryOptions
-from aegis.cli.canary_watching import Means, watched
+from aegis.cli.canary.options import CanaryOptions
+from aegis.cli.canary.watching import Means, watched
 from aegis.cli.main import main
 from aegis.core.verdict import Verdict
 from tests.support.canary_demo import replay_rollout

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from aegis.cli.canary_options import CanaryOptions
-from aegis.cli.canary_preflight import preflighted
-from aegis.cli.canary_run import judged
-from aegis.cli.canary_watching import Means, watched
+from aegis.cli.canary.options import CanaryOptions
+from aegis.cli.canary.preflight import preflighted
+from aegis.cli.canary.run import judged
+from aegis.cli.canary.watching import Means, watched
 from aegis.core.errors import UsageError
 from aegis.core.verdict import Verdict, exit_code
 from aegis.report import predicate

@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from aegis.cli.canary_options import CanaryOptions
-from aegis.cli.canary_watching import Means, watched
+from aegis.cli.canary.options import CanaryOptions
+from aegis.cli.canary.watching import Means, watched
 from aegis.cli.interruption import Stopped
 from aegis.core.verdict import Verdict, exit_code
 from tests.doubles.argo_controller import hash_of, reconcile, rollout

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from aegis.cli import init_choices
-from aegis.cli.init_folder import InitFolder
+from aegis.cli.init import choices as init_choices
+from aegis.cli.init.folder import InitFolder
 from aegis.cli.main import main
 from aegis.core.errors import Refused
 from aegis.core.policy_file import parse_policy
@@ -353,7 +353,7 @@ def questions(*answers: str) -> Callable[[str], str]:
 
 def nothing_given() -> argparse.Namespace:
     """No argument at all."""
-    from aegis.cli import init
+    from aegis.cli.init import command as init
 
     parser = argparse.ArgumentParser()
     commands = parser.add_subparsers()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from aegis.cli.options import ScanOptions
-from aegis.cli.scan import answer
+from aegis.cli.scan.command import answer
+from aegis.cli.scan.options import ScanOptions
 from aegis.core.verdict import Verdict, exit_code
 from tests.support.gitrepo import GitRepo
 from tests.support.scanning import scan

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from aegis.cli import verify_answer
-from aegis.cli.verify_options import VerifyOptions
+from aegis.cli.verify import answer as verify_answer
+from aegis.cli.verify.options import VerifyOptions
 from aegis.core.verdict import exit_code
 from tests.doubles.sigstore.signer import AT, IDENTITY, ISSUER, PrivateSigstore
 from tests.integration.verify.command import Command

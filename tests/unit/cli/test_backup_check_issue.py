@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from aegis.cli.backup_check_issue import LABEL, keep
-from aegis.cli.backup_check_options import BackupCheckOptions
+from aegis.cli.backup_check.issue import LABEL, keep
+from aegis.cli.backup_check.options import BackupCheckOptions
 from aegis.cli.main import main
 from aegis.core.verdict import PolicyInForce, Verdict
 from tests.doubles import github as github_double

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from aegis.cli import backup_check
-from aegis.cli.backup_check_options import BackupCheckOptions
-from aegis.cli.backup_check_run import applied
+from aegis.cli.backup_check import command as backup_check
+from aegis.cli.backup_check.options import BackupCheckOptions
+from aegis.cli.backup_check.run import applied
 from aegis.core.errors import UsageError
 from aegis.core.policy import BackedUp, BackupCheckPolicy, Policy
 from aegis.core.policy_in_force import InForce

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyrage
 import pytest
 
-from aegis.cli.backup_secrets import database_url, read_identities
+from aegis.cli.backup.secrets import database_url, read_identities
 from aegis.core.errors import UsageError
 
 URL = "postgresql://app:hunter2@db/orders"

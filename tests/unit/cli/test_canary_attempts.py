@@ -9,9 +9,9 @@ import pytest
 
 from aegis.adapters.git import open_repository
 from aegis.adapters.kubernetes_rollouts import read_rollout
-from aegis.cli.canary_attempts import MARK, Attempt, refuse_tracked
-from aegis.cli.canary_seal import Seal, seal_of
-from aegis.cli.canary_state import StateFile
+from aegis.cli.canary.attempts import MARK, Attempt, refuse_tracked
+from aegis.cli.canary.seal import Seal, seal_of
+from aegis.cli.canary.state import StateFile
 from aegis.core.errors import CouldNotDecide, UsageError
 from aegis.core.ports.repository import Repository
 from aegis.core.ports.rollouts import RolloutState

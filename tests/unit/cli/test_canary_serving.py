@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from aegis.adapters.http_server import Question, Reply
-from aegis.cli.canary_serving import KEPT_SECONDS, MAX_STATES, Judge, Means
+from aegis.cli.canary.serving import KEPT_SECONDS, MAX_STATES, Judge, Means
 from aegis.core.policy import CanaryMetric, CanaryPolicy, Prometheus, Rollout
 from aegis.core.ports.metrics import Metrics, Series
 from tests.doubles.metrics_store import MetricsStore

@@ -9,7 +9,7 @@ import pytest
 
 from aegis.adapters import github as adapter
 from aegis.cli import deliver
-from aegis.cli.options import ScanOptions
+from aegis.cli.scan.options import ScanOptions
 from aegis.core.errors import CouldNotDecide
 from aegis.core.verdict import Verdict, exit_code
 from tests.doubles import github as double

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis.cli.audit_log import _written
+from aegis.cli.audit.log import _written
 from aegis.cli.files import write
 from aegis.core.errors import CouldNotDecide
 from aegis.core.in_the_way import in_the_way

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from aegis.cli.init_next import steps
+from aegis.cli.init.next import steps
 from aegis.scaffold import templates, workflows
 from aegis.scaffold.choices import Artifact, Choices, check
 

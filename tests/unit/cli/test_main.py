@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from aegis.cli import gate_run, scan
+from aegis.cli import gate_run
 from aegis.cli import main as command
 from aegis.cli.interruption import Stopped, stop_on_signals
 from aegis.cli.main import main
+from aegis.cli.scan import command as scan
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError
 from aegis.core.verdict import Verdict
 from tests.support import verdicts

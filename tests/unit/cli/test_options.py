@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis.cli.options import ScanOptions
+from aegis.cli.scan.options import ScanOptions
 
 
 def test_without_inputs_the_action_is_strict_and_uploads() -> None:

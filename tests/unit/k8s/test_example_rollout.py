@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from aegis.adapters.http_server import Question
-from aegis.cli.canary_serve import add_command
-from aegis.cli.canary_serving import PATIENCE, asked_of
+from aegis.cli.canary.serve import add_command
+from aegis.cli.canary.serving import PATIENCE, asked_of
 from aegis.core.policy import CanaryPolicy, Policy, seconds
 from aegis.core.policy_in_force import load_policy
 from aegis.gates.canary.check import check_policy

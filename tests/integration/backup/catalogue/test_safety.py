@@ -15,8 +15,8 @@ from pyrage import x25519
 
 from aegis.adapters import part_upload
 from aegis.adapters.objects_s3_writing import WritableS3
-from aegis.cli.backup_stores import Place, Places
-from aegis.cli.backup_taking import Wishes, back_up
+from aegis.cli.backup.stores import Place, Places
+from aegis.cli.backup.taking import Wishes, back_up
 from aegis.core.errors import CouldNotDecide
 from aegis.core.policy import BackedUp, BackupCheckPolicy
 from tests.doubles.aws import s3 as double

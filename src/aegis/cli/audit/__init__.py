@@ -1,0 +1,1 @@
+"""`aegis audit`: the tamper-evident log, read, verified, proven and exported."""

@@ -1,0 +1,1 @@
+"""`aegis backup`: backups are taken, listed, proven, restored and pruned; one module a subcommand."""

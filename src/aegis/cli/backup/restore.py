@@ -1,0 +1,169 @@
+"""`aegis backup restore`: a backup into a database that a person names, or into one that lives for its proof."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+from aegis.cli.backup import options as backup_options
+from aegis.cli.backup import secrets as backup_secrets
+from aegis.cli.backup.verify import EXIT_CODES, add_restore_arguments, told
+from aegis.core.errors import CouldNotDecide, UsageError
+from aegis.core.policy import Tier
+from aegis.report.escape import terminal
+
+if TYPE_CHECKING:
+    from aegis.cli.backup.audit import BackupAudit
+    from aegis.cli.backup.choice import Chosen
+    from aegis.core.policy import BackedUp
+
+_WAY_OUT: Final = (
+    "If the log lies in the database that is lost: set AEGIS_AUDIT=disk and AEGIS_DATA=FOLDER for this restore, which"
+    " is recorded there; or unset both, and nothing is recorded."
+)
+
+
+def add_command(commands: Any) -> None:
+    """Add `restore`."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "restore", help="bring a backup back into a database", allow_abbrev=False
+    )
+    add_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The runbook's script takes the same."""
+    from aegis.cli.backup.choice import HELP
+
+    parser.add_argument("backup", help=f"{HELP}, or an address such as s3://bucket/backups/shop/ (its newest)")
+    backup_options.add_policy_arguments(parser)
+    backup_options.add_database_argument(parser)
+    backup_secrets.add_url_argument(parser)
+    add_restore_arguments(parser)
+    parser.add_argument(
+        "--throwaway", action="store_true",
+        help="into a PostgreSQL of its own, which goes afterwards: a rehearsal that touches no database",
+    )  # fmt: skip
+    parser.add_argument("--tier", choices=get_args(Tier), help="with --throwaway: how much (default: full)")
+    parser.add_argument("--force", action="store_true", help="restore into a database that is not empty")
+    parser.add_argument(
+        "--globals", type=Path, metavar="FILE",
+        help="restore nothing: write the SQL of the roles and tablespaces into a new file, to run it before a restore",
+    )  # fmt: skip
+    parser.add_argument(
+        "--no-owner", action="store_true", help="without owners and rights: all belongs to who restores"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Restore it, and compare."""
+    _check(arguments)
+    from aegis.cli.backup.choice import chosen, chosen_at, is_address
+    from aegis.cli.backup.policy import database_of, read_policy
+    from aegis.cli.backup.stores import opened
+
+    options = backup_options.BackupOptions.from_arguments(arguments, os.environ)
+    if is_address(arguments.backup):
+        found, database = chosen_at(arguments.backup, options, os.environ)
+    else:
+        policed = read_policy(options.policy, os.environ)
+        database = database_of(policed, arguments.database)
+        places = opened(policed.policy, options, "read", environ=os.environ, root=policed.root)
+        found = chosen(arguments.backup, policed, database, places, os.environ)
+    if arguments.globals is not None:
+        return _globals(arguments, found)
+    return _rehearsed(arguments, found, database) if arguments.throwaway else _restored(arguments, found, database)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Options that say nothing together are mistakes."""
+    into = [name for name in ("force", "no_owner", "database_url_file", "globals") if getattr(arguments, name)]
+    wrong = into if arguments.throwaway else [name for name in ("tier", "engine") if getattr(arguments, name)]
+    if wrong:
+        raise UsageError(
+            "core.wrong_usage",
+            f"--{wrong[0].replace('_', '-')} {'with' if arguments.throwaway else 'without'} --throwaway",
+            expected="options of one way to restore: into a database, or into a PostgreSQL of its own",
+            remedy="leave one of them out",
+        )
+
+
+def _globals(arguments: argparse.Namespace, found: Chosen) -> int:
+    from aegis.cli.backup.globals import write_globals
+
+    write_globals(found, arguments.globals, backup_secrets.read_identities(arguments.identity_file, os.environ))
+    sys.stdout.write(f"Roles and tablespaces, without passwords, are in {terminal(str(arguments.globals))}.\n")
+    return 0
+
+
+def _rehearsed(arguments: argparse.Namespace, found: Chosen, database: BackedUp | None) -> int:
+    from aegis.cli.backup.drill import JOBS, drill
+
+    result = drill(
+        found.store,
+        found.folder,
+        tier=arguments.tier or "full",
+        smoke=database.smoke if database is not None else (),
+        jobs=arguments.jobs or JOBS,
+        engine=arguments.engine,
+        identities=backup_secrets.read_identities(arguments.identity_file, os.environ),
+        trust=found.trust,
+    )
+    told(arguments, result, found.address, _unsigned(found))
+    return EXIT_CODES[result.outcome]
+
+
+def _restored(arguments: argparse.Namespace, found: Chosen, database: BackedUp | None) -> int:
+    from aegis.backup.drill import error_of
+    from aegis.cli.backup.drill import JOBS
+    from aegis.cli.backup.into import Into, restore_and_compare
+
+    target = Into(
+        url=backup_secrets.database_url(arguments.database_url_file, os.environ),
+        force=arguments.force,
+        owners=not arguments.no_owner,
+        jobs=arguments.jobs or JOBS,
+        identities=backup_secrets.read_identities(arguments.identity_file, os.environ),
+    )
+    audit = _audit()
+    result = restore_and_compare(found, target, database.smoke if database is not None else ())
+    # before it is recorded: the log may lie in what this has replaced, and the answer counts whether or not
+    told(arguments, result, found.address, (*audit.notices, *_unsigned(found)))
+    audit.record(
+        "database.restored",
+        database.name if database is not None else _folder_name(found),
+        version=result.backup or None,
+        sha256=result.manifest_sha256 or None,
+        error=error_of(result),
+        details={"equality": result.equality, "force": target.force, "target": target.place},
+    )
+    return EXIT_CODES[result.outcome]
+
+
+def _audit() -> BackupAudit:
+    """The log, or the way out where that lies in the very database that is lost. CouldNotDecide `audit.unavailable`."""
+    from aegis.cli.backup.audit import audit_of
+
+    try:
+        return audit_of(os.environ)
+    except CouldNotDecide as error:
+        raise CouldNotDecide(
+            error.code,
+            error.problem,
+            expected=error.expected,
+            remedy=f"{error.remedy} {_WAY_OUT}",
+        ) from error
+
+
+def _folder_name(found: Chosen) -> str:
+    """Of the folder that holds the database's backups; without a policy there is no other name."""
+    parts = Path(found.address).parts
+    return parts[-2] if len(parts) > 1 else parts[-1]
+
+
+def _unsigned(found: Chosen) -> tuple[str, ...]:
+    return () if found.trust is not None else ("The manifest's signature was not looked at: no policy names signers.",)

@@ -1,0 +1,1 @@
+"""`aegis backup-check`: the gate that asks whether backups are fresh and lately proven."""

@@ -1,0 +1,1 @@
+"""`aegis canary`: the gate of rollouts, and the tools beside it; one module a subcommand."""

@@ -1,0 +1,56 @@
+"""The verdicts that a rollout's images need, joined: the policy's keys, the store, and what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from aegis.artifacts.trust import Materials, trust_of
+from aegis.cli.canary.access import CanaryAccess
+from aegis.cli.gate_run import Found, GateRun
+from aegis.cli.policy_files import PolicyFiles, no_key
+from aegis.core.policy import Aws, Requires
+from aegis.core.ports.objects import ObjectStore
+from aegis.gates.canary.required import Examined, examine
+from aegis.storage.location import HERE, Location, parse_location
+
+
+def examined(run: GateRun, found: Found, rule: Requires, access: CanaryAccess, images: Sequence[str]) -> Examined:
+    """What there is about these images. Raises AegisError where a key or the store cannot be had at all."""
+    files = PolicyFiles(found)
+    trust = trust_of(
+        rule.signers,
+        1,
+        files.read(rule.trusted_root) if rule.trusted_root is not None else None,
+        Materials(files.read, access.options.cosign_pub_key, no_key(run, found)),
+        run.started,
+    )
+    location = parse_location(rule.source)
+    return examine(images, rule, _store(location, access, found.repository.root), location.key, trust)
+
+
+def _store(location: Location, access: CanaryAccess, root: Path) -> ObjectStore:
+    match location.scheme:
+        case "s3":
+            return _s3(location, access)
+        case "https":
+            from aegis.adapters.objects_https import HttpsStore
+
+            return HttpsStore(location.store)
+        case _:
+            from aegis.adapters.objects_local import LocalStore
+
+            return LocalStore(root if location.store == HERE else Path(location.store), name=location.store)
+
+
+def _s3(location: Location, access: CanaryAccess) -> ObjectStore:
+    from aegis.adapters.objects_s3 import S3Store
+    from aegis.identity.session_policy import ReadNeed, session_policy
+
+    aws = access.policy.aws or Aws()
+    region = access.cloud.region_of(aws)
+    need = ReadNeed(location.store, (location.key,))
+    credentials = access.cloud.aws(
+        aws, region, lambda partition: session_policy([need], partition=partition, kms_keys=aws.kms_keys)
+    )
+    return S3Store(location.store, region, credentials, endpoint=aws.s3_endpoint)

@@ -1,0 +1,1 @@
+"""`aegis credentials`: short-lived credentials for other tools, and why a cloud would refuse them."""

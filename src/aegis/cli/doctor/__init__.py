@@ -1,0 +1,1 @@
+"""`aegis doctor`: what is missing or weak in a repository."""

@@ -1,0 +1,1 @@
+"""`aegis init`: the files that a repository needs for its gates."""

@@ -1,0 +1,182 @@
+"""`aegis init`: workflows, policies and CODEOWNERS for the gates that a repository chooses, and their updates."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aegis.core.errors import AegisError, Refused, UsageError
+
+if TYPE_CHECKING:
+    from aegis.cli.init.folder import InitFolder
+    from aegis.scaffold.changes import Change
+    from aegis.scaffold.choices import Choices
+    from aegis.scaffold.record import Record
+
+
+def add_command(commands: Any) -> None:
+    """Add the command and its arguments."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "init", help="workflows and policies for a repository", allow_abbrev=False
+    )
+    parser.add_argument("path", nargs="?", default=".", help="a folder of a git repository (default: this one)")
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--update", action="store_true", help="write what this version writes, and keep every edit")
+    mode.add_argument("--check", action="store_true", help="exit 1 unless everything is as this version writes it")
+    parser.add_argument("--diff", action="store_true", help="print what would change, and write nothing")
+    parser.add_argument("--overwrite", metavar="PATH", action="append", default=[], help="replace this file's edits")
+    parser.add_argument("--keep", metavar="PATH", action="append", default=[], help="leave this file to its owner")
+    _add_choices(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_choices(parser: argparse.ArgumentParser) -> None:
+    choices = parser.add_argument_group("choices", "with --update: only those that change")
+    choices.add_argument("--gates", metavar="LIST", help="of scan, verify, canary, backup-check, e.g. scan,verify")
+    choices.add_argument("--repository", metavar="OWNER/NAME", help="default: of the remote `origin`")
+    choices.add_argument("--branch", help="the protected branch (default: the remote's)")
+    choices.add_argument("--environment", help="whose variables the jobs read that verify (default: staging)")
+    choices.add_argument("--drill-environment", metavar="NAME", help="of the drills of backups (default: drill)")
+    choices.add_argument("--deploy-environment", metavar="NAME", help="of the deploys (default: production)")
+    choices.add_argument("--workflows", help="`each`: a check a gate; `one`: one check `aegis` (default: each)")
+    choices.add_argument("--owner", metavar="@WHO", action="append", dest="owners", help="for CODEOWNERS")
+    choices.add_argument("--aegis", metavar="OWNER/NAME", help="repository of the actions (default: org/aegis)")
+    choices.add_argument("--ref", help="their tag or commit (default: v1)")
+    choices.add_argument("--ref-version", metavar="vX.Y.Z", dest="version", help="what the commit is called")
+    choices.add_argument(
+        "--terraform",
+        action=argparse.BooleanOptionalAction,
+        help="plan infrastructure in pull requests, apply it later",
+    )
+    verify = parser.add_argument_group("verify")
+    verify.add_argument("--artifact", metavar="NAME=SOURCE", action="append", dest="artifacts", help="what is verified")
+    verify.add_argument("--account", metavar="DIGITS", help="AWS account of the role")
+    verify.add_argument("--key", action="append", dest="keys", help="a public key that may sign (default: sign-model)")
+    verify.add_argument("--repository-id", metavar="NUMBER", help="of the signing repository, which a rename keeps")
+    verify.add_argument("--oci-domain", metavar="URL", help="identity domain, for what lies in OCI")
+    verify.add_argument("--oci-region", metavar="REGION")
+    backups = parser.add_argument_group("backup-check")
+    backups.add_argument("--backup-store", metavar="PREFIX", dest="store", help="where backups lie")
+    backups.add_argument("--database", metavar="NAME", action="append", dest="databases")
+    backups.add_argument("--recipient", metavar="age1…", action="append", dest="recipients", help="two or more")
+    canary = parser.add_argument_group("canary")
+    canary.add_argument("--prometheus", metavar="URL")
+    canary.add_argument("--rollout", metavar="NAMESPACE/NAME")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    from aegis.cli.init.folder import InitFolder
+
+    folder = InitFolder.of(Path(arguments.path))
+    record = folder.record()
+    choices = _choices(arguments, folder, record)
+    planned = _planned(arguments, folder, record, choices)
+    if arguments.diff:
+        from aegis.report.escape import terminal
+
+        # lines of files that others edited, which must not act on the terminal that shows them
+        lines = "".join(change.diff() for change in planned).split("\n")[:-1]
+        sys.stdout.write("".join(f"{terminal(line)}\n" for line in lines))
+    refusal = _refusal(planned)
+    if arguments.check:
+        return _checked(planned)
+    if refusal is not None:
+        raise refusal
+    if not arguments.diff:
+        folder.write(planned, choices)
+        _tell(planned, choices, first=record is None)
+    return 0
+
+
+def _choices(arguments: argparse.Namespace, folder: InitFolder, record: Record | None) -> Choices:
+    """Those of the arguments over those of the record, or over what git knows."""
+    from aegis.cli.init import choices as init_choices
+
+    if record is not None and not (arguments.update or arguments.check):
+        raise UsageError(
+            "init.already",
+            "this repository was set up before",
+            expected="a repository without .github/aegis-init.json",
+            remedy="Use `aegis init --update`, with the arguments that change.",
+        )
+    if record is not None:
+        return init_choices.over(record.choices, arguments)
+    if arguments.update or arguments.check:
+        raise UsageError(
+            "init.not_yet",
+            "there is no .github/aegis-init.json",
+            expected="the record of what `aegis init` wrote",
+            remedy="Run `aegis init` first.",
+        )
+    known = folder.known()
+    return init_choices.first(arguments, known.repository, known.branch)
+
+
+def _planned(
+    arguments: argparse.Namespace, folder: InitFolder, record: Record | None, choices: Choices
+) -> list[Change]:
+    """What becomes of each file."""
+    from aegis.scaffold.changes import changes
+    from aegis.scaffold.files import files
+
+    new = files(choices, codeowners=folder.codeowners())
+    written = dict(record.files) if record else {}
+    for named in (*arguments.overwrite, *arguments.keep):
+        if named not in new:
+            raise UsageError(
+                "init.value_invalid",
+                f"{named!r} is none of the files that are written",
+                expected="one of " + ", ".join(sorted(new)),
+                remedy="Correct the argument.",
+            )
+    kept = {*arguments.keep, *((record.kept - set(arguments.overwrite)) if record else ())}
+    present = folder.present({*new, *written})
+    return list(
+        changes(new, written, present, folder.merged, overwrite=frozenset(arguments.overwrite), keep=frozenset(kept))
+    )
+
+
+def _refusal(planned: list[Change]) -> AegisError | None:
+    from aegis.scaffold.changes import State
+
+    for state, code, expected in (
+        (State.EXISTS, "init.file_edited", "no file, or the one that was written"),
+        (State.CONFLICT, "init.conflict", "edits in other lines than those that the new version changes"),
+    ):
+        paths = [change.path for change in planned if change.state is state]
+        if paths:
+            return Refused(
+                code,
+                f"{', '.join(paths)}: {'not written by init' if state is State.EXISTS else 'edited where it changes'}",
+                expected=expected,
+                remedy="Compare with --diff; then name each with --overwrite PATH or --keep PATH. Nothing was written.",
+            )
+    return None
+
+
+def _checked(planned: list[Change]) -> int:
+    from aegis.scaffold.changes import STALE
+
+    stale = [change for change in planned if change.state in STALE]
+    for change in planned:
+        print(f"{change.state.value:>9}  {change.path}")
+    if not stale:
+        return 0
+    raise Refused(
+        "init.out_of_date",
+        ", ".join(change.path for change in stale),
+        expected="what this version writes, and edits beside it",
+        remedy="Run `aegis init --update`, and review what it changed.",
+    )
+
+
+def _tell(planned: list[Change], choices: Choices, *, first: bool) -> None:
+    from aegis.cli.init import next as init_next
+
+    for change in planned:
+        print(f"{change.state.value:>9}  {change.path}")
+    if first:
+        print("\n" + init_next.steps(choices))

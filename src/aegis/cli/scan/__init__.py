@@ -1,0 +1,1 @@
+"""`aegis scan`: the gate that finds direct cloud SDKs in runtime code."""

@@ -1,0 +1,1 @@
+"""`aegis verify`: the gate of signed artifacts, and the commands about single ones."""
