@@ -1,1 +1,1 @@
-"""Signed verdicts that outlive the runs that made them: where they lie in an object store, and what makes one believed."""
+"""Signed verdicts that outlive the runs that made them: where they lie, and what makes one believed."""
