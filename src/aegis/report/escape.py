@@ -7,6 +7,7 @@ start a workflow command, in a summary a link or a table cell, on a terminal an 
 from __future__ import annotations
 
 import re
+from html import escape
 
 _PUNCTUATION = re.compile(r"[!\"#$%&'()*+;<=>?@\[\\\]^_`{|}~]")
 """What Markdown and HTML could read as structure, except `-`, `.`, `,`, `/` and `:`, which can be structure only where
@@ -74,6 +75,11 @@ def markdown(text: str) -> str:
 def markdown_code(text: str) -> str:
     """A name or path inside a Markdown line or table cell, in a code element, where GitHub links nothing."""
     return f"<code>{_entities(visible(text))}</code>"
+
+
+def html(text: str) -> str:
+    """Text of an HTML element, or a value between double quotes in its tag, on one line (HTML Standard, 13.1.2)."""
+    return escape(visible(text), quote=True)
 
 
 def _lines(text: str) -> list[str]:
