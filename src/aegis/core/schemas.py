@@ -18,7 +18,7 @@ from aegis.core.policy import Policy
 from aegis.core.verdict import SCHEMA_ID, Verdict
 
 _SHA256 = {"pattern": "^[0-9a-f]{64}$"}
-_FORMS: dict[tuple[str, str], dict[str, Any]] = {
+FORMS: dict[tuple[str, str], dict[str, Any]] = {
     ("AppliedWaiver", "expires"): {"format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"},
     ("AppliedWaiver", "fingerprint"): _SHA256,
     ("Finding", "column"): {"minimum": 1},
@@ -47,7 +47,7 @@ def verdict_schema() -> dict[str, Any]:
             definition["additionalProperties"] = False
             for property_ in definition["properties"].values():
                 property_.pop("default", None)
-    for (owner, name), form in _FORMS.items():
+    for (owner, name), form in FORMS.items():
         (root if owner == "Verdict" else definitions[owner])["properties"][name] |= form
     root["properties"]["schema"] = {"const": SCHEMA_ID}
     return {

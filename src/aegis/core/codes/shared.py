@@ -102,6 +102,18 @@ TABLE = (
         "Run it again; report it if it fails again.",
     ),
     Code(
+        "core.verdict_invalid",
+        "Not a verdict",
+        "What is cut, changed or made by hand says nothing about what a gate found.",
+        "Run the gate again, and hand over its `verdict.json` as it is.",
+    ),
+    Code(
+        "core.verdicts_unfit",
+        "The verdicts are not those of this run",
+        "A verdict that is missing, doubled, or of another commit, policy or tool would let something through unseen.",
+        "Run every gate of the matrix again, and merge exactly their verdicts.",
+    ),
+    Code(
         "core.output_unwritable",
         "Report not written",
         "A verdict that nobody can read proves nothing.",
