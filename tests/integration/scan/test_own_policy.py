@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ from aegis.adapters.semgrep import SemgrepCore
 from aegis.core.base import Base
 from aegis.core.policy_file import parse_policy
 from aegis.core.policy_in_force import InForce
-from aegis.core.verdict import Finding
-from aegis.gates.scan.gate import Request, judge
+from aegis.gates.scan.gate import Judged, Request, judge
+from aegis.gates.scan.survey import Survey, Surveyor
 
 ROOT = Path(__file__).parents[3]
 POLICY = parse_policy((ROOT / "aegis.yml").read_bytes(), file="aegis.yml").policy
@@ -22,7 +23,23 @@ assert POLICY.scan is not None
 SECTION = POLICY.scan
 
 
-def findings(engine: Path, without: int | None = None) -> tuple[Finding, ...]:
+@pytest.fixture(scope="module", autouse=True)
+def surveyed_once() -> Iterator[None]:
+    """What the files say is the same, whatever the policy allows: it is read once for all tests."""
+    read = Surveyor.tree
+    with pytest.MonkeyPatch.context() as patch:
+        surveys: list[Survey] = []
+
+        def tree(surveyor: Surveyor, paths: Sequence[str] | None = None) -> Survey:
+            if not surveys:
+                surveys.append(read(surveyor, paths))
+            return surveys[0]
+
+        patch.setattr(Surveyor, "tree", tree)
+        yield
+
+
+def judged(engine: Path, without: int | None = None) -> Judged:
     allow = tuple(entry for number, entry in enumerate(SECTION.allow) if number != without)
     request = Request(
         policy=structs.replace(SECTION, allow=allow),
@@ -32,13 +49,17 @@ def findings(engine: Path, without: int | None = None) -> tuple[Finding, ...]:
         today=datetime.date(2026, 11, 23),
     )
     repository, _ = open_repository(ROOT)
-    return judge(request, repository, SemgrepCore(lambda: engine)).outcome.findings
+    return judge(request, repository, SemgrepCore(lambda: engine))
 
 
-def test_no_finding_on_this_repository(engine: Path) -> None:
-    assert findings(engine) == ()
+@pytest.mark.xdist_group("own-policy")
+def test_no_finding_on_this_repository_and_no_exception_for_nothing(engine: Path) -> None:
+    outcome = judged(engine).outcome
+    assert outcome.findings == ()
+    assert [notice for notice in outcome.notices if "matches nothing" in notice] == []
 
 
+@pytest.mark.xdist_group("own-policy")
 @pytest.mark.parametrize("number", range(len(SECTION.allow)))
 def test_each_exception_is_needed(engine: Path, number: int) -> None:
-    assert findings(engine, without=number)
+    assert judged(engine, without=number).outcome.findings

@@ -87,6 +87,8 @@ def judge(request: Request, repository: Repository, engine: Engine) -> Judged:
     else:
         before, now = surveyor.change(str(request.base.commit), changes)
     not_allowed, unused = _not_allowed(now.uses, request.policy)
+    needed_there = [_allowing(place, request.policy) for place in now.not_analysed]
+    unused = tuple(entry for entry in unused if entry not in needed_there)
     new, known, stale = _new(request, repository, not_allowed, before, changes)
     found, lenient = _by_strictness(request, now, new)
     found += [make.of_stale(entry, request.policy.baseline or "") for entry in stale]
@@ -193,8 +195,11 @@ def _is_allowed(place: NotAnalysed, policy: ScanPolicy) -> bool:
     """Whether the policy allows in this place what could not be ruled out."""
     if place.provider is None:
         return False
-    by_class = "dynamic" in policy.allowed_classes
-    return by_class or allowing_at(place.path, place.provider, "dynamic", policy.allow) is not None
+    return "dynamic" in policy.allowed_classes or _allowing(place, policy) is not None
+
+
+def _allowing(place: NotAnalysed, policy: ScanPolicy) -> Allow | None:
+    return allowing_at(place.path, place.provider, "dynamic", policy.allow) if place.provider else None
 
 
 def _loosenings(
