@@ -83,6 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
 def connect(repository: str | None, path: Path, environ: Mapping[str, str]) -> GitHubSettings:
     """The repository at GitHub, with the token of the environment."""
     from aegis.adapters.github import PUBLIC_API
+    from aegis.adapters.github_rest import GitHubRest
     from aegis.adapters.github_settings import GitHubSettings
     from aegis.scaffold.choices import FORMS
 
@@ -93,7 +94,7 @@ def connect(repository: str | None, path: Path, environ: Mapping[str, str]) -> G
     if repository is None or not FORMS["repository"][0].fullmatch(repository):
         raise _usage(f"{repository!r} as the repository", "--repository OWNER/NAME, or a remote `origin` at GitHub")
     token = environ.get("GITHUB_TOKEN") or environ.get("GH_TOKEN") or ""
-    return GitHubSettings(repository, token, environ.get("GITHUB_API_URL") or PUBLIC_API)
+    return GitHubSettings(repository, GitHubRest(token, environ.get("GITHUB_API_URL") or PUBLIC_API))
 
 
 def _checks(arguments: argparse.Namespace) -> tuple[str, ...]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters import github_settings
+from aegis.adapters import github_rest, github_settings
+from aegis.adapters.github_rest import GitHubRest
 from aegis.adapters.github_settings import GitHubSettings
 from aegis.adapters.http_call import Clock
 from aegis.core.errors import AegisError
@@ -184,7 +185,7 @@ class Waits:
 
 
 def client(github: SettingsAtGitHub, waits: Waits, timeout: float = 20.0) -> GitHubSettings:
-    return GitHubSettings("octo/widgets", TOKEN, github.api, waits.clock(), timeout)
+    return GitHubSettings("octo/widgets", GitHubRest(TOKEN, github.api, waits.clock(), timeout))
 
 
 @pytest.mark.parametrize(
@@ -246,7 +247,7 @@ def test_a_write_whose_answer_was_lost_is_not_made_twice(github: SettingsAtGitHu
 def test_a_list_without_an_end_is_not_followed_for_ever(
     github: SettingsAtGitHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(github_settings, "_PAGE", 2)
+    monkeypatch.setattr(github_rest, "PAGE", 2)
     github.workflows = [{"path": f".github/workflows/{number}.yml"} for number in range(50)]
     with pytest.raises(AegisError) as caught:
         client(github, Waits()).workflows()
