@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -78,6 +79,8 @@ def probing(faults: Mapping[str, str], arguments: Sequence[str] | None = None) -
     probe = Probe(given.evidence.absolute(), given.fault, given.config)
     if probe.fault is not None:
         print(f"planted: {faults[probe.fault]}", flush=True)
+    # so that the block ends the servers that it has started
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         yield probe
         code = probe.answer()

@@ -13,13 +13,14 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
 from aegis.adapters.pg_tools import Tools
 from aegis.adapters.postgres import invalid, parts
+from aegis.adapters.process_group import WATCHED, end_group
 from aegis.core.errors import CouldNotDecide
 
 _KEPT: Final = frozenset({"PATH", "HOME", "TMPDIR", "USER", "LOGNAME"})
@@ -30,16 +31,6 @@ _KEPT_BEGINNINGS: Final = (
 """What says how to connect (https://www.postgresql.org/docs/current/libpq-envars.html), but for PGPASSWORD."""
 _GRACE: Final = 1.0
 """Seconds from SIGTERM, on which pg_dump cancels its statements on the server, to SIGKILL."""
-_WATCHED: Final = r"""
-(trap '' HUP INT TERM; { read -r _; kill -KILL 0; } <"/proc/self/fd/$1" >/dev/null 2>&1 &)
-shift
-exec "$@"
-"""
-"""Becomes the program, which has beside it, in its group, what ends the group when the writing end of a pipe is gone.
-
-That is no child of the program, which may wait for all of its own, and it holds neither what the program writes to nor
-the other end. So SIGKILL, which lets us do nothing, ends pg_dump and its workers too.
-"""
 _SAID: Final = 4000
 """Bytes of its last words that are looked at."""
 _TELLTALE: Final = 4
@@ -136,7 +127,7 @@ def started(
         try:
             _check_runs(Path(argv[0]))
             process = subprocess.Popen(
-                ["sh", "-c", _WATCHED, program, str(reading), *argv],
+                ["sh", "-c", WATCHED, program, str(reading), *argv],
                 env=surroundings,
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
@@ -156,7 +147,7 @@ def started(
         try:
             yield Child(program, process, said, password)
         finally:
-            _end(process)
+            end_group(process, _GRACE)
 
 
 def _check_runs(program: Path) -> None:
@@ -164,23 +155,6 @@ def _check_runs(program: Path) -> None:
     if not os.access(program, os.X_OK):
         number = errno.EACCES if program.exists() else errno.ENOENT
         raise OSError(number, os.strerror(number))
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End it and its own children; those that it left behind when it died, too."""
-    try:
-        if process.poll() is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_GRACE)
-    finally:
-        # Until it is waited for, nobody else gets its number; of a group, until its last process is.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
 
 
 def _surroundings(environ: Mapping[str, str]) -> dict[str, str]:
