@@ -309,7 +309,7 @@ def restore_into(
             status = child.process.wait(seconds)
         except subprocess.TimeoutExpired:
             raise _exhausted(f"it takes longer than {seconds:g} s") from None
-        error = restore_errors.judge(child.said(), status)
+        error = restore_errors.judge(child.said(), status, somebodys=True)
     if error is not None:
         raise error
 

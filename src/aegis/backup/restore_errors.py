@@ -13,6 +13,10 @@ from typing import Final
 
 from aegis.core.errors import AegisError, CouldNotDecide, Refused
 
+_OF_SOMEBODYS: Final = (
+    "Part of it is there now: begin again with an empty database, whose server's log has the whole message; "
+    "`aegis backup verify` says whether the backup itself is whole."
+)
 MOST_TOLD: Final = 300
 """Characters of one message."""
 
@@ -61,8 +65,10 @@ _ENTRY: Final = re.compile(r"from TOC entry [0-9]+; [0-9]+ [0-9]+ ([A-Z][A-Z -]{
 _SAYS_ERROR: Final = re.compile(r"(?:^|: )(?:error|fatal|panic):|errors ignored|\[archiver\b", re.IGNORECASE)
 
 
-def judge(said: str, status: int) -> AegisError | None:
+def judge(said: str, status: int, *, somebodys: bool = False) -> AegisError | None:
     """The error for what pg_restore wrote to its standard error and its exit status; None for a clean restore.
+
+    `somebodys`: into a database that a person named, whose own content and rights may be the cause.
 
     CouldNotDecide `backup_check.engine_lacks` (something that the archive needs is not in this PostgreSQL),
     `backup_check.engine_exhausted` and `backup_check.engine_failed` say nothing about the backup.
@@ -97,7 +103,7 @@ def judge(said: str, status: int) -> AegisError | None:
         "backup_check.restore_failed",
         f"the backup does not restore: {told}",
         expected="a restore without a single error",
-        remedy="Take another backup at once; restore from an earlier one that was verified.",
+        remedy=_OF_SOMEBODYS if somebodys else "Take another backup at once; restore from an earlier, verified one.",
     )
 
 

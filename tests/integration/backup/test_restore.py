@@ -470,3 +470,4 @@ def test_a_restore_over_what_is_there_fails_aloud(source: Source, tmp_path: Path
     with pytest.raises(Refused, match='relation "accounts" already exists') as caught:
         restore_into(tools_at(source.server.bin), url, recognised(path), source.inventory, force=True)
     assert caught.value.code == "backup_check.restore_failed"
+    assert "empty database" in caught.value.remedy

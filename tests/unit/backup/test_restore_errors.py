@@ -38,6 +38,16 @@ def test_silence_with_another_exit_status_is_a_failure() -> None:
     assert "exit status 1" in error.problem
 
 
+def test_a_failed_restore_into_somebodys_database_does_not_blame_the_backup() -> None:
+    said = 'pg_restore: error: could not execute query: ERROR:  relation "t" already exists\n'
+    of_theirs, of_ours = judge(said, 1, somebodys=True), judge(said, 1)
+    assert of_theirs is not None
+    assert of_ours is not None
+    assert "aegis backup verify" in of_theirs.remedy
+    assert "empty database" in of_theirs.remedy
+    assert "another backup" in of_ours.remedy
+
+
 def test_ignored_errors_are_counted_in_what_is_told() -> None:
     error = judge("pg_restore: warning: errors ignored on restore: 819\n", 1)
     assert error is not None
