@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aegis.cli.canary.access import CanaryAccess
-from aegis.cli.canary.attempts import refuse_tracked
 from aegis.cli.canary.options import CanaryOptions, add_cluster_arguments
 from aegis.cli.canary.policy import no_section
 from aegis.cli.gate_run import Found, GateRun
@@ -80,6 +79,7 @@ def preflighted(options: CanaryOptions, environ: Mapping[str, str]) -> Verdict:
     run = GateRun.begin("canary", options, environ, [], "preflight")
 
     def judge() -> Verdict:
+        from aegis.cli.canary.attempts import refuse_tracked
         from aegis.gates.canary.check import check_policy
 
         found = run.look()
