@@ -26,8 +26,10 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "audit": "aegis.cli.audit.command",
         "model": "aegis.cli.model",
         "backup": "aegis.cli.backup.command",
+        "evidence": "aegis.cli.evidence.command",
         "render": "aegis.cli.render",
-        "all": "aegis.cli.all_gates",
+        "report": "aegis.cli.report.command",
+        "all": "aegis.cli.all.command",
         "init": "aegis.cli.init.command",
         "github": "aegis.cli.github",
         "doctor": "aegis.cli.doctor.command",
@@ -67,8 +69,13 @@ def _run(given: Sequence[str]) -> int:
         return _told(crashed(error))
 
 
+def message_of(error: AegisError) -> str:
+    """An error for a terminal, with its line's end."""
+    return f"aegis: {error.code}: {terminal_block(str(error))}\n"
+
+
 def _told(error: AegisError) -> int:
-    sys.stderr.write(f"aegis: {error.code}: {terminal_block(str(error))}\n")
+    sys.stderr.write(message_of(error))
     return error.exit_code
 
 

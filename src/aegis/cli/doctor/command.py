@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from aegis.core.codes import CODES
 from aegis.core.errors import CouldNotDecide
+from aegis.report.escape import terminal
 
 if TYPE_CHECKING:
     from aegis.adapters.github_settings import GitHubSettings
@@ -35,22 +36,30 @@ def add_command(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command. 0: nothing found; 1: something; else it could not be said."""
-    from aegis.cli.doctor.folder import look
-
     path = Path(arguments.path)
-    aegis, stale = _written(path)
-    looked = look(path, arguments.aegis or aegis)
-    found = [*stale, *looked.weaknesses()]
+    github = None
     if arguments.github:
         from aegis.cli.github import connect
+
+        github = connect(arguments.repository, path, os.environ)
+    found, looked = examine(path, arguments.aegis, github)
+    _tell(found, looked, arguments)
+    return 1 if found else 0
+
+
+def examine(path: Path, aegis: str | None, github: GitHubSettings | None) -> tuple[list[Weakness], Looked]:
+    """What is missing or weak, and what was looked at. `aegis`: None is as init wrote; `github`: its settings, too."""
+    from aegis.cli.doctor.folder import look
+
+    written, stale = _written(path)
+    looked = look(path, aegis or written)
+    found = [*stale, *looked.weaknesses()]
+    if github is not None:
         from aegis.scaffold import doctor_github
 
         workflows = looked.facts.workflows
-        found += doctor_github.weaknesses(
-            settings_of(connect(arguments.repository, path, os.environ), workflows), workflows
-        )
-    _tell(found, looked, arguments)
-    return 1 if found else 0
+        found += doctor_github.weaknesses(settings_of(github, workflows), workflows)
+    return found, looked
 
 
 def _written(path: Path) -> tuple[str, list[Weakness]]:
@@ -120,9 +129,14 @@ def settings_of(github: GitHubSettings, workflows: Sequence[Workflow]) -> Settin
     )
 
 
-def _tell(found: Sequence[Weakness], looked: Looked, arguments: argparse.Namespace) -> None:
-    from aegis.report.escape import terminal
+def line_of(weakness: Weakness) -> str:
+    """A finding, and what to do about it."""
+    place = weakness.path + (f":{weakness.line}" if weakness.line else "")
+    said = f"{terminal(place)}: {weakness.code}: {terminal(weakness.message)}"
+    return f"{said}\n  next: {CODES[weakness.code].remedy}"
 
+
+def _tell(found: Sequence[Weakness], looked: Looked, arguments: argparse.Namespace) -> None:
     if arguments.format == "json":
         document = [
             {"rule": each.code, "path": each.path, "line": each.line, "message": each.message} for each in found
@@ -130,8 +144,7 @@ def _tell(found: Sequence[Weakness], looked: Looked, arguments: argparse.Namespa
         print(json.dumps({"schema": "aegis.doctor/v1", "findings": document}, indent=1))
         return
     for each in found:
-        place = each.path + (f":{each.line}" if each.line else "")
-        print(f"{terminal(place)}: {each.code}: {terminal(each.message)}\n  next: {CODES[each.code].remedy}")
+        print(line_of(each))
     where = "files and settings" if arguments.github else "files; `--github` looks at the settings, too"
     gates = sorted({gate for workflow in looked.facts.workflows for job in workflow.judging() for gate in job.gates})
     print(f"{len(found)} found in the {where}. Gates that run: {', '.join(gates) or 'none'}.")

@@ -1,0 +1,118 @@
+"""Record examples of reason codes from tests: `record_gallery.py tests/unit/audit …`; `--again` replaces what is there.
+
+Runs the tests with the plug-in `tests.support.recorder`, makes what it kept the same on every machine, and puts it into
+docs/gallery/recorded. `--from FOLDER` takes what an earlier run of the plug-in left there. Then `make docs`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
+
+from aegis.core.codes import CODES  # noqa: E402 - the source tree must be found first
+from scripts.pages.gallery import RECORDED  # noqa: E402
+
+_MACHINE: tuple[tuple[re.Pattern[str], str], ...] = (
+    # a test's own folder, whose last part names the test
+    (re.compile(r"/tmp/pytest-of-[\w-]+/pytest-\d+/(?:popen-gw\d+/)?[\w.-]+?\d+(?=[/\W]|$)"), "/work"),  # noqa: S108
+    (re.compile(r"/tmp/[\w.-]+"), "/work/scratch"),  # noqa: S108
+    (re.compile(re.escape(str(ROOT))), "/work/aegis"),
+    (re.compile(r"(?<=127\.0\.0\.1:)\d+|(?<=localhost:)\d+|(?<=\[::1\]:)\d+"), "8080"),
+    (re.compile(r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?"), "2026-01-02T03:04:05"),
+    (re.compile(r"(?<=process )\d+|(?<=pid )\d+"), "4242"),
+)
+_DIGEST = re.compile(r"\b[0-9a-f]{40,64}\b")
+
+
+def main() -> int:
+    """Record, and say which codes have no example yet."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tests", nargs="*")
+    parser.add_argument("--again", action="store_true", help="replace examples that are there")
+    parser.add_argument("--from", dest="folders", type=Path, action="append", default=[], metavar="FOLDER")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folders = list(options.folders)
+        if options.tests:
+            folders.append(Path(scratch))
+            _run(options.tests, Path(scratch))
+        found = best(example for folder in folders for example in _read(folder))
+    _merge(found, again=options.again)
+    return 0
+
+
+def _run(tests: list[str], folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.support.recorder", *tests],
+        cwd=ROOT,
+        env=os.environ | {"AEGIS_RECORD": str(folder)},
+        check=False,
+    )
+    if done.returncode != 0:
+        print("not all of these tests pass; what those saw that do is recorded")
+
+
+def _read(folder: Path) -> Iterator[dict[str, Any]]:
+    for file in sorted(folder.rglob("*.jsonl")):
+        for line in file.read_text("utf-8").splitlines():
+            yield json.loads(line)
+
+
+def best(examples: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Of each code the example with the least rank, without its rank and without what is of one machine."""
+    found: dict[str, dict[str, Any]] = {}
+    for example in sorted(examples, key=lambda one: (one["rank"], one["test"], json.dumps(one, sort_keys=True))):
+        found.setdefault(example["code"], example)
+    return {
+        code: anywhere({key: value for key, value in example.items() if key not in {"code", "rank"}})
+        for code, example in found.items()
+    }
+
+
+def anywhere(value: Any) -> Any:
+    """The same without paths, ports, times and digests of the machine that recorded it."""
+    if isinstance(value, str):
+        for pattern, instead in _MACHINE:
+            value = pattern.sub(instead, value)
+        return _DIGEST.sub(_digest, value)
+    if isinstance(value, dict):
+        return {key: anywhere(each) for key, each in value.items()}
+    return [anywhere(each) for each in value] if isinstance(value, list) else value
+
+
+def _digest(found: re.Match[str]) -> str:
+    """Of the same length; one that consists of one digit was made up by a test, and says so."""
+    text = found[0]
+    return text if len(set(text)) == 1 else (hashlib.sha256(str(len(text)).encode()).hexdigest() * 2)[: len(text)]
+
+
+def _merge(found: dict[str, dict[str, Any]], *, again: bool) -> None:
+    for prefix in dict.fromkeys(code.gate for code in CODES.values()):
+        file = RECORDED / f"{prefix}.json"
+        there: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+        new = {code: example for code, example in found.items() if code.startswith(f"{prefix}.")}
+        kept = there | new if again else new | there
+        kept = {code.id: kept[code.id] for code in CODES.values() if code.id in kept}
+        if kept != there or list(kept) != list(there):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", "utf-8")
+            print(f"{file.relative_to(ROOT)}: {len(kept)} examples")
+        lacking = [code.id for code in CODES.values() if code.gate == prefix and code.id not in kept]
+        if lacking:
+            print(f"without an example: {', '.join(lacking)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

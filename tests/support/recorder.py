@@ -1,0 +1,180 @@
+"""A pytest plug-in that keeps, of each reason code, what a test saw of it: the examples of docs/gallery.
+
+`AEGIS_RECORD=DIR python -m pytest -p tests.support.recorder tests/unit/audit` leaves one file a process in DIR, which
+`scripts/record_gallery.py` reads. Kept is only what the program itself made (not what a test wrote by hand) in a test
+that passed: verdicts with their findings, errors, and findings of the doctor.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import os
+import sys
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import msgspec
+import pytest
+
+from aegis.core.codes import CODES
+from aegis.core.errors import AegisError
+from aegis.core.verdict import Finding, Verdict
+from aegis.scaffold.doctor import Weakness
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = str(ROOT / "src") + os.sep
+FOLDER = "AEGIS_RECORD"
+_KEPT = 3
+"""Examples that are kept of each code; the best is chosen when all processes have ended."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What one test has made the program say."""
+
+    verdicts: list[Verdict] = field(default_factory=list)
+    errors: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    """Code and record: an error itself would keep alive whatever stands in its traceback."""
+    weaknesses: list[Weakness] = field(default_factory=list)
+    ours: set[int] = field(default_factory=set)
+    """Ids of the findings that the program made; `held` keeps them alive."""
+    held: list[Finding] = field(default_factory=list)
+    invented: set[tuple[str, str]] = field(default_factory=set)
+    """Code and problem of errors that the test itself made."""
+
+
+class Recorder:
+    """Looks at what is constructed while a test runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.seen = Seen()
+        self.best: dict[str, list[dict[str, Any]]] = {}
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Leave out properties: an example must not depend on chance."""
+        left_out = [item for item in items if getattr(getattr(item, "obj", None), "is_hypothesis_test", False)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        self.seen = Seen()
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if report.when == "call" and report.passed:
+            self._keep(item)
+        return report
+
+    def pytest_sessionfinish(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lines = [json.dumps(example, sort_keys=True) for found in self.best.values() for example in found]
+        (self.folder / f"{os.getpid()}.jsonl").write_text("\n".join([*lines, ""]), "utf-8")
+
+    def _keep(self, item: pytest.Item) -> None:
+        test, text = item.nodeid.partition("@")[0].partition("[")[0], _text(item)
+        for code, rank, example in _examples(self.seen):
+            bare = code.partition(".")[2]
+            named = code in text or f'"{bare}"' in text or bare in item.nodeid
+            kept = self.best.setdefault(code, [])
+            kept.append(
+                {"code": code, "rank": [not named, *rank, not test.startswith("tests/integration")], "test": test}
+                | example
+            )
+            kept.sort(key=lambda one: (one["rank"], one["test"], json.dumps(one, sort_keys=True)))
+            del kept[_KEPT:]
+
+
+def _examples(seen: Seen) -> Iterator[tuple[str, list[Any], dict[str, Any]]]:
+    """Code, rank (smaller is better) and record of everything that a test saw."""
+    for verdict in seen.verdicts:
+        codes = dict.fromkeys([finding.rule for finding in verdict.findings] + [verdict.reason])
+        if any(id(finding) not in seen.ours for finding in verdict.findings) or _invented(verdict, seen):
+            continue
+        document = msgspec.to_builtins(verdict)
+        document["policy"]["effective"] = {}
+        for code in codes:
+            if code in CODES:
+                green = verdict.result == "pass"
+                size = len(verdict.findings) + len(verdict.notices)
+                yield code, [green, 0, size], {"verdict": document}
+    for code, record in seen.errors:
+        if code in CODES:
+            yield code, [False, 1, 1], {"error": record}
+    for weakness in seen.weaknesses:
+        if weakness.code in CODES:
+            yield weakness.code, [False, 1, 1], {"weakness": msgspec.to_builtins(weakness)}
+
+
+def _invented(verdict: Verdict, seen: Seen) -> bool:
+    return any(
+        finding.rule == code and problem in finding.message
+        for finding in verdict.findings
+        for code, problem in seen.invented
+    )
+
+
+def _of_error(error: AegisError) -> dict[str, str]:
+    kind = next(each.__name__ for each in type(error).__mro__ if each.__module__ == AegisError.__module__)
+    return {"kind": kind, "problem": error.problem, "expected": error.expected, "remedy": error.remedy}
+
+
+def _text(item: pytest.Item) -> str:
+    try:
+        return inspect.getsource(item.obj)  # type: ignore[attr-defined]
+    except (AttributeError, OSError, TypeError):
+        return ""
+
+
+def _maker(frame: FrameType | None) -> str:
+    """The file that constructs: past constructors, and past the standard library's `replace`."""
+    while frame is not None and (
+        frame.f_code.co_name == "__init__" or frame.f_code.co_filename == __file__ or frame.f_code.co_name == "replace"
+    ):
+        frame = frame.f_back
+    return frame.f_code.co_filename if frame is not None else ""
+
+
+def _watch(kind: type[Any], told: Callable[[Any, bool], None]) -> None:
+    """Have every new object of a type told, and whether the program made it."""
+    construct = kind.__init__
+
+    @functools.wraps(construct)
+    def constructing(self: Any, *given: Any, **named: Any) -> None:
+        construct(self, *given, **named)
+        told(self, _maker(sys._getframe(1)).startswith(SOURCE))
+
+    kind.__init__ = constructing
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin, where a folder is named."""
+    folder = os.environ.get(FOLDER)
+    if not folder:
+        return
+    recorder = Recorder(Path(folder))
+
+    def error(made: AegisError, ours: bool) -> None:
+        if ours:
+            recorder.seen.errors.append((made.code, _of_error(made)))
+        else:
+            recorder.seen.invented.add((made.code, made.problem))
+
+    def finding(made: Finding, ours: bool) -> None:
+        if ours:
+            recorder.seen.ours.add(id(made))
+            recorder.seen.held.append(made)
+
+    _watch(AegisError, error)
+    _watch(Finding, finding)
+    _watch(Verdict, lambda made, ours: recorder.seen.verdicts.append(made) if ours else None)
+    _watch(Weakness, lambda made, ours: recorder.seen.weaknesses.append(made) if ours else None)
+    config.pluginmanager.register(recorder, "recorder of the gallery")
