@@ -46,6 +46,8 @@ class Answer:
     status: int
     retry_after: str
     body: bytes = field(repr=False)
+    location: str = field(default="", repr=False)
+    """Where a redirect leads, which is not followed; it may be a secret itself."""
 
     def json(self) -> dict[str, Any]:
         """The JSON object of the body; empty where it is none."""
@@ -103,12 +105,17 @@ def call(
 
 
 def call_with_retries(
-    request: urllib.request.Request, *, secrets: Sequence[str], timeout: float = TIMEOUT, clock: Clock
+    request: urllib.request.Request,
+    *,
+    secrets: Sequence[str],
+    timeout: float = TIMEOUT,
+    clock: Clock,
+    limit: int = MAX_ANSWER,
 ) -> tuple[str, Answer | None]:
     """The same, tried again where that may help: no connection, 429, and what a server in trouble says."""
     waited = 0.0
     for attempt in range(1, TRIES + 1):
-        problem, answer = call(request, secrets=secrets, timeout=timeout, clock=clock)
+        problem, answer = call(request, secrets=secrets, timeout=timeout, clock=clock, limit=limit)
         if answer is not None and answer.status not in RETRIED:
             break
         pause = pause_before_next(answer.retry_after if answer else "", attempt, clock.jitter())
@@ -152,7 +159,7 @@ def _answer(status: int, response: Any, secrets: Sequence[str], timeout: float, 
     body = bytes(read)
     for secret in secrets:
         body = body.replace(secret.encode(), b"***")
-    return Answer(status, response.headers.get("Retry-After", ""), body)
+    return Answer(status, response.headers.get("Retry-After", ""), body, response.headers.get("Location", ""))
 
 
 def _without(secrets: Sequence[str], text: str) -> str:

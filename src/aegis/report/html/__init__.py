@@ -6,7 +6,7 @@ text, whatever it holds; there is no way to hand markup in but `tag` and the par
     page("Backups", [section("Last proof", table(("Database", "Age"), [("orders", chip("3 h", "good"))]))])
 """
 
-from aegis.report.html.charts import Band, Level, Moment, Row, Series, line_chart, timeline
+from aegis.report.html.charts import Band, Level, Moment, Row, Series, line_chart, timeline, utc
 from aegis.report.html.element import Child, Html, joined, tag
 from aegis.report.html.page import page
 from aegis.report.html.parts import (
@@ -51,4 +51,5 @@ __all__ = [
     "tag",
     "tiles",
     "timeline",
+    "utc",
 ]

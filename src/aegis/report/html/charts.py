@@ -6,6 +6,7 @@ anybody's: those that are none are left out, and those that no axis can hold sta
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,10 @@ _LARGEST: Final = 1e12
 """What is beyond stands at the border: axes stay exact in doubles."""
 MOST_POINTS: Final = 500
 """Of a line or a row of a timeline, the last ones: more can't be told apart."""
+_HOURS: Final = tuple(
+    3600.0 * hours for hours in (1 / 60, 1 / 12, 1 / 4, 1, 3, 6, 12, 24, 48, 168, 336, 720, 2160, 8760)
+)
+"""Steps of an axis of time, in seconds."""
 _DASHES: Final = (None, "7 3", "2 3", "10 3 2 3")
 
 Point = tuple[float, float]
@@ -91,6 +96,14 @@ class _Scale:
         return self.start + (within - self.low) / (self.high - self.low) * (self.end - self.start)
 
 
+def utc(seconds: float) -> str:
+    """E.g. `11-26 06:00`; what no calendar holds stands as a number."""
+    try:
+        return f"{datetime.datetime.fromtimestamp(seconds, datetime.UTC):%m-%d %H:%M}"
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds:g}"
+
+
 def plain_number(value: float) -> str:
     """E.g. `1,200`, `0.25`."""
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
@@ -107,7 +120,10 @@ def line_chart(
     x_text: Callable[[float], str] = plain_number,
     y_text: Callable[[float], str] = plain_number,
 ) -> Html:
-    """Lines over a common axis. `x_text` and `y_text` write an axis' numbers. Without any point, a sentence."""
+    """Lines over a common axis. `x_text` and `y_text` write an axis' numbers. Without any point, a sentence.
+
+    With `x_text=utc`, x is seconds since 1970, and the axis has whole minutes, hours or days.
+    """
     lines = [replace(each, points=_points(each)) for each in series]
     areas = [replace(each, points=_edges(each)) for each in bands]
     shown = [each for each in levels if math.isfinite(each.value)]
@@ -123,7 +139,7 @@ def line_chart(
         title,
         f"{y_label} over {x_label}",
         _HEIGHT,
-        _axis(x, _ticks(x.low, x.high), x_text, _HEIGHT - _BOTTOM),
+        _axis(x, x_text, _HEIGHT - _BOTTOM),
         *(_gridline(tick, y(tick), y_text) for tick in y_ticks),
         *(_area(each, x, y) for each in areas),
         *(_level(each, x, y) for each in shown),
@@ -142,7 +158,7 @@ def line_chart(
 
 
 def timeline(title: str, rows: Sequence[Row], *, x_label: str, x_text: Callable[[float], str]) -> Html:
-    """What happened when, a row each: points in the colour and the shape of their tone."""
+    """What happened when, a row each: points in the colour and the shape of their tone. `x_text` as in `line_chart`."""
     shown = [Row(row.name, [each for each in row.moments if math.isfinite(each.at)][-MOST_POINTS:]) for row in rows]
     xs = [_clamped(each.at) for row in shown for each in row.moments]
     if not xs:
@@ -154,7 +170,7 @@ def timeline(title: str, rows: Sequence[Row], *, x_label: str, x_text: Callable[
         title,
         f"{len(xs)} over {x_label}",
         height,
-        _axis(x, _ticks(x.low, x.high, about=4), x_text, height - _BOTTOM),
+        _axis(x, x_text, height - _BOTTOM),
         *(part for number, row in enumerate(shown) for part in _row(row, _TOP + _ROW * (number + 0.5), x, left)),
     )
     numbers = [(row.name, x_text(each.at), each.words) for row in shown for each in row.moments]
@@ -200,8 +216,9 @@ def _svg(title: str, description: str, height: float, *children: Html | None) ->
     )
 
 
-def _axis(x: _Scale, ticks: Sequence[float], text: Callable[[float], str], bottom: float) -> Html:
+def _axis(x: _Scale, text: Callable[[float], str], bottom: float) -> Html:
     """The lower border with its numbers; the outermost stay inside the picture."""
+    ticks = _ticks(x.low, x.high, steps=_HOURS if text is utc else ())
     shown = [tick for tick in ticks if x.low <= tick <= x.high] or [x.low]
     return joined(
         tag("path", class_="axis", d=f"M{x.start:g} {bottom:g}H{x.end:g}"),
@@ -295,11 +312,12 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
     return low, high
 
 
-def _ticks(low: float, high: float, about: int = 5) -> list[float]:
-    """Round numbers from below `low` to above `high`: steps of 1, 2 or 5 times a power of ten."""
-    raw = (high - low) / about
+def _ticks(low: float, high: float, steps: Sequence[float] = ()) -> list[float]:
+    """About five round numbers from below `low` to above `high`: steps of 1, 2 or 5 times a power of ten, or these."""
+    raw = (high - low) / 5
     power = 10.0 ** math.floor(math.log10(raw))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
+    tens = (factor * power for factor in (1, 2, 5, 10))
+    step = next(each for each in (*steps, *tens) if each >= raw * 0.999)
     first, last = math.floor(low / step), math.ceil(high / step)
     return [number * step for number in range(first, last + 1)]
 

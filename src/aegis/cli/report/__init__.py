@@ -1,0 +1,1 @@
+"""`aegis report`: past verdicts on one page."""
