@@ -21,7 +21,7 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,7 +36,7 @@ from aegis.gates.canary.increment import Increment  # noqa: E402
 from aegis.gates.canary.judge import look  # noqa: E402
 from aegis.gates.canary.plan import MetricPlan, Plan  # noqa: E402
 from aegis.gates.canary.state import begin  # noqa: E402
-from tests.support.rollouts import START, World, looks, never_promoting, plan  # noqa: E402
+from tests.support.rollouts import START, Scrape, World, fates, looks, never_promoting, plan  # noqa: E402
 
 ALPHA, LOOKS, INTERVAL, HISTORY = 0.01, 360, 10.0, 180
 Array = npt.NDArray[np.float64]
@@ -148,18 +148,15 @@ OURS: Mapping[str, Plan] = {
 }
 
 
-def ours(asked: Plan, scrapes: list[tuple[float, list[Increment]]]) -> float:
-    state = begin(asked, "benchmark", START)
-    for now, increments in scrapes:
-        if look(state, asked, increments, now).decision == "abort":
-            return now - START
-    return math.inf
+def ours(asked: Plan, rollouts: Sequence[Sequence[Scrape]]) -> list[float]:
+    ended = fates(asked, zip(*rollouts, strict=True), len(rollouts), LOOKS)
+    return [fate.seconds if fate.decision == "abort" else math.inf for fate in ended]
 
 
-def rollout(rng: np.random.Generator, world: World) -> tuple[Counts, list[tuple[float, list[Increment]]]]:
+def rollout(rng: np.random.Generator, world: World) -> tuple[Counts, list[Scrape]]:
     """The same rollout as sums a look, and as increments with the history in the first look."""
     counts = np.zeros((4, LOOKS))
-    scrapes: list[tuple[float, list[Increment]]] = []
+    scrapes: list[Scrape] = []
     history: list[Increment] = []
     for now, increments in looks(rng, replace(world, history=HISTORY), LOOKS):
         if now <= START:
@@ -180,12 +177,14 @@ def table(runs: int) -> None:
     for name, world in WORLDS.items():
         rng = np.random.default_rng(7)
         ended: dict[str, list[float]] = {method: [] for method in (*PEERS, *OURS)}
+        rollouts: list[list[Scrape]] = []
         for _ in range(runs):
             counts, scrapes = rollout(rng, world)
+            rollouts.append(scrapes)
             for method, decide in PEERS.items():
                 ended[method].append(decide(counts, world))
-            for method, asked in OURS.items():
-                ended[method].append(ours(asked, scrapes))
+        for method, asked in OURS.items():
+            ended[method] = ours(asked, rollouts)
         print(f"| {name} | " + " | ".join(cell(times, world) for times in ended.values()) + " |", flush=True)
 
 

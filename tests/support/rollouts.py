@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -47,6 +47,10 @@ class World:
     """Looks at the stable side before the start."""
 
 
+Scrape = tuple[float, list[Increment]]
+"""A time, and what was counted since the one before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How it went."""
@@ -56,7 +60,7 @@ class Ended:
     state: State
 
 
-def looks(rng: Generator, world: World, count: int, interval: float = 10.0) -> Iterator[tuple[float, list[Increment]]]:
+def looks(rng: Generator, world: World, count: int, interval: float = 10.0) -> Iterator[Scrape]:
     """The time of each look, and what was scraped since the last one."""
     effects = {
         side: np.exp(world.spread * rng.standard_normal(pods))
@@ -117,16 +121,25 @@ class Fate:
 
 
 def together(rng: Generator, asked: Plan, world: World, runs: int, count: int = 360) -> list[Fate]:
-    """Many rollouts through the judge at once, each of them as a metric by itself that decides at the plan's bounds."""
+    """Many simulated rollouts through the judge at once."""
+    scrapes = [looks(rng, world, count, asked.interval) for _ in range(runs)]
+    return fates(asked, zip(*scrapes, strict=True), runs, count)
+
+
+def fates(asked: Plan, several: Iterable[Sequence[Scrape]], runs: int, count: int = 360) -> list[Fate]:
+    """Many rollouts through the judge at once, each of them as a metric by itself that decides at the plan's bounds.
+
+    `several`: of each time the scrape of every rollout.
+    """
     (metric,) = asked.metrics
     metrics = tuple(replace(metric, name=f"run {number}") for number in range(runs))
     whole = replace(asked, metrics=metrics, alpha=1e-300, beta=1e-300)
     state = begin(whole, "shop/api@2", START)
     decided: list[Fate | None] = [None] * runs
     earlier: list[Increment] = []
-    for several in zip(*(looks(rng, world, count, asked.interval) for _ in metrics), strict=True):
-        now = several[0][0]
-        for own, (_, found) in zip(metrics, several, strict=True):
+    for scrapes in several:
+        now = scrapes[0][0]
+        for own, (_, found) in zip(metrics, scrapes, strict=True):
             earlier += [replace(one, metric=own.name) for one in found]
         if now <= START:
             continue
