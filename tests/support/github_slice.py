@@ -20,6 +20,12 @@ SPEC = "@octokit/openapi@23.0.2"
 SLICE = Path(__file__).resolve().parents[1] / "doubles" / "github_settings_openapi.json"
 OPERATIONS = (
     "GET /apps/{app_slug}",
+    "GET /orgs/{org}",
+    "GET /orgs/{org}/repos",
+    "GET /orgs/{org}/rulesets",
+    "POST /orgs/{org}/rulesets",
+    "GET /orgs/{org}/rulesets/{ruleset_id}",
+    "PUT /orgs/{org}/rulesets/{ruleset_id}",
     "GET /repos/{owner}/{repo}",
     "GET /repos/{owner}/{repo}/actions/oidc/customization/sub",
     "GET /repos/{owner}/{repo}/actions/permissions/workflow",
@@ -29,6 +35,16 @@ OPERATIONS = (
     "GET /repos/{owner}/{repo}/codeowners/errors",
     "GET /repos/{owner}/{repo}/environments/{environment_name}",
     "GET /repos/{owner}/{repo}/environments/{environment_name}/deployment-branch-policies",
+    "GET /repos/{owner}/{repo}/git/blobs/{file_sha}",
+    "GET /repos/{owner}/{repo}/git/commits/{commit_sha}",
+    "POST /repos/{owner}/{repo}/git/commits",
+    "GET /repos/{owner}/{repo}/git/ref/{ref}",
+    "POST /repos/{owner}/{repo}/git/refs",
+    "PATCH /repos/{owner}/{repo}/git/refs/{ref}",
+    "GET /repos/{owner}/{repo}/git/trees/{tree_sha}",
+    "POST /repos/{owner}/{repo}/git/trees",
+    "GET /repos/{owner}/{repo}/pulls",
+    "POST /repos/{owner}/{repo}/pulls",
     "GET /repos/{owner}/{repo}/rules/branches/{branch}",
     "GET /repos/{owner}/{repo}/rulesets",
     "POST /repos/{owner}/{repo}/rulesets",
@@ -39,6 +55,8 @@ _PROSE = frozenset({"description", "example", "examples", "title", "deprecated",
 _OTHERS = frozenset(
     {"owner", "organization", "parent", "source", "template_repository", "code_of_conduct", "license", "reviewer"}
     | {"users", "teams", "apps", "security_and_analysis"}
+    | {"user", "repo", "assignee", "assignees", "requested_reviewers", "requested_teams", "milestone", "auto_merge"}
+    | {"labels", "custom_properties", "plan"}
 )
 """Properties that say who or what else; only whether they are an object or a list is kept."""
 _WORTH_SHARING = 150

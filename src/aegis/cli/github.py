@@ -56,15 +56,15 @@ def run(arguments: argparse.Namespace) -> int:
         up_to_date=arguments.up_to_date,
     )
     branch = str(facts.get("default_branch"))
-    form = _branch_protection if arguments.branch_protection else _ruleset
+    form = _branch_protection if arguments.branch_protection else ruleset_form
     before, after, write = form(settings, wanted, branch)
     if before == after:
-        _demand_in_force(settings, wanted, branch)
+        demand_in_force(settings, wanted, branch)
         print(f"{settings.repository}: nothing to change")
         return 0
     from aegis.report.escape import terminal
 
-    sys.stdout.write("".join(f"{terminal(line)}\n" for line in _difference(before, after)))
+    sys.stdout.write("".join(f"{terminal(line)}\n" for line in difference(before, after)))
     if arguments.diff:
         return 0
     if not arguments.yes and not _agreed(settings.repository):
@@ -74,8 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
             expected="`yes` at a terminal, or --yes",
             remedy="Run it again with --yes. Nothing was changed.",
         )
-    _demand(after, write())
-    _demand_in_force(settings, wanted, branch)
+    demand_taken(after, write())
+    demand_in_force(settings, wanted, branch)
     print(f"{settings.repository}: written")
     return 0
 
@@ -110,11 +110,12 @@ def _checks(arguments: argparse.Namespace) -> tuple[str, ...]:
     return found
 
 
-_Form = tuple[list[str], list[str], Callable[[], list[str]]]
+Form = tuple[list[str], list[str], Callable[[], list[str]]]
 """The settings as they are, as they should be, and what writes them and says how they are then."""
 
 
-def _ruleset(settings: GitHubSettings, wanted: Wanted, branch: str) -> _Form:
+def ruleset_form(settings: GitHubSettings, wanted: Wanted, branch: str) -> Form:
+    """Of the repository's own ruleset."""
     from aegis.scaffold import protection
 
     own = [
@@ -132,7 +133,7 @@ def _ruleset(settings: GitHubSettings, wanted: Wanted, branch: str) -> _Form:
     )
 
 
-def _branch_protection(settings: GitHubSettings, wanted: Wanted, branch: str) -> _Form:
+def _branch_protection(settings: GitHubSettings, wanted: Wanted, branch: str) -> Form:
     from aegis.scaffold import protection
 
     present = settings.protection(branch)
@@ -144,7 +145,7 @@ def _branch_protection(settings: GitHubSettings, wanted: Wanted, branch: str) ->
     )
 
 
-def _difference(before: list[str], after: list[str]) -> list[str]:
+def difference(before: list[str], after: list[str]) -> list[str]:
     """Every setting, with `-` and `+` before those that change."""
     return [line for line in difflib.ndiff(before, after) if not line.startswith("?")]
 
@@ -153,7 +154,7 @@ def _agreed(repository: str) -> bool:
     return sys.stdin.isatty() and input(f"Write this to {repository}? [no] ").strip().lower() in {"y", "yes"}
 
 
-def _demand(wanted: list[str], taken: list[str]) -> None:
+def demand_taken(wanted: list[str], taken: list[str]) -> None:
     """GitHub drops some settings without a word."""
     lost = [line for line in wanted if line not in taken]
     if lost:
@@ -165,7 +166,7 @@ def _demand(wanted: list[str], taken: list[str]) -> None:
         )
 
 
-def _demand_in_force(settings: GitHubSettings, wanted: Wanted, branch: str) -> None:
+def demand_in_force(settings: GitHubSettings, wanted: Wanted, branch: str) -> None:
     """What a ruleset says counts where its conditions mean the branch; a pattern may exclude it."""
     from aegis.scaffold.doctor_github import demanded
 

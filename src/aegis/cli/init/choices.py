@@ -51,7 +51,8 @@ def over(before: Choices, arguments: argparse.Namespace) -> Choices:
 
 def _given(arguments: argparse.Namespace) -> dict[str, Any]:
     """What the command line names."""
-    given: dict[str, Any] = {name: getattr(arguments, name) for name in _PLAIN if getattr(arguments, name) is not None}
+    named = {name: getattr(arguments, name, None) for name in _PLAIN}
+    given: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
     given |= {name: tuple(getattr(arguments, name)) for name in _SEVERAL if getattr(arguments, name) is not None}
     if arguments.gates is not None:
         given["gates"] = _gates(arguments.gates)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,15 +29,17 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--diff", action="store_true", help="print what would change, and write nothing")
     parser.add_argument("--overwrite", metavar="PATH", action="append", default=[], help="replace this file's edits")
     parser.add_argument("--keep", metavar="PATH", action="append", default=[], help="leave this file to its owner")
-    _add_choices(parser)
+    add_choices(parser, one=True)
     parser.set_defaults(run=run)
 
 
-def _add_choices(parser: argparse.ArgumentParser) -> None:
-    choices = parser.add_argument_group("choices", "with --update: only those that change")
+def add_choices(parser: argparse.ArgumentParser, *, one: bool) -> None:
+    """The arguments that choose what is written. `one`: for one repository, whose facts may be named."""
+    choices = parser.add_argument_group("choices", "with --update: only those that change" if one else None)
     choices.add_argument("--gates", metavar="LIST", help="of scan, verify, canary, backup-check, e.g. scan,verify")
-    choices.add_argument("--repository", metavar="OWNER/NAME", help="default: of the remote `origin`")
-    choices.add_argument("--branch", help="the protected branch (default: the remote's)")
+    if one:
+        choices.add_argument("--repository", metavar="OWNER/NAME", help="default: of the remote `origin`")
+        choices.add_argument("--branch", help="the protected branch (default: the remote's)")
     choices.add_argument("--environment", help="whose variables the jobs read that verify (default: staging)")
     choices.add_argument("--drill-environment", metavar="NAME", help="of the drills of backups (default: drill)")
     choices.add_argument("--deploy-environment", metavar="NAME", help="of the deploys (default: production)")
@@ -54,7 +57,8 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
     verify.add_argument("--artifact", metavar="NAME=SOURCE", action="append", dest="artifacts", help="what is verified")
     verify.add_argument("--account", metavar="DIGITS", help="AWS account of the role")
     verify.add_argument("--key", action="append", dest="keys", help="a public key that may sign (default: sign-model)")
-    verify.add_argument("--repository-id", metavar="NUMBER", help="of the signing repository, which a rename keeps")
+    if one:
+        verify.add_argument("--repository-id", metavar="NUMBER", help="of the signing repository, which a rename keeps")
     verify.add_argument("--oci-domain", metavar="URL", help="identity domain, for what lies in OCI")
     verify.add_argument("--oci-region", metavar="REGION")
     backups = parser.add_argument_group("backup-check")
@@ -73,18 +77,18 @@ def run(arguments: argparse.Namespace) -> int:
     folder = InitFolder.of(Path(arguments.path))
     record = folder.record()
     choices = _choices(arguments, folder, record)
-    planned = _planned(arguments, folder, record, choices)
+    planned = plan(folder, record, choices, overwrite=arguments.overwrite, keep=arguments.keep)
     if arguments.diff:
         from aegis.report.escape import terminal
 
         # lines of files that others edited, which must not act on the terminal that shows them
         lines = "".join(change.diff() for change in planned).split("\n")[:-1]
         sys.stdout.write("".join(f"{terminal(line)}\n" for line in lines))
-    refusal = _refusal(planned)
+    refused = refusal(planned)
     if arguments.check:
         return _checked(planned)
-    if refusal is not None:
-        raise refusal
+    if refused is not None:
+        raise refused
     if not arguments.diff:
         folder.write(planned, choices)
         _tell(planned, choices, first=record is None)
@@ -115,16 +119,21 @@ def _choices(arguments: argparse.Namespace, folder: InitFolder, record: Record |
     return init_choices.first(arguments, known.repository, known.branch)
 
 
-def _planned(
-    arguments: argparse.Namespace, folder: InitFolder, record: Record | None, choices: Choices
+def plan(
+    folder: InitFolder,
+    record: Record | None,
+    choices: Choices,
+    *,
+    overwrite: Sequence[str] = (),
+    keep: Sequence[str] = (),
 ) -> list[Change]:
-    """What becomes of each file."""
+    """What becomes of each file. `record`: of the last writing; `overwrite`, `keep`: paths that a person has named."""
     from aegis.scaffold.changes import changes
     from aegis.scaffold.files import files
 
     new = files(choices, codeowners=folder.codeowners())
     written = dict(record.files) if record else {}
-    for named in (*arguments.overwrite, *arguments.keep):
+    for named in (*overwrite, *keep):
         if named not in new:
             raise UsageError(
                 "init.value_invalid",
@@ -132,14 +141,13 @@ def _planned(
                 expected="one of " + ", ".join(sorted(new)),
                 remedy="Correct the argument.",
             )
-    kept = {*arguments.keep, *((record.kept - set(arguments.overwrite)) if record else ())}
+    kept = {*keep, *((record.kept - set(overwrite)) if record else ())}
     present = folder.present({*new, *written})
-    return list(
-        changes(new, written, present, folder.merged, overwrite=frozenset(arguments.overwrite), keep=frozenset(kept))
-    )
+    return list(changes(new, written, present, folder.merged, overwrite=frozenset(overwrite), keep=frozenset(kept)))
 
 
-def _refusal(planned: list[Change]) -> AegisError | None:
+def refusal(planned: list[Change]) -> AegisError | None:
+    """The error where a person's words stand in the way; nothing is to be written then."""
     from aegis.scaffold.changes import State
 
     for state, code, expected in (
