@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Final
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
@@ -27,7 +28,7 @@ from aegis_multimodal_ai_system.runtime import Runtime, default_runtime  # noqa:
 from tests.support.service import config_folder  # noqa: E402
 
 GOOD, FORGED = "shop", "forged"
-NOTED = "model.quarantined"
+NOTED: Final = "model.quarantined"
 """What the orchestrator records itself, beside what the loader records."""
 FAULTS = {
     "loader-trusts": "an orchestrator that loads what lies in the store and asks nobody",

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from aegis.startup.environment import environment
+from aegis.startup.surroundings import cache_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 300
@@ -71,6 +75,13 @@ def surroundings() -> dict[str, str]:
 
 
 def reason_in(text: str, *rooms: str) -> str:
-    """The first reason code of these rooms, e.g. `verify`, in what a command said; one of the probes' own if none is."""
+    """The first reason code of these rooms, e.g. `verify`, in what a command said."""
     found = re.search(rf"\b(?:{'|'.join(rooms)})\.[a-z_]+\b", text)
     return found[0] if found else "probe.command_failed"
+
+
+def go_on_path() -> None:
+    """Let this process find Go: the machine's own, else that of `locks/go.txt`."""
+    if shutil.which("go") is None:
+        (program,) = environment("go", ROOT, cache_folder(os.environ)).glob("lib/python*/site-packages/go/bin/go")
+        os.environ["PATH"] = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
