@@ -14,6 +14,9 @@ from aegis.core.errors import AegisError, UsageError
 from aegis.core.policy_in_force import InForce
 from aegis.core.verdict import AppliedWaiver, Evidence, Finding, PolicyInForce, Result, Source, Subject, Tool, Verdict
 
+NOT_APPLICABLE = "Not applicable: "
+"""How the notice begins that says why there was nothing to judge."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -44,7 +47,7 @@ def conclude(run: Run, outcome: Outcome, in_force: InForce, section: Any, finish
     result, decision, reason = _answer(outcome, in_force.policy.mode, finished.date())
     notices = outcome.notices
     if outcome.not_applicable is not None:
-        notices = (f"Not applicable: {outcome.not_applicable}", *notices)
+        notices = (f"{NOT_APPLICABLE}{outcome.not_applicable}", *notices)
     return _verdict(
         run,
         finished,

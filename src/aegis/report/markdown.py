@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from aegis.core.verdict import Finding, Verdict
-from aegis.report import backups, canary
+from aegis.report import backups, canary, gates
 from aegis.report.escape import markdown, markdown_code
 from aegis.report.headline import answer, cause, observed, remedies, title
 
@@ -19,7 +19,8 @@ _LISTED = 20
 
 def render(verdict: Verdict, limit: int = LIMIT) -> str:
     """The summary: whose cause it is first, the command that reproduces it last, at most `limit` bytes."""
-    head, tail = [*_head(verdict), *backups.section(verdict), *canary.section(verdict)], _tail(verdict)
+    head = [*_head(verdict), *gates.section(verdict), *backups.section(verdict), *canary.section(verdict)]
+    tail = _tail(verdict)
     room = limit - _size(head) - _size(tail)
     waivers = _table(("Waived rule", "Until", "Owner", "Reason"), _waivers(verdict), room // 4)
     findings = _table(("Place", "Rule", "What is wrong"), _findings(verdict.findings), room - _size(waivers))

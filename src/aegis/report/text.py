@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aegis.core.verdict import Finding, Verdict
-from aegis.report import canary
+from aegis.report import canary, gates
 from aegis.report.escape import terminal
 from aegis.report.headline import answer, cause, remedies, title
 
@@ -21,6 +21,7 @@ def _lines(verdict: Verdict) -> Iterator[str]:
         yield f"reason: {terminal(verdict.reason)}: {terminal(title(verdict.reason))}"
     if verdict.bootstrap:
         yield "bootstrap: the base commit has no policy, so this change's own was used."
+    yield from (f"gate: {line}" for line in gates.lines(verdict))
     yield from (place(finding) for finding in verdict.findings)
     yield from (
         f"waived: {terminal(w.rule)} until {terminal(w.expires)} by {terminal(w.owner)}: {terminal(w.reason)}"

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from aegis.startup.tier0 import read_input
 
-GATES = ("scan", "verify", "canary", "backup-check", "all")
+SINGLE = ("scan", "verify", "canary", "backup-check")
+GATES = (*SINGLE, "all")
 LOCKS = ("scan", "verify", "keyless", "oci", "canary", "backup-check", "backup-check-oci", "scaffold")
 """Those that hold a command line of Aegis."""
 _GIT_SECONDS = 10
@@ -21,7 +22,8 @@ def lock_of(gate: str, environ: Mapping[str, str]) -> str:
     The root action looks for `verify:` and `backup-check:` anywhere in the policy file, as it is checked out and as it
     was before the change: that one is in force. This is a guess about packages, not about rules: too many do no harm,
     and without those that it needs the gate is red.
-    Of `canary:` it only says that no rollout is judged there, which needs no packages.
+    Of `canary:` it only says that no rollout is judged there, which needs no packages. As a job of a matrix it runs
+    one gate, and to list or merge it needs none.
     """
     named = _named(environ) if gate == "all" else {gate}
     if "canary" in named:
@@ -35,6 +37,10 @@ def lock_of(gate: str, environ: Mapping[str, str]) -> str:
 
 
 def _named(environ: Mapping[str, str]) -> set[str]:
+    if read_input("task", environ) in ("list", "merge"):
+        return set()
+    if only := read_input("gate", environ):
+        return {only} - {"canary"}
     workspace = Path(environ.get("GITHUB_WORKSPACE") or ".")
     name = read_input("policy", environ) or "aegis.yml"
     try:

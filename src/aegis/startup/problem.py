@@ -67,6 +67,8 @@ def _summary(problem: StartupProblem) -> str:
 def _outputs(problem: StartupProblem) -> str:
     decision = "misconfigured" if problem.exit_code == MISCONFIGURED else "could-not-decide"
     values = {"result": "error", "decision": decision, "reason": problem.code}
+    # of several values of one name the last counts: what a gate said before it broke off is taken back
+    values |= dict.fromkeys(("verdict", "sarif", "summary", "findings", "gates"), "")
     return "".join(heredoc(name, value) for name, value in values.items())
 
 
@@ -81,8 +83,11 @@ def heredoc(name: str, value: str) -> str:
 
 def _append(path: str | None, text: str) -> None:
     if path:
-        with Path(path).open("a", encoding="utf-8") as file:
-            file.write(text)
+        try:
+            with Path(path).open("a", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:  # e.g. a full disk: the exit code still says it
+            print(f"aegis: {path} cannot be written: {error.strerror}", file=sys.stderr, flush=True)
 
 
 def _data(text: str) -> str:

@@ -16,12 +16,15 @@ from pathlib import Path
 from types import FrameType
 
 from aegis.startup import surroundings
+from aegis.startup.choice import SINGLE
 from aegis.startup.environment import python_of
 from aegis.startup.memory import close_memory
 from aegis.startup.problem import COULD_NOT_DECIDE, MISCONFIGURED, StartupProblem
 
 _CLAIMS = {0: ("pass",), 1: ("fail",), MISCONFIGURED: ("error",), COULD_NOT_DECIDE: ("error",)}
 """What verdict.json must say beside each exit code."""
+REPORTS = ("verdict.json", "verdict.sarif", "summary.md", "predicate.json", "subjects.txt", "shard.json")
+"""What a gate writes. A later step may sign or upload any of it, so none of an earlier run may be left."""
 _GRACE_SECONDS = 6.0
 """A gate has 5 s to write its verdict once it is told to stop; GitHub kills the step about 10 s after the first signal.
 
@@ -45,11 +48,12 @@ def run(gate: str, place: Path, cache: Path, environ: Mapping[str, str]) -> int:
     if code == MISCONFIGURED and said is None:
         # wrong usage may leave nothing to write a verdict about; the command has said what is wrong
         return code
+    _clear(gate, folder)
     raise _unbacked(code, said)
 
 
 def _fresh_output(gate: str, cache: Path, environ: Mapping[str, str]) -> Path:
-    """The folder for the reports, in which no verdict of an earlier run is left."""
+    """The folder for the reports, in which nothing of an earlier run is left."""
     wanted = environ.get("AEGIS_INPUT_OUTPUT", "")
     try:
         if not wanted:
@@ -57,7 +61,8 @@ def _fresh_output(gate: str, cache: Path, environ: Mapping[str, str]) -> Path:
             return Path(tempfile.mkdtemp(dir=cache, prefix=f"verdict-{gate}-"))
         folder = Path(environ.get("GITHUB_WORKSPACE") or Path.cwd()) / wanted
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "verdict.json").unlink(missing_ok=True)
+        if (stuck := _clear(gate, folder)) is not None:
+            raise stuck
     except OSError as refused:
         raise StartupProblem(
             "core.output_unwritable",
@@ -67,6 +72,23 @@ def _fresh_output(gate: str, cache: Path, environ: Mapping[str, str]) -> Path:
             exit_code=MISCONFIGURED,
         ) from refused
     return folder
+
+
+def _clear(gate: str, folder: Path) -> OSError | None:
+    """Take the reports away that nothing backs; what one of them would not go for.
+
+    A later step that always runs may sign or upload them.
+    """
+    stuck: OSError | None = None
+    # each gate's own verdict has a folder below that of the common one
+    for place in (folder, *(folder / each for each in SINGLE)) if gate == "all" else (folder,):
+        # a link, which a change may have brought along, is refused when the reports are written
+        for name in REPORTS if not place.is_symlink() else ():
+            try:
+                (place / name).unlink(missing_ok=True)
+            except OSError as error:
+                stuck = stuck or error
+    return stuck
 
 
 def _run_forwarding(argv: list[str], env: Mapping[str, str]) -> int:

@@ -33,7 +33,7 @@ INPUTS = {
         *("aws-role-to-assume", "aws-region", "cosign-pub-key", "oci-client-id", "oci-client-secret"),
     ),
     "all": (
-        *("base", "policy", "output", "upload", "index-url", "github-token", "cloud"),
+        *("task", "gate", "verdicts", "base", "policy", "output", "upload", "index-url", "github-token", "cloud"),
         *("aws-role-to-assume", "aws-region", "cosign-pub-key", "oci-client-id", "oci-client-secret"),
     ),
 }
@@ -45,6 +45,8 @@ CHOICES = {
     "tier": ("", "sample", "data", "proof", "full"),
     "act": ("true", "false"),
     "without-state": ("refuse", "begin"),
+    "task": ("judge", "list", "merge"),
+    "gate": ("", "scan", "verify", "canary", "backup-check"),
 }
 MODES = {"backup-check": ("check", "verify", "run"), "canary": ("watch", "judge", "preflight")}
 """The values of the input `mode`, by action."""

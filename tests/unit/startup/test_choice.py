@@ -84,6 +84,27 @@ def test_the_lock_covers_every_gate_that_either_policy_names(environ: dict[str, 
     assert lock_of("all", environ | {"AEGIS_INPUT_CLOUD": "oci"}) == "backup-check-oci"
 
 
+@pytest.mark.parametrize(
+    ("inputs", "lock"),
+    [
+        ({"GATE": "scan"}, "scan"),
+        ({"GATE": "verify"}, "keyless"),
+        ({"GATE": "verify", "CLOUD": "oci"}, "oci"),
+        ({"GATE": "backup-check"}, "backup-check"),
+        # no rollout is judged there
+        ({"GATE": "canary"}, "scan"),
+        ({"TASK": "list"}, "scan"),
+        ({"TASK": "merge"}, "scan"),
+        ({"TASK": "judge"}, "backup-check"),
+    ],
+)
+def test_a_job_of_a_matrix_gets_no_more_than_it_needs(
+    environ: dict[str, str], tmp_path: Path, inputs: dict[str, str], lock: str
+) -> None:
+    (tmp_path / "aegis.yml").write_text("scan: {}\nverify: {}\nbackup-check: {}\n", "utf-8")
+    assert lock_of("all", environ | {f"AEGIS_INPUT_{name}": value for name, value in inputs.items()}) == lock
+
+
 @pytest.mark.parametrize(("wider", "narrower"), [("backup-check", "keyless"), ("backup-check-oci", "oci")])
 def test_the_locks_of_backups_hold_what_the_verify_gate_needs(wider: str, narrower: str) -> None:
     def packages(lock: str) -> set[str]:

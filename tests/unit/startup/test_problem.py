@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aegis.core.codes import CODES
-from aegis.startup.problem import MISCONFIGURED, StartupProblem, announce, heredoc, notice
+from aegis.startup.problem import COULD_NOT_DECIDE, MISCONFIGURED, StartupProblem, announce, heredoc, notice
 from tests.support.runner_commands import parse
 
 EVIL = "bad::error::x\n::set-output name=result::pass\r\n%0A```\n# heading <b> [x](y) | `code`"
@@ -32,7 +32,7 @@ def test_on_github_it_stands_in_annotation_summary_and_outputs(
     assert announce(problem("no network"), environ) == 3
     assert "no network" in capsys.readouterr().out
     assert "no network" in summary.read_text("utf-8")
-    assert re.findall(r"^(\w+)<<aegis_\w{32}\n(.*)$", outputs.read_text("utf-8"), re.MULTILINE) == [
+    assert re.findall(r"^(\w+)<<aegis_\w{32}\n(.*)$", outputs.read_text("utf-8"), re.MULTILINE)[:3] == [
         ("result", "error"),
         ("decision", "could-not-decide"),
         ("reason", "core.install_failed"),
@@ -79,6 +79,23 @@ def test_no_text_escapes_its_place_in_the_summary(tmp_path: Path) -> None:
     inside = [line for line in lines if "heading" in line]
     assert inside
     assert all(line.startswith("    ") or line.count("`` ") == 2 for line in inside)
+
+
+def test_what_a_gate_had_said_before_is_taken_back(tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    output.write_text("result=pass\nverdict=/tmp/verdict.json\n", "utf-8")
+    announce(problem(), {"GITHUB_OUTPUT": str(output)})
+    said = dict(re.findall(r"(?m)^([a-z]+)<<aegis_\w+\n(.*)$", output.read_text("utf-8")))
+    assert (said["result"], said["verdict"], said["summary"]) == ("error", "", "")
+
+
+def test_where_nothing_can_be_written_the_exit_code_still_says_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "full").symlink_to("/dev/full")
+    full = str(tmp_path / "full")
+    assert announce(problem(), {"GITHUB_STEP_SUMMARY": full, "GITHUB_OUTPUT": full}) == COULD_NOT_DECIDE
+    assert "No space left" in capsys.readouterr().err
 
 
 def test_an_output_cannot_end_its_own_heredoc() -> None:

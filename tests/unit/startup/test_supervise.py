@@ -7,17 +7,22 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from aegis.cli.verify.options import SHARD
+from aegis.core.policy import GateName
+from aegis.report import write
 from aegis.startup import supervise
+from aegis.startup.choice import SINGLE
 from aegis.startup.problem import COULD_NOT_DECIDE, MISCONFIGURED, StartupProblem
 
 ROOT = Path(__file__).resolve().parents[3]
 WRITE = """echo '{"result": "%s"}' > "$AEGIS_INPUT_OUTPUT/verdict.json\""""
 
 
-def gate(folder: Path, script: str) -> Path:
+def played(folder: Path, script: str) -> Path:
     """An environment whose python is a script that plays a gate."""
     python = folder / "venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
@@ -26,9 +31,9 @@ def gate(folder: Path, script: str) -> Path:
     return folder / "venv"
 
 
-def run(tmp_path: Path, script: str, **environ: str) -> int:
+def run(tmp_path: Path, script: str, *, gate: str = "scan", **environ: str) -> int:
     surroundings = {"PATH": os.environ["PATH"], "GITHUB_WORKSPACE": str(tmp_path), **environ}
-    return supervise.run("scan", gate(tmp_path, script), tmp_path / "cache", surroundings)
+    return supervise.run(gate, played(tmp_path, script), tmp_path / "cache", surroundings)
 
 
 @pytest.mark.parametrize(("code", "result"), [(0, "pass"), (1, "fail"), (2, "error"), (3, "error")])
@@ -76,6 +81,48 @@ def test_a_verdict_of_an_earlier_run_does_not_count(tmp_path: Path) -> None:
     (out / "verdict.json").write_text('{"result": "pass"}', "utf-8")
     with pytest.raises(StartupProblem, match="wrote no verdict"):
         run(tmp_path, "exit 0", AEGIS_INPUT_OUTPUT="out")
+
+
+def reports(out: Path) -> list[str]:
+    """What stands there, below the folder."""
+    return sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize(
+    ("gate", "left"),
+    [("scan", ["scan/predicate.json", "scan/verdict.json", "theirs.json"]), ("all", ["theirs.json"])],
+)
+def test_nothing_of_an_earlier_run_is_left_to_be_signed(tmp_path: Path, gate: str, left: list[str]) -> None:
+    out = tmp_path / "out"
+    (out / "scan").mkdir(parents=True)
+    for name in (*supervise.REPORTS, "theirs.json", "scan/verdict.json", "scan/predicate.json"):
+        (out / name).write_text('{"result": "pass"}', "utf-8")
+    with pytest.raises(StartupProblem, match="wrote no verdict"):
+        run(tmp_path, "exit 0", gate=gate, AEGIS_INPUT_OUTPUT="out")
+    assert reports(out) == left
+
+
+@pytest.mark.parametrize("end", ["exit 1", "kill -9 $$", "exit 77"])
+def test_a_verdict_that_nothing_backs_is_taken_away(tmp_path: Path, end: str) -> None:
+    """A step that always runs would keep it, or sign it."""
+    with pytest.raises(StartupProblem, match="its verdict says 'pass'"):
+        run(tmp_path, f"{WRITE % 'pass'}; {end}", AEGIS_INPUT_OUTPUT="out")
+    assert reports(tmp_path / "out") == []
+
+
+def test_a_folder_that_a_change_made_a_link_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "verdict.json").write_text("{}", "utf-8")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "scan").symlink_to(tmp_path / "theirs")
+    with pytest.raises(StartupProblem, match="wrote no verdict"):
+        run(tmp_path, "exit 0", gate="all", AEGIS_INPUT_OUTPUT="out")
+    assert reports(tmp_path / "theirs") == ["verdict.json"]
+
+
+def test_what_a_gate_writes_and_what_is_taken_away_are_the_same() -> None:
+    assert set(supervise.REPORTS) == {*write.NAMES, SHARD}
+    assert get_args(GateName) == SINGLE
 
 
 def test_a_planted_link_is_removed_and_not_followed(tmp_path: Path) -> None:
@@ -126,7 +173,7 @@ def stop(tmp_path: Path, script: str, number: signal.Signals, grace: float = 30.
     """Run a gate, wait until it is ready, and send a signal to the process that supervises it."""
     ready = tmp_path / "ready"
     os.mkfifo(ready)
-    venv = gate(tmp_path, script)
+    venv = played(tmp_path, script)
     code = _STOPPED.format(src=str(ROOT / "src"), grace=grace, venv=str(venv), cache=str(tmp_path / "cache"))
     env = {"PATH": os.environ["PATH"], "READY": str(ready)}
     with subprocess.Popen([sys.executable, "-I", "-c", code], env=env, stdout=subprocess.PIPE, text=True) as process:
@@ -157,7 +204,7 @@ def test_a_gate_that_does_not_heed_is_killed(tmp_path: Path) -> None:
 def test_what_the_gate_runs_cannot_read_our_secrets(tmp_path: Path) -> None:
     """Neither those of a dump's SQL, which may run as the same user: the gate's own it closes itself."""
     script = f"cat /proc/$$/environ >own; cat /proc/$PPID/environ >supervisor; {WRITE % 'pass'}; exit 0"
-    venv = gate(tmp_path, script)
+    venv = played(tmp_path, script)
     code = _STOPPED.format(src=str(ROOT / "src"), grace=30, venv=str(venv), cache=str(tmp_path / "cache"))
     env = {"PATH": os.environ["PATH"], "AEGIS_AGE_IDENTITY": "AGE-SECRET-KEY-OF-NOBODY"}
     # root without its capabilities is a user like others, and what it runs is the same one

@@ -26,6 +26,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
         "AEGIS_INPUT_UPLOAD": "auto",
         "AEGIS_INPUT_CLOUD": "aws",
         "AEGIS_INPUT_MODE": "check",
+        "AEGIS_INPUT_TASK": "judge",
     }
 
 
@@ -124,6 +125,21 @@ def test_a_cloud_that_there_is_not_is_refused(environ: dict[str, str], gate: str
 
 def test_the_root_action_has_no_path_and_no_strict(environ: dict[str, str]) -> None:
     assert tier0.check("all", environ | {"AEGIS_INPUT_STRICT": "yes", "AEGIS_INPUT_PATH": ""}).event == "push"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("TASK", "", "`task` is ''"),
+        ("TASK", "judge ", "`judge` or `list` or `merge`"),
+        ("GATE", "deploy", "`scan` or `verify` or `canary` or `backup-check`"),
+        ("VERDICTS", "verdicts\n", "`verdicts` holds a control character"),
+    ],
+)
+def test_wrong_wishes_for_a_matrix_are_refused(environ: dict[str, str], name: str, value: str, says: str) -> None:
+    with pytest.raises(StartupProblem) as caught:
+        tier0.check("all", environ | {f"AEGIS_INPUT_{name}": value})
+    assert says in f"{caught.value.problem} {caught.value.expected}"
 
 
 def test_an_old_python_is_refused(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
