@@ -13,7 +13,7 @@ from aegis.core.ports.objects import ObjectInfo
 
 @dataclass(eq=False)
 class Bucket:
-    """Fulfils `aegis.core.ports.objects.ObjectStore`; two of them are never equal."""
+    """Fulfils `aegis.core.ports.objects.FolderStore`; two of them are never equal."""
 
     objects: dict[str, bytes] = field(default_factory=dict)
     location: str = "s3://staging"
@@ -39,6 +39,11 @@ class Bucket:
     def list(self, prefix: str) -> Sequence[ObjectInfo]:
         self._check()
         return [self._info(key) for key in sorted(self.objects) if key.startswith(prefix)]
+
+    def folders(self, prefix: str) -> Sequence[str]:
+        self._check()
+        inside = (key[len(prefix) :].partition("/") for key in self.objects if key.startswith(prefix))
+        return sorted({f"{prefix}{name}/" for name, slash, _ in inside if slash})
 
     def head(self, key: str) -> ObjectInfo | None:
         self._check()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
+import hashlib
 import json
 from typing import Any
 
+from aegis.core.verdict import SCHEMA_ID
 from aegis.report import json_report, predicate
 from tests.support.signing import Private, envelope_bundle, private
 from tests.support.verdicts import verdict
@@ -38,6 +41,17 @@ def bundle_of(
     return json.dumps(envelope_bundle(key or private("ecdsa-p256"), json.dumps(statement).encode())).encode()
 
 
-def place(gate: str, digest: str = DIGEST) -> str:
-    """The name of a bundle below the policy's prefix."""
-    return f"{digest}/{gate}.sigstore.json"
+def place(bundle: bytes, gate: str = "verify", digest: str = DIGEST, finished: datetime.datetime | None = None) -> str:
+    """The name of a bundle below the policy's prefix, as docs/evidence.md has it. `finished`: None for its own."""
+    if finished is None:
+        payload = json.loads(bundle)["dsseEnvelope"]["payload"]
+        said = json.loads(base64.b64decode(payload))["predicate"][SCHEMA_ID]
+        finished = datetime.datetime.fromisoformat(said["finished"])
+    stamp = finished.astimezone(datetime.UTC).strftime("%Y%m%dT%H%M%S%f")[:-3]
+    return f"sha256/{digest}/{gate}/{stamp}Z-{hashlib.sha256(bundle).hexdigest()}.sigstore.json"
+
+
+def stored(*gates: str, digest: str = DIGEST, **changes: Any) -> dict[str, bytes]:
+    """Verdicts of gates that passed, each in its place below the prefix."""
+    bundles = {gate: bundle_of(predicate_of(gate, **changes), digest=digest) for gate in gates}
+    return {place(bundle, gate, digest): bundle for gate, bundle in bundles.items()}

@@ -8,9 +8,13 @@ SHA-256, which S3 checks.
 
 from __future__ import annotations
 
+import base64
+import datetime
+import hashlib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from aegis.adapters.objects_s3 import _DENIED, S3Store
 from aegis.adapters.part_upload import Memory, PartUpload, uploading
@@ -26,13 +30,41 @@ from aegis.storage.patience import TRANSIENT, retried
 _OWN = "x-amz-meta-aegis-upload"
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectLock:
+    """How long each new object is held fast (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html).
+
+    The bucket must have been made with Object Lock: one without refuses to take such an object.
+    """
+
+    mode: Literal["governance", "compliance"]
+    days: int
+
+    def headers(self, now: datetime.datetime) -> Mapping[str, str]:
+        """Of the request that makes the object."""
+        until = (now + datetime.timedelta(days=self.days)).astimezone(datetime.UTC)
+        return {
+            "x-amz-object-lock-mode": self.mode.upper(),
+            "x-amz-object-lock-retain-until-date": until.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+
+
 class WritableS3(S3Store):
     """One bucket. Fulfils `aegis.core.ports.writing.WritableStore`."""
 
-    def __init__(self, bucket: str, region: str, credentials: AwsCredentialSource, **more: Any) -> None:
-        """As `S3Store`."""
+    def __init__(
+        self,
+        bucket: str,
+        region: str,
+        credentials: AwsCredentialSource,
+        *,
+        lock: ObjectLock | None = None,
+        **more: Any,
+    ) -> None:
+        """As `S3Store`. `lock`: None leaves it to the bucket whether it holds objects fast."""
         super().__init__(bucket, region, credentials, **more)
         self._memory = Memory()
+        self._object_lock = lock
 
     def create(self, key: str) -> AbstractContextManager[PartUpload]:
         """A new object, which is there only after the block has ended without an exception."""
@@ -47,6 +79,24 @@ class WritableS3(S3Store):
                 self._written(reply, self._where(info.key), {200, 204, 404})
 
         retried(ask, self._patience, self._clock)
+
+    def retained_until(self, key: str) -> datetime.datetime | None:
+        """Until when the current version of an object is held fast, UTC; None where nothing holds it."""
+
+        def ask() -> str | None:
+            with self._ask("HEAD", key, (), {}, self._where(key)) as reply:
+                self._check(reply, self._where(key))
+                return reply.headers.get("x-amz-object-lock-retain-until-date")
+
+        text = retried(ask, self._patience, self._clock)
+        try:
+            moment = datetime.datetime.fromisoformat(text or "")
+        except ValueError:
+            return None
+        return moment.astimezone(datetime.UTC) if moment.tzinfo is not None else None
+
+    def _lock_headers(self) -> Mapping[str, str]:
+        return self._object_lock.headers(self._utc()) if self._object_lock is not None else {}
 
     def _written(self, reply: Reply, where: str, good: set[int] | None = None) -> bytes:
         """The answer's document. Raises what any other answer means."""
@@ -77,7 +127,15 @@ class _Requests:
 
     def put(self, key: str, own: str, content: memoryview) -> None:
         """See the port."""
-        headers = {"If-None-Match": "*", _OWN: own}
+        # a bucket with Object Lock takes nothing without a checksum
+        # (https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html)
+        checksum = base64.b64encode(hashlib.sha256(content).digest()).decode()
+        headers = {
+            "If-None-Match": "*",
+            _OWN: own,
+            "x-amz-checksum-sha256": checksum,
+            **self._store._lock_headers(),
+        }
         with self._store._ask("PUT", key, (), headers, self.where(key), content=content) as reply:
             self._store._written(reply, self.where(key))
 
@@ -86,7 +144,13 @@ class _Requests:
         where = self.where(key)
         try:
             with self._store._ask(
-                "POST", key, (("uploads", ""),), {_OWN: own}, where, content=b"", fresh=True
+                "POST",
+                key,
+                (("uploads", ""),),
+                {_OWN: own, **self._store._lock_headers()},
+                where,
+                content=b"",
+                fresh=True,
             ) as reply:
                 return parse_started(self._store._written(reply, where), where)
         except BaseException as error:

@@ -21,7 +21,7 @@ from aegis.artifacts.result import Result
 from aegis.core import typed
 from aegis.core.errors import CouldNotDecide, Refused
 from aegis.core.ports.objects import ObjectStore
-from aegis.core.verdict import SCHEMA_ID
+from aegis.core.verdict import PREDICATE_TYPE, SCHEMA_ID
 from aegis.signatures import strict_json
 from aegis.signatures.bundle import parse_bundle
 from aegis.signatures.types import Envelope, Trust
@@ -29,7 +29,6 @@ from aegis.signatures.verify import needed_digests, verify_envelopes, verify_mes
 from aegis.storage.transfer import read_small
 
 VERDICT, SIGNATURE = "verdict.json", "verdict.json.sigstore.json"
-PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"
 _VERDICT_LIMIT, _SIGNATURE_LIMIT = 32 << 20, 1 << 20
 _CLOCKS_DIFFER = datetime.timedelta(minutes=5)
 
@@ -86,7 +85,7 @@ def verify_verdict(document: bytes, signature: bytes, trust: Trust) -> None:
 
     _, envelopes = verify_envelopes([bundle], trust)
     statements = [parse_statement(envelope) for envelope in envelopes]
-    check_attestation(statements, {"sha256": hashlib.sha256(document).hexdigest()}, (PREDICATE,))
+    check_attestation(statements, {"sha256": hashlib.sha256(document).hexdigest()}, (PREDICATE_TYPE,))
 
 
 def passed_results(document: bytes) -> tuple[Result, ...]:

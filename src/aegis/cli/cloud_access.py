@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from aegis.cli.masking import masker
 from aegis.cli.surroundings import Event
@@ -15,6 +15,10 @@ from aegis.core.ports.credentials import AwsCredentialSource
 if TYPE_CHECKING:
     from aegis.adapters.github_oidc import Minter
     from aegis.adapters.oci_identity import OciSessions
+
+
+Section: TypeAlias = GateName | Literal["evidence"]
+"""The sections of the policy that name stores."""
 
 
 class Asked(Protocol):
@@ -50,7 +54,7 @@ class Asked(Protocol):
 class CloudAccess:
     """Who asks, and for which section of the policy."""
 
-    section: GateName
+    section: Section
     asked: Asked
     environ: Mapping[str, str] = field(repr=False)
     event: Event = field(repr=False)

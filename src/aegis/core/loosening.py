@@ -15,6 +15,7 @@ from aegis.core.policy import (
     CanaryMetric,
     CanaryPolicy,
     Earlier,
+    EvidencePolicy,
     GateName,
     Load,
     Policy,
@@ -55,6 +56,11 @@ def loosenings(before: Policy, after: Policy) -> list[str]:
             found.append("backup-check: the section is gone")
         else:
             found += _backup_check(before.backup_check, after.backup_check)
+    if before.evidence is not None:
+        if after.evidence is None:
+            found.append("evidence: the section is gone")
+        else:
+            found += _evidence(before.evidence, after.evidence)
     return found
 
 
@@ -159,9 +165,25 @@ def _database(before: BackedUp, after: BackedUp) -> Iterator[str]:
             yield f"{key}.{name.replace('_', '-')}: {named or 'none'} instead of {named_before}"
 
 
-def _trust_and_stores(
-    key: str, before: VerifyPolicy | BackupCheckPolicy, after: VerifyPolicy | BackupCheckPolicy
-) -> Iterator[str]:
+def _evidence(before: EvidencePolicy, after: EvidencePolicy) -> Iterator[str]:
+    if after.store != before.store:
+        yield "evidence.store: another one"
+    yield from _added("evidence.signers", before.signers, after.signers)
+    if before.retain is not None:
+        if after.retain is None:
+            yield "evidence.retain: verdicts are no longer held fast"
+        else:
+            if after.retain.days < before.retain.days:
+                yield f"evidence.retain.days: {after.retain.days} instead of {before.retain.days}"
+            if before.retain.mode == "compliance" and after.retain.mode != "compliance":
+                yield f"evidence.retain.mode: {after.retain.mode} instead of compliance"
+    yield from _trust_and_stores("evidence", before, after)
+
+
+_WithStores = VerifyPolicy | BackupCheckPolicy | EvidencePolicy
+
+
+def _trust_and_stores(key: str, before: _WithStores, after: _WithStores) -> Iterator[str]:
     if after.trusted_root != before.trusted_root:
         yield f"{key}.trusted-root: {after.trusted_root or 'the packaged one'} instead of {before.trusted_root}"
     for name in ("aws", "oci"):

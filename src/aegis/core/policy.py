@@ -415,8 +415,7 @@ class Requires(_Section, frozen=True):
     """Signed verdicts about each image, without which no version is promoted."""
 
     source: Annotated[str, Meta(min_length=2, max_length=2048, pattern=r"/$(?!\n)")]
-    """The prefix that holds them, as `<SHA-256 of the image, hex>/<gate>.sigstore.json`: `s3://bucket/prefix/`,
-    `https://host/path/`, or a folder of the repository."""
+    """The prefix that `aegis evidence put` stores them below: `s3://bucket/prefix/`, or a folder of the repository."""
     signers: tuple[Signer, ...] = ()
     """Who may have signed them; at least one."""
     gates: tuple[GateName, ...] = ("verify", "scan")
@@ -467,6 +466,29 @@ class CanaryPolicy(_Section, frozen=True):
     """The role for `prometheus.sigv4-region`, `requires.source` and a cluster that knows AWS's identities."""
 
 
+class Retain(_Section, frozen=True):
+    """How long the store must hold each verdict fast (S3 Object Lock)."""
+
+    days: Annotated[int, Meta(ge=1, le=36_500)]
+    mode: Literal["governance", "compliance"] = "governance"
+    """`compliance`: nobody at all can remove it before."""
+
+
+class EvidencePolicy(_Section, frozen=True):
+    """`evidence`: where signed verdicts are kept for longer than GitHub keeps a run, and whose count."""
+
+    store: Annotated[str, Meta(min_length=2, max_length=2048, pattern=r"/$(?!\n)")]
+    """The prefix: `s3://bucket/prefix/`, `oci://namespace/bucket/prefix/`, or a folder."""
+    signers: tuple[Signer, ...] = ()
+    """Who may sign verdicts; at least one."""
+    trusted_root: Path | None = field(default=None, name="trusted-root")
+    """As in `verify`."""
+    retain: Retain | None = None
+    """None: whatever the bucket does by itself."""
+    aws: Aws | None = None
+    oci: Oci | None = None
+
+
 class Extends(_Section, frozen=True):
     """An organisation's policy, which this file may only tighten."""
 
@@ -491,3 +513,5 @@ class Policy(_Section, frozen=True):
     """Left out, the root action does not run this gate."""
     backup_check: BackupCheckPolicy | None = field(default=None, name="backup-check")
     """Left out, the root action does not run this gate."""
+    evidence: EvidencePolicy | None = None
+    """Left out, `aegis evidence` goes by its arguments alone."""

@@ -19,7 +19,7 @@ _KIND = Kind(
 _EXPLAINED: Mapping[Path, tuple[str, str, str]] = {
     ("mode",): ("the mode is neither", "`enforce`, or `observe until YYYY-MM-DD`", "name the day it ends"),
 }
-_GATE_SECTIONS = frozenset({"scan", "verify", "canary", "backup-check"})
+_SECTIONS = frozenset({"scan", "verify", "canary", "backup-check", "evidence"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def parse_policy(data: bytes, *, file: str, origin: str | None = None) -> Loaded
     value = compose(data, document)
     if isinstance(value, dict):
         # `scan:` with nothing below it is a section of defaults, not a missing one.
-        value = {key: {} if key in _GATE_SECTIONS and part is None else part for key, part in value.items()}
+        value = {key: {} if key in _SECTIONS and part is None else part for key, part in value.items()}
     policy = _convert(value, document)
     return LoadedPolicy(policy, origin or file, hashlib.sha256(data).hexdigest(), value)
 
@@ -51,7 +51,7 @@ def parse_policy(data: bytes, *, file: str, origin: str | None = None) -> Loaded
 def merged_policy(under: LoadedPolicy, over: LoadedPolicy, *, file: str) -> Policy:
     """`over` laid over `under`, key by key: a key that `over` does not set keeps its value from `under`."""
     merged = {**under.written, **over.written}
-    for key in _GATE_SECTIONS & set(merged):
+    for key in _SECTIONS & set(merged):
         merged[key] = {**(under.written.get(key) or {}), **(over.written.get(key) or {})}
     return _convert(merged, Document(file, _KIND))
 

@@ -17,6 +17,8 @@ Cause = Literal["your-change", "artifact", "could-not-decide"]
 """Whose cause a finding is: this change, somebody else's artifact, or nobody's until it is run again."""
 
 SCHEMA_ID = "urn:aegis-gates:schema:verdict:v1"
+PREDICATE_TYPE = "https://in-toto.io/attestation/test-result/v0.1"
+"""Of a verdict as an in-toto statement."""
 EXIT_PASS, EXIT_FAIL, EXIT_USAGE, EXIT_ERROR = 0, 1, 2, 3
 
 

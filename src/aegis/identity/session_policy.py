@@ -44,6 +44,8 @@ class WriteNeed:
     prefixes: tuple[str, ...]
     """Every object whose key starts so; an empty prefix is the whole bucket."""
     delete: Deletion
+    retain: bool = False
+    """Whether objects are held fast as they are written (Object Lock), and until when is asked."""
 
 
 def session_policy(
@@ -108,6 +110,8 @@ def _writing(need: WriteNeed, partition: str) -> dict[str, Any]:
         actions.append("s3:DeleteObject")
     if need.delete == "versions":
         actions.append("s3:DeleteObjectVersion")
+    if need.retain:
+        actions += ["s3:PutObjectRetention", "s3:GetObjectRetention"]
     bucket = _bucket(need.bucket)
     return _allow(actions, [f"arn:{partition}:s3:::{bucket}/{literal(prefix)}*" for prefix in need.prefixes])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from tests.doubles.kubernetes_api import Api, serve
 from tests.support.canary_server import Shop, shop
 from tests.support.clusters import kubeconfig
 from tests.support.gitrepo import GitRepo
-from tests.support.signed_verdicts import DIGEST, IMAGE, bundle_of, place, predicate_of
+from tests.support.signed_verdicts import DIGEST, IMAGE, bundle_of, place, predicate_of, stored
 from tests.support.signing import pem, private
 
 PLACE = ("shop", "web")
@@ -60,16 +60,16 @@ class Stage:
         repository.git("add", ".")
         repository.git("commit", "--quiet", "--message=policy")
 
-    def store(self, name: str, bundle: bytes) -> None:
-        """Put a bundle into the prefix."""
-        file = self.shop.folder / "verdicts" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(bundle)
+    def store(self, objects: Mapping[str, bytes]) -> None:
+        """Put bundles into the prefix."""
+        for name, bundle in objects.items():
+            file = self.shop.folder / "verdicts" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(bundle)
 
     def sign(self, *gates: str) -> None:
         """As a build does."""
-        for gate in gates:
-            self.store(place(gate), bundle_of(predicate_of(gate)))
+        self.store(stored(*gates))
 
     def options(self, **changes: Any) -> CanaryOptions:
         given = {"act": True, "state": self.shop.folder / "state.json", "kubeconfig": self.kubeconfig, **changes}
@@ -120,14 +120,15 @@ def test_without_one_it_is_aborted_however_good_it_looks(stage: Stage) -> None:
     assert stage.shop.looked == 0
     assert stage.api.rollouts[PLACE]["status"]["phase"] == "Degraded"
     assert verdict.notices[0].startswith("shop/web was aborted")
-    assert f"{DIGEST}/scan.sigstore.json" in verdict.findings[0].message
+    assert f"sha256/{DIGEST}/scan/" in verdict.findings[0].message
 
 
 @pytest.mark.parametrize("gate", ["verify", "scan"])
 def test_one_by_another_signer_is_none(stage: Stage, gate: str) -> None:
     stage.demand()
     stage.sign("verify", "scan")
-    stage.store(place(gate), bundle_of(predicate_of(gate), key=private("ecdsa-p256", 1)))
+    theirs = bundle_of(predicate_of(gate), key=private("ecdsa-p256", 1))
+    stage.store({place(theirs, gate): theirs})
     assert stage.watch().reason == "canary.verdict_invalid"
     assert stage.wishes() == [{"abort": True}]
 
@@ -150,10 +151,10 @@ def test_every_container_counts(stage: Stage) -> None:
 
 
 def test_a_store_that_does_not_answer_holds(stage: Stage) -> None:
-    stage.demand(source="https://127.0.0.1:9/verdicts/")
+    stage.demand(source=f"{stage.shop.folder}/unmounted/verdicts/")
     verdict = stage.watch()
     assert (verdict.decision, exit_code(verdict)) == ("inconclusive", 3)
-    assert verdict.reason.startswith("verify.store_")
+    assert verdict.reason == "verify.store_missing"
     assert stage.wishes() == []
     assert stage.shop.looked == 0
 

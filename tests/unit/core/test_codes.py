@@ -12,7 +12,20 @@ from aegis.core.codes import CODES
 
 ROOT = Path(__file__).resolve().parents[3]
 GATES = frozenset(
-    {"verify", "canary", "backup_check", "runtime", "audit", "token", "init", "github", "doctor", "render"}
+    {
+        "verify",
+        "canary",
+        "backup_check",
+        "runtime",
+        "audit",
+        "token",
+        "init",
+        "github",
+        "doctor",
+        "render",
+        "report",
+        "evidence",
+    }
 )
 EACH = [code.id for code in CODES.values() if code.gate in GATES]
 
@@ -45,6 +58,8 @@ def test_no_reason_is_registered_twice() -> None:
         "canary",
         "scaffold",
         "render",
+        "report",
+        "evidence",
     ):
         table = import_module(f"aegis.core.codes.{name}").TABLE
         assert len({code.id for code in table}) == len(table), name

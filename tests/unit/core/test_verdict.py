@@ -121,7 +121,8 @@ def test_fingerprints_keep_parts_apart() -> None:
 def test_codes_are_named_after_their_gate() -> None:
     gates = {"scan", "verify", "canary", "backup_check"}
     assert all(
-        code.gate in gates | {"core", "runtime", "audit", "token", "init", "github", "doctor", "render"}
+        code.gate
+        in gates | {"core", "runtime", "audit", "token", "init", "github", "doctor", "render", "report", "evidence"}
         and code.id.replace(".", "_").isidentifier()
         for code in CODES.values()
     )

@@ -10,7 +10,7 @@ from aegis.cli.canary.access import CanaryAccess
 from aegis.cli.gate_run import Found, GateRun
 from aegis.cli.policy_files import PolicyFiles, no_key
 from aegis.core.policy import Aws, Requires
-from aegis.core.ports.objects import ObjectStore
+from aegis.core.ports.objects import FolderStore
 from aegis.gates.canary.required import Examined, examine
 from aegis.storage.location import HERE, Location, parse_location
 
@@ -29,21 +29,15 @@ def examined(run: GateRun, found: Found, rule: Requires, access: CanaryAccess, i
     return examine(images, rule, _store(location, access, found.repository.root), location.key, trust)
 
 
-def _store(location: Location, access: CanaryAccess, root: Path) -> ObjectStore:
-    match location.scheme:
-        case "s3":
-            return _s3(location, access)
-        case "https":
-            from aegis.adapters.objects_https import HttpsStore
+def _store(location: Location, access: CanaryAccess, root: Path) -> FolderStore:
+    if location.scheme == "s3":
+        return _s3(location, access)
+    from aegis.adapters.objects_local import LocalStore
 
-            return HttpsStore(location.store)
-        case _:
-            from aegis.adapters.objects_local import LocalStore
-
-            return LocalStore(root if location.store == HERE else Path(location.store), name=location.store)
+    return LocalStore(root if location.store == HERE else Path(location.store), name=location.store)
 
 
-def _s3(location: Location, access: CanaryAccess) -> ObjectStore:
+def _s3(location: Location, access: CanaryAccess) -> FolderStore:
     from aegis.adapters.objects_s3 import S3Store
     from aegis.identity.session_policy import ReadNeed, session_policy
 

@@ -27,7 +27,7 @@ def add_commands(commands: Any) -> None:
     """Add the three commands."""
     file = commands.add_parser("file", help="one file with its signature", allow_abbrev=False)
     file.add_argument("artifact", help="the file, or sha256:HEX in its place")
-    _add_signer(file)
+    add_signer(file)
     signature = file.add_mutually_exclusive_group(required=True)
     signature.add_argument("--bundle", metavar="FILE", type=Path, help="a Sigstore bundle, or cosign's older .bundle")
     signature.add_argument("--signature", metavar="FILE", type=Path, help="a detached signature of cosign, in base64")
@@ -35,7 +35,7 @@ def add_commands(commands: Any) -> None:
 
     model = commands.add_parser("model", help="a folder with its model signature", allow_abbrev=False)
     model.add_argument("folder", type=Path, help="the model's folder")
-    _add_signer(model)
+    add_signer(model)
     model.add_argument(
         "--signature", metavar="FILE", type=Path, help="the signature (default: model.sig in the folder)"
     )
@@ -53,13 +53,14 @@ def add_commands(commands: Any) -> None:
 
     attestation = commands.add_parser("attestation", help="a statement about one file", allow_abbrev=False)
     attestation.add_argument("artifact", help="the file, or sha256:HEX in its place")
-    _add_signer(attestation)
+    add_signer(attestation)
     attestation.add_argument("--bundle", metavar="FILE", type=Path, required=True, help="the attestation's bundle")
     attestation.add_argument("--type", metavar="TYPE", required=True, help="the predicate type, exactly")
     attestation.set_defaults(run=run_attestation)
 
 
-def _add_signer(parser: argparse.ArgumentParser) -> None:
+def add_signer(parser: argparse.ArgumentParser) -> None:
+    """Who must have signed, by flags as cosign's users know them; and how it is told."""
     parser.add_argument("--key", metavar="KEY", help="public key: a file, or env://COSIGN_PUB_KEY")
     parser.add_argument("--certificate-identity", metavar="NAME", help="the certificate's subject, exactly")
     parser.add_argument("--certificate-identity-regexp", metavar="RE", help="a pattern for it, anchored by ^ and $")

@@ -9,7 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from aegis.core.codes import audit, backup_check, canary, render, runtime, scaffold, scan, shared, token, verify
+from aegis.core.codes import (
+    audit,
+    backup_check,
+    canary,
+    evidence,
+    render,
+    report,
+    runtime,
+    scaffold,
+    scan,
+    shared,
+    token,
+    verify,
+)
 from aegis.core.codes.code import Code
 
 __all__ = ["CODES", "Code"]
@@ -17,7 +30,20 @@ __all__ = ["CODES", "Code"]
 CODES: Mapping[str, Code] = MappingProxyType(
     {
         code.id: code
-        for table in (shared, scan, verify, canary, backup_check, runtime, audit, token, scaffold, render)
+        for table in (
+            shared,
+            scan,
+            verify,
+            canary,
+            backup_check,
+            runtime,
+            audit,
+            token,
+            scaffold,
+            render,
+            report,
+            evidence,
+        )
         for code in table.TABLE
     }
 )

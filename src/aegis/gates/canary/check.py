@@ -75,8 +75,8 @@ def _check_requires(rule: Requires, file: str) -> None:
     from aegis.storage.location import parse_location
 
     where = "canary.requires"
-    if parse_location(rule.source).scheme == "oci":
-        raise _incomplete(file, f"{where}.source is {rule.source!r}", "s3://, https:// or a folder of the repository")
+    if parse_location(rule.source).scheme not in {"s3", "file"}:
+        raise _incomplete(file, f"{where}.source is {rule.source!r}", "s3:// or a folder of the repository")
     if not rule.gates:
         raise _incomplete(file, f"{where}.gates is empty", "at least one gate, e.g. verify")
     if not rule.signers:

@@ -1,10 +1,9 @@
 """Signed verdicts about a rollout's images: without them no version is promoted.
 
-For each image the prefix that `canary.requires.source` names holds one Sigstore bundle a gate,
-`<SHA-256 of the image, hex>/<gate>.sigstore.json`: an in-toto statement whose subject is that very digest, with the
-gate's `predicate.json` (https://in-toto.io/attestation/test-result/v0.1), as `actions/attest` makes it. It counts if
-its signer is one of the policy's, it says PASSED by the gate that was asked for, and it is young enough. Whatever else
-is there, or is not, is a no: so an image that is named without its digest has no verdict either.
+The prefix that `canary.requires.source` names holds what `aegis evidence put` has stored (`aegis.evidence.layout`). Of
+each gate the newest verdict decides: it counts if its signer is one of the policy's, it is about this very digest, it
+says PASSED, and it is young enough. Whatever else is there, or is not, is a no: so an image that is named without its
+digest has no verdict either.
 """
 
 from __future__ import annotations
@@ -13,24 +12,16 @@ import datetime
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from aegis.core.errors import AegisError, CouldNotDecide, Refused
 from aegis.core.policy import GateName, Requires, minutes
-from aegis.core.ports.objects import ObjectStore
-from aegis.core.verdict import SCHEMA_ID
-from aegis.signatures.attestation import check_attestation
-from aegis.signatures.bundle import parse_bundle
+from aegis.core.ports.objects import FolderStore
+from aegis.evidence.finding import entries, read_entry
+from aegis.evidence.layout import About
 from aegis.signatures.shown import shown
-from aegis.signatures.statement import parse_statement
 from aegis.signatures.types import Trust
-from aegis.signatures.verify import verify_envelopes
-from aegis.storage.transfer import read_small
 
-PREDICATE: Final = "https://in-toto.io/attestation/test-result/v0.1"
-_LIMIT: Final = 1 << 20
-"""Bytes of a bundle; one has about 10 kB."""
-_CLOCKS_DIFFER: Final = datetime.timedelta(minutes=5)
 _IMAGE: Final = re.compile(r"(?P<repository>[!-?A-~]{1,500})@sha256:(?P<digest>[0-9a-f]{64})")
 _TAG: Final = re.compile(r":[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")
 """https://github.com/distribution/distribution/blob/main/docs/content/spec/api.md (a port stands before a slash)."""
@@ -63,7 +54,7 @@ class Examined:
     """Images with their digests (hex), those without verdicts included."""
 
 
-def examine(images: Sequence[str], rule: Requires, store: ObjectStore, prefix: str, trust: Trust) -> Examined:
+def examine(images: Sequence[str], rule: Requires, store: FolderStore, prefix: str, trust: Trust) -> Examined:
     """Look for each image's verdicts. `store` and `prefix`: where `rule.source` is; `trust`: who may have signed."""
     found: list[Shown] = []
     problems: list[AegisError] = []
@@ -92,37 +83,32 @@ def _repository(name: str) -> str:
 
 
 def _verdict(
-    image: str, digest: str, gate: GateName, rule: Requires, store: ObjectStore, prefix: str, trust: Trust
+    image: str, digest: str, gate: GateName, rule: Requires, store: FolderStore, prefix: str, trust: Trust
 ) -> Shown:
-    name = f"{prefix}{digest}/{gate}.sigstore.json"
-    info = store.head(name)
-    if info is None:
+    about = About("sha256", digest)
+    found, problems = entries(store, prefix, about, gate)
+    if not found and not problems:
         raise Refused(
             "canary.verdict_missing",
-            f"{image} has no verdict of the gate {gate}: there is no {store.location}/{name}",
+            f"{image} has no verdict of the gate {gate}: none is in {store.location}/{prefix}{about.folder}{gate}/",
             expected="a signed verdict about this very digest",
-            remedy="Run the gate where the image is built, sign its predicate.json for the image's digest "
-            "(actions/attest), and put the bundle there; docs/canary.md has the steps.",
+            remedy="Run the gate where the image is built, and store its verdict for the image's digest by"
+            " `aegis evidence put`; docs/canary.md has the steps.",
         )
-    content = read_small(store, info, _LIMIT)
     try:
-        bundle = parse_bundle(content, name=name)
-        verified, envelopes = verify_envelopes([bundle], trust)
-        (statement,) = [parse_statement(envelope) for envelope in envelopes]
-        check_attestation([statement], {"sha256": digest}, (PREDICATE,))
+        if problems:
+            raise problems[0]
+        held = read_entry(store, prefix, about, found[-1], trust, whole=False)
     except Refused as error:
         raise _invalid(image, gate, f"{error.problem} ({error.code})", error.expected) from error
-    said = _said(statement.predicate)
-    wanted = {"result": "PASSED", "gate": gate, "verdict": "pass"}
-    if {name: said.get(name) for name in wanted} != wanted:
-        by, result, word = (shown(str(said[name])) for name in ("gate", "result", "verdict"))
-        told = f"it is by the gate {by} and says {result} ({word})"
+    said = held.said
+    if not said.passed:
+        told = f"it says {said.result} ({said.verdict}, {shown(said.reason)})"
         raise _invalid(image, gate, told, f"PASSED (pass) by the gate {gate}, without waivers and enforced")
-    finished = str(said.get("finished"))
-    if not _is_young(finished, trust.now, datetime.timedelta(minutes=minutes(rule.max_age))):
+    if not said.is_young(trust.now, datetime.timedelta(minutes=minutes(rule.max_age))):
         raise Refused(
             "canary.verdict_stale",
-            f"{image}: the verdict of the gate {gate} is of {shown(finished)}",
+            f"{image}: the verdict of the gate {gate} is of {said.finished}",
             expected=f"one that is at most {rule.max_age} old, and not of the future",
             remedy="Run the gate again, and sign and store its new verdict.",
         )
@@ -130,30 +116,10 @@ def _verdict(
         image=image,
         digest=digest,
         gate=gate,
-        signer=verified.signed_by[0].signer,
-        finished=finished,
-        statement=statement.sha256,
+        signer=held.signed_by.signer,
+        finished=said.finished,
+        statement=said.statement.sha256,
     )
-
-
-def _said(predicate: Any) -> dict[str, Any]:
-    """What a gate's `predicate.json` says, as far as it is one."""
-    own = predicate.get(SCHEMA_ID)
-    own = own if isinstance(own, dict) else {}
-    return {
-        "result": predicate.get("result"),
-        "gate": own.get("gate"),
-        "verdict": own.get("result"),
-        "finished": own.get("finished"),
-    }
-
-
-def _is_young(finished: str, now: datetime.datetime, max_age: datetime.timedelta) -> bool:
-    try:
-        moment = datetime.datetime.fromisoformat(finished)
-    except ValueError:
-        return False
-    return moment.tzinfo is not None and now - max_age <= moment <= now + _CLOCKS_DIFFER
 
 
 def _invalid(image: str, gate: GateName, problem: str, expected: str) -> Refused:

@@ -12,7 +12,7 @@ from tests.doubles.kubernetes_api import ALL_RIGHTS
 from tests.doubles.kubernetes_api import Asked as ClusterAsked
 from tests.doubles.prometheus_api import Asked
 from tests.e2e.actions.canary.conftest import NEW, PROMETHEUS_TOKEN, Deploy, assert_decided, kubeconfig
-from tests.support.signed_verdicts import bundle_of, place, predicate_of
+from tests.support.signed_verdicts import stored
 from tests.support.signing import pem, private
 
 DIGEST = NEW.rpartition(":")[2]
@@ -27,18 +27,20 @@ def with_role(deploy: Deploy) -> None:
     deploy.section["aws"] = deploy.cloud.places
 
 
-def sign(deploy: Deploy, *gates: str) -> None:
-    """As a build does, into the bucket."""
-    deploy.cloud.put({place(gate, DIGEST): bundle_of(predicate_of(gate), digest=DIGEST) for gate in gates}, "verdicts/")
+def sign(deploy: Deploy, *gates: str) -> list[str]:
+    """As a build does, into the bucket; the keys."""
+    objects = stored(*gates, digest=DIGEST)
+    deploy.cloud.put(objects, "verdicts/")
+    return sorted(f"verdicts/{key}" for key in objects)
 
 
 def test_verdicts_in_a_bucket_are_read_with_a_session_for_them_alone(deploy: Deploy) -> None:
     with_role(deploy)
     deploy.section["requires"] = RULE
-    sign(deploy, "verify", "scan")
+    keys = sign(deploy, "verify", "scan")
     deploy.adopt({"build.pub": pem(private("ecdsa-p256"))})
     assert_decided(deploy, deploy.deployed(), "pass canary.not_worse", "promote")
-    assert sorted(deploy.cloud.read()) == sorted(f"verdicts/{place(gate, DIGEST)}" for gate in ("verify", "scan"))
+    assert sorted(deploy.cloud.read()) == keys
     (session,) = deploy.cloud.sts.sessions.values()
     actions = json.dumps(session.policy)
     assert "verdicts/*" in actions

@@ -19,7 +19,7 @@ from aegis.gates.canary.required import Examined, examine
 from aegis.signatures.keys import load_public_key
 from aegis.signatures.types import KeySigner, Trust
 from tests.doubles.objects import Bucket
-from tests.support.signed_verdicts import DIGEST, IMAGE, bundle_of, place, predicate_of
+from tests.support.signed_verdicts import DIGEST, IMAGE, bundle_of, place, predicate_of, stored
 from tests.support.signing import message_bundle, pem, private
 from tests.support.verdicts import waiver
 
@@ -41,7 +41,13 @@ def young(gate: str = "verify", **changes: Any) -> dict[str, Any]:
 
 def full() -> dict[str, bytes]:
     """All that the policy demands."""
-    return {PREFIX + place(gate): bundle_of(young(gate)) for gate in ("verify", "scan")}
+    return {PREFIX + key: bundle for key, bundle in stored("verify", "scan", finished=NOW - HOUR).items()}
+
+
+def at(bundle: bytes, finished: datetime.datetime | None = NOW - HOUR, gate: str = "verify") -> dict[str, bytes]:
+    """A bundle in a place of the gate verify, among the verdict that passed of the gate scan."""
+    kept = {key: value for key, value in full().items() if "/scan/" in key}
+    return {**kept, PREFIX + place(bundle, gate, finished=finished): bundle}
 
 
 def seen(objects: dict[str, bytes], *images: str, **rule: Any) -> Examined:
@@ -68,8 +74,7 @@ def test_an_image_with_every_verdict_may_be_promoted() -> None:
 
 @pytest.mark.parametrize("gate", ["verify", "scan"])
 def test_one_that_is_missing_is_a_no(gate: str) -> None:
-    objects = full()
-    del objects[PREFIX + place(gate)]
+    objects = {key: bundle for key, bundle in full().items() if f"/{gate}/" not in key}
     assert problem(objects) == "canary.verdict_missing"
 
 
@@ -133,24 +138,24 @@ OTHER_SUBJECT = [{"name": IMAGE, "digest": {"sha256": "cd" * 32}}]
         (lambda: bundle_of(young(), digest="cd" * 32), "verify.attestation_subject"),
         (lambda: bundle_of(young(), subject=OTHER_SUBJECT), "verify.attestation_subject"),
         (lambda: bundle_of(young(), subject=COMMIT), "verify.attestation_subject"),
-        (lambda: bundle_of(young(), kind="https://slsa.dev/provenance/v1"), "verify.wrong_predicate"),
+        (lambda: bundle_of(young(), kind="https://slsa.dev/provenance/v1"), "evidence.malformed"),
         (lambda: json.dumps(message_bundle(private("ecdsa-p256"))).encode(), "verify.wrong_content"),
         (lambda: b"{}", "verify."),
         (lambda: b"not json", "verify."),
-        (lambda: bundle_of(young("scan")), "by the gate 'scan'"),
-        (lambda: bundle_of(young(result="fail", decision="fail")), "says 'FAILED'"),
-        (lambda: bundle_of(young(result="error")), "says 'FAILED'"),
-        (lambda: bundle_of(young(waivers=(waiver(),))), "says 'WARNED'"),
-        (lambda: bundle_of(young(observe=True)), "says 'WARNED'"),
-        (lambda: bundle_of(young(bootstrap=True)), "says 'WARNED'"),
-        (lambda: bundle_of({"result": "PASSED"}), "by the gate 'None'"),
-        (lambda: bundle_of({**young(), SCHEMA_ID: ["verify"]}), "by the gate 'None'"),
-        (lambda: bundle_of({**young(), "result": ["PASSED"]}), "says"),
-        (lambda: bundle_of({**young(), SCHEMA_ID: {**young()[SCHEMA_ID], "result": "fail"}}), "says 'PASSED' ('fail')"),
+        (lambda: bundle_of(young("scan")), "is by the gate scan"),
+        (lambda: bundle_of(young(result="fail", decision="fail")), "says FAILED"),
+        (lambda: bundle_of(young(result="error")), "says FAILED"),
+        (lambda: bundle_of(young(waivers=(waiver(),))), "says WARNED"),
+        (lambda: bundle_of(young(observe=True)), "says WARNED"),
+        (lambda: bundle_of(young(bootstrap=True)), "says WARNED"),
+        (lambda: bundle_of({"result": "PASSED"}), "evidence.malformed"),
+        (lambda: bundle_of({**young(), SCHEMA_ID: ["verify"]}), "evidence.malformed"),
+        (lambda: bundle_of({**young(), "result": ["PASSED"]}), "evidence.malformed"),
+        (lambda: bundle_of({**young(), SCHEMA_ID: {**young()[SCHEMA_ID], "result": "fail"}}), "says PASSED (fail"),
     ],
 )  # fmt: skip
 def test_one_that_does_not_count_is_a_no(bundle: Any, says: str) -> None:
-    found = seen({**full(), PREFIX + place("verify"): bundle()})
+    found = seen(at(bundle()))
     (error,) = found.problems
     assert isinstance(error, Refused)
     assert error.code == "canary.verdict_invalid"
@@ -169,7 +174,7 @@ def test_one_that_does_not_count_is_a_no(bundle: Any, says: str) -> None:
     ids=["just", "old", "ahead", "future"],
 )
 def test_its_age_counts(finished: datetime.datetime, counts: bool) -> None:
-    objects = {**full(), PREFIX + place("verify"): bundle_of(predicate_of("verify", finished))}
+    objects = at(bundle_of(predicate_of("verify", finished)), finished)
     if counts:
         assert seen(objects).problems == ()
     else:
@@ -177,10 +182,39 @@ def test_its_age_counts(finished: datetime.datetime, counts: bool) -> None:
 
 
 @pytest.mark.parametrize("finished", [None, "", "yesterday", "2026-06-15T11:00:00", 1781524800])
-def test_one_without_a_time_is_too_old(finished: Any) -> None:
+def test_one_without_a_time_does_not_count(finished: Any) -> None:
     said = young()
     said[SCHEMA_ID]["finished"] = finished
-    assert problem({**full(), PREFIX + place("verify"): bundle_of(said)}) == "canary.verdict_stale"
+    assert problem(at(bundle_of(said))) == "canary.verdict_invalid"
+
+
+def test_the_newest_decides_whoever_put_the_others_there() -> None:
+    worse = bundle_of(predicate_of("verify", NOW - HOUR / 2, result="fail", decision="fail"))
+    objects = {**full(), PREFIX + place(worse): worse}
+    assert problem(objects) == "canary.verdict_invalid"
+    better = bundle_of(predicate_of("verify", NOW - HOUR / 4))
+    assert seen({**objects, PREFIX + place(better): better}).problems == ()
+
+
+def test_an_older_one_is_not_newer_for_lying_where_a_newer_would() -> None:
+    worse = bundle_of(predicate_of("verify", NOW - HOUR / 2, result="fail", decision="fail"))
+    older = bundle_of(young())
+    again = {PREFIX + place(older, finished=NOW): older}
+    found = seen({**full(), PREFIX + place(worse): worse, **again})
+    assert "evidence.misplaced" in str(found.problems[0])
+
+
+def test_what_was_written_over_is_told() -> None:
+    objects = full()
+    (key,) = [key for key in objects if "/verify/" in key]
+    found = seen({**objects, key: bundle_of(predicate_of("verify", NOW - HOUR, reason="core.passed"))})
+    assert "evidence.altered" in str(found.problems[0])
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "verify.sigstore.json", f"{'9' * 8}T{'9' * 9}Z-x.sigstore.json"])
+def test_what_is_no_verdict_among_them_is_a_no(name: str) -> None:
+    found = seen({**full(), f"{PREFIX}sha256/{DIGEST}/verify/{name}": b"x"})
+    assert "evidence.misplaced" in str(found.problems[0])
 
 
 def test_a_store_that_is_down_is_no_answer() -> None:
@@ -190,8 +224,9 @@ def test_a_store_that_is_down_is_no_answer() -> None:
 
 
 def test_one_that_is_too_large_is_a_no() -> None:
-    found = seen({**full(), PREFIX + place("verify"): b" " * ((1 << 20) + 1)})
-    assert [error.code for error in found.problems] == ["verify.bundle_too_large"]
+    found = seen(at(b" " * ((1 << 20) + 1)))
+    assert [error.code for error in found.problems] == ["canary.verdict_invalid"]
+    assert "verify.bundle_too_large" in str(found.problems[0])
 
 
 @settings(max_examples=60, deadline=None)
@@ -200,7 +235,7 @@ def test_no_changed_byte_makes_one_that_counts_say_something_else(where: int, va
     good = bundle_of(young())
     changed = bytearray(good)
     changed[where % len(good)] = value
-    found = seen({**full(), PREFIX + place("verify"): bytes(changed)})
+    found = seen(at(bytes(changed)))
     if not found.problems:
         # a signature may be told apart from another by nothing that is signed, e.g. a key's hint
         assert [(each.gate, each.digest) for each in found.shown] == [("verify", DIGEST), ("scan", DIGEST)]
@@ -220,6 +255,7 @@ GOOD = CanaryPolicy(
         ({"signers": ()}, "has no signers"),
         ({"gates": ()}, "gates is empty"),
         ({"source": "oci://ns/bkt/v/"}, "oci://ns/bkt/v/"),
+        ({"source": "https://verdicts.example.com/v/"}, "https://verdicts.example.com/v/"),
         ({"signers": (Signer(identity="a@example.com"),)}, "an identity and no issuer"),
         ({"signers": (Signer(key="a.pub", certificate="b.pem"),)}, "not exactly one kind"),
     ],

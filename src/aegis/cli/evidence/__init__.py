@@ -1,0 +1,1 @@
+"""`aegis evidence`: signed verdicts are kept in a store, verified, and found by commit and by digest."""
