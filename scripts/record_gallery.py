@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
 from aegis.core.codes import CODES  # noqa: E402 - the source tree must be found first
-from scripts.pages.gallery import RECORDED  # noqa: E402
+from scripts.pages.gallery import RECORDED, recorded  # noqa: E402
 
 _MACHINE: tuple[tuple[re.Pattern[str], str], ...] = (
     # a test's own folder, whose last part names the test
@@ -41,23 +41,30 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tests", nargs="*")
     parser.add_argument("--again", action="store_true", help="replace examples that are there")
+    parser.add_argument("--every", action="store_true", help="run also tests that name no code without an example")
     parser.add_argument("--from", dest="folders", type=Path, action="append", default=[], metavar="FOLDER")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folders = list(options.folders)
         if options.tests:
             folders.append(Path(scratch))
-            _run(options.tests, Path(scratch))
+            _run(options.tests, Path(scratch), [] if options.again or options.every else lacking())
         found = best(example for folder in folders for example in _read(folder))
     _merge(found, again=options.again)
     return 0
 
 
-def _run(tests: list[str], folder: Path) -> None:
+def lacking() -> list[str]:
+    """Codes without an example."""
+    there = recorded()
+    return [code for code in CODES if code not in there]
+
+
+def _run(tests: list[str], folder: Path, codes: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.support.recorder", *tests],
         cwd=ROOT,
-        env=os.environ | {"AEGIS_RECORD": str(folder)},
+        env=os.environ | {"AEGIS_RECORD": str(folder), "AEGIS_RECORD_CODES": ",".join(codes)},
         check=False,
     )
     if done.returncode != 0:

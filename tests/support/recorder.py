@@ -1,7 +1,7 @@
 """A pytest plug-in that keeps, of each reason code, what a test saw of it: the examples of docs/gallery.
 
 `AEGIS_RECORD=DIR python -m pytest -p tests.support.recorder tests/unit/audit` leaves one file a process in DIR, which
-`scripts/record_gallery.py` reads. Kept is only what the program itself made (not what a test wrote by hand) in a test
+`scripts/record_gallery.py` reads. `AEGIS_RECORD_CODES` (with commas) runs only tests that name one of these. Kept is only what the program itself made (not what a test wrote by hand) in a test
 that passed: verdicts with their findings, errors, and findings of the doctor.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import json
 import os
 import sys
@@ -29,6 +30,9 @@ from aegis.scaffold.doctor import Weakness
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = str(ROOT / "src") + os.sep
 FOLDER = "AEGIS_RECORD"
+CODES_WANTED = "AEGIS_RECORD_CODES"
+_TRIED = 5
+"""Tests that are run for one wanted code."""
 _KEPT = 3
 """Examples that are kept of each code; the best is chosen when all processes have ended."""
 
@@ -58,9 +62,11 @@ class Recorder:
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Leave out properties: an example must not depend on chance."""
-        left_out = [item for item in items if getattr(getattr(item, "obj", None), "is_hypothesis_test", False)]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+        plain = [item for item in items if not getattr(getattr(item, "obj", None), "is_hypothesis_test", False)]
+        wanted = os.environ.get(CODES_WANTED)
+        kept = set(_naming(plain, wanted.split(","))) if wanted else set(plain)
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = [item for item in plain if item in kept]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -83,7 +89,7 @@ class Recorder:
         test, text = item.nodeid.partition("@")[0].partition("[")[0], _text(item)
         for code, rank, example in _examples(self.seen):
             bare = code.partition(".")[2]
-            named = code in text or f'"{bare}"' in text or bare in item.nodeid
+            named = _names(text, code) or bare in item.nodeid
             kept = self.best.setdefault(code, [])
             kept.append(
                 {"code": code, "rank": [not named, *rank, not test.startswith("tests/integration")], "test": test}
@@ -91,6 +97,20 @@ class Recorder:
             )
             kept.sort(key=lambda one: (one["rank"], one["test"], json.dumps(one, sort_keys=True)))
             del kept[_KEPT:]
+
+
+def _naming(items: list[pytest.Item], wanted: list[str]) -> Iterator[pytest.Item]:
+    """For each code the first tests that name it, in their text or in their parameters."""
+    texts = [(item, _text(item) + repr(getattr(item, "callspec", ""))) for item in items]
+    for code in wanted:
+        bare = code.partition(".")[2]
+        naming = (item for item, text in texts if _names(text, code) or f"[{bare}" in item.nodeid)
+        yield from itertools.islice(naming, _TRIED)
+
+
+def _names(text: str, code: str) -> bool:
+    bare = code.partition(".")[2]
+    return code in text or f'"{bare}"' in text or f"'{bare}'" in text
 
 
 def _examples(seen: Seen) -> Iterator[tuple[str, list[Any], dict[str, Any]]]:
