@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.support.kept import kept
@@ -36,16 +37,29 @@ def tree(*packages: str) -> Path:
     candidates = [line for line in versions.splitlines() if line.strip().startswith("Candidate:")]
     assert len(candidates) == len(packages), f"a package of {packages} is in none of the machine's package sources"
 
-    def unpacked(scratch: Path) -> Path:
-        target = scratch / "tree"
-        target.mkdir()
-        subprocess.run(["apt-get", "download", "-q", *packages], cwd=scratch, check=True, timeout=300)
-        for archive in sorted(scratch.glob("*.deb")):
-            subprocess.run(["dpkg-deb", "-x", str(archive), str(target)], check=True, timeout=300)
-        return target
-
     name = hashlib.sha256("\n".join([*packages, *candidates]).encode()).hexdigest()[:16]
-    return kept(f"debian/tree-{name}", unpacked)
+    return kept(f"debian/tree-{name}", lambda scratch: _tree(scratch, packages))
+
+
+def with_libraries(package: str) -> Path:
+    """A package unpacked with everything that it needs and this machine has not installed."""
+    name = f"debian/{package}-{_offered(package)}-with-libraries"
+
+    def unpacked(scratch: Path) -> Path:
+        simulated = ["apt-get", "install", "--simulate", "--no-install-recommends", package]
+        told = subprocess.run(simulated, check=True, timeout=300, capture_output=True, text=True).stdout
+        return _tree(scratch, [line.split()[1] for line in told.splitlines() if line.startswith("Inst ")])
+
+    return kept(name, unpacked)
+
+
+def _tree(scratch: Path, packages: Sequence[str]) -> Path:
+    target = scratch / "tree"
+    target.mkdir()
+    subprocess.run(["apt-get", "download", "-q", *packages], cwd=scratch, check=True, timeout=300)
+    for archive in sorted(scratch.glob("*.deb")):
+        subprocess.run(["dpkg-deb", "-x", str(archive), str(target)], check=True, timeout=300)
+    return target
 
 
 def started(package: str, name: str) -> list[str]:
