@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from aegis.core.merge import merged
+from aegis.core.verdict import Verdict
 from tests.support.verdicts import failing, finding, undecided, verdict, waiver
 
 
@@ -41,3 +42,25 @@ def test_the_policy_of_both_is_in_the_digest() -> None:
     scan, verify = verdict(), verdict(gate="verify")
     other = replace(verify, policy=replace(verify.policy, sha256="ef" * 32))
     assert merged([scan, verify]).policy.sha256 != merged([scan, other]).policy.sha256
+
+
+def rows(whole: Verdict) -> dict[str, tuple[str, str]]:
+    return {each.name: (each.value["result"], each.value["why"]) for each in whole.evidence}
+
+
+def test_a_gate_that_was_not_run_has_a_row_that_is_no_pass() -> None:
+    whole = merged([verdict()], {"verify": "aegis.yml has no section `verify:`"})
+    assert rows(whole) == {
+        "scan": ("pass", "The policy is met"),
+        "verify": ("not-run", "aegis.yml has no section `verify:`"),
+    }
+    assert set(whole.policy.effective) == {"scan"}
+
+
+def test_each_row_says_why() -> None:
+    canary = verdict(gate="canary", reason="core.not_applicable", notices=("a word", "Not applicable: no rollout"))
+    verify = failing(finding(message="an unknown key"), finding(line=9), gate="verify")
+    assert rows(merged([canary, verify])) == {
+        "canary": ("pass", "Not applicable: no rollout"),
+        "verify": ("fail", "an unknown key (and 1 more)"),
+    }
