@@ -55,6 +55,14 @@ class KubernetesRollouts:
         )
         return self._state(answer, f"to {act} the Rollout {seen.place}", seen.namespace, seen.name)
 
+    def nudge(self, seen: RolloutState) -> None:
+        """As the port says: another message, which the controller writes anew whenever it looks."""
+        # a text that was there already would be no change, of which no controller hears
+        body = {"metadata": {"resourceVersion": seen.version}, "status": {"message": f"aegis saw {seen.version}"}}
+        path = f"{_path(seen.namespace, seen.name)}/status"
+        answer = self._cluster.write("PATCH", path, body, content_type=MERGE_PATCH)
+        self._state(answer, f"to have the Rollout {seen.place} looked at", seen.namespace, seen.name)
+
     def _state(self, answer: Answer, what: str, namespace: str, name: str) -> RolloutState:
         if answer.status != 200:
             raise fault_of(self._cluster.address, answer, what)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -38,6 +38,9 @@ class Scene:
             self.meddled += 1
             self.annotate()
         return self.rollouts.act(act, seen)
+
+    def nudge(self, seen: RolloutState) -> None:
+        self.rollouts.nudge(seen)
 
     @property
     def seen(self) -> RolloutState:
@@ -109,3 +112,11 @@ def test_an_abort_waits_for_a_controller_that_comes_back(scene: Scene) -> None:
     scene.comes_to(lambda seen: seen.phase == "Degraded")
     done = scene.carry_out("abort", judged)
     assert (done.phase, done.canary_pods, done.available) == ("Degraded", 0, 5)
+
+
+def test_a_nudge_makes_the_controller_look_and_nothing_else(scene: Scene) -> None:
+    before = scene.seen
+    scene.nudge(before)
+    scene.comes_to(lambda seen: seen.version != before.version and seen.message == before.message)
+    after = scene.seen
+    assert replace(after, version=before.version) == before

@@ -12,7 +12,7 @@ import pytest
 from aegis.adapters.kubernetes_rollouts import KubernetesRollouts
 from aegis.core.errors import AegisError, CouldNotDecide, Refused
 from aegis.core.ports.rollouts import Act, RolloutState
-from aegis.gates.canary.carrying_out import PAUSE, carry_out
+from aegis.gates.canary.carrying_out import NUDGE, PAUSE, carry_out
 from tests.doubles.argo_controller import hash_of, reconcile, rollout
 from tests.doubles.kubernetes_api import Api, Asked, serve
 from tests.support.clusters import cluster_at, kubeconfig
@@ -116,6 +116,39 @@ def test_conflicts_without_an_end_are_told(api: Api, rollouts: KubernetesRollout
 
     api.before = meddle
     assert error_of(rollouts, "abort", judged).code == "canary.act_unfinished"
+
+
+def test_a_controller_that_missed_the_wish_is_made_to_look_again(api: Api, rollouts: KubernetesRollouts) -> None:
+    judged = rollouts.get("shop", "api")
+    heard = []
+
+    def deaf(document: Document) -> None:
+        if document["status"]["message"].startswith("aegis saw"):
+            heard.append(document["status"]["message"])
+        if heard:
+            reconcile(document)
+
+    api.controller = deaf
+    watch = Watch()
+    state = carry_out(rollouts, "abort", judged, now=watch.now, sleep=watch.sleep, seconds=NUDGE + 10)
+    assert (state.phase, state.canary_pods) == ("Degraded", 0)
+    assert len(set(heard)) == len(heard) == 1
+    assert len(api.patches()) == 2
+    assert watch.seconds >= NUDGE
+
+
+def test_a_controller_that_is_gone_is_nudged_by_ever_other_words(api: Api, rollouts: KubernetesRollouts) -> None:
+    judged = rollouts.get("shop", "api")
+    api.controller = None
+    watch = Watch()
+    with pytest.raises(CouldNotDecide) as caught:
+        carry_out(rollouts, "abort", judged, now=watch.now, sleep=watch.sleep, seconds=3 * NUDGE + 5)
+    assert caught.value.code == "canary.act_unfinished"
+    wishes = [asked.body["status"] for asked in api.patches() if asked.body]
+    words = [wish["message"] for wish in wishes if "message" in wish]
+    assert len(words) == 3
+    # the same text once more would be no change, of which a controller hears nothing
+    assert len(set(words)) == 3
 
 
 def test_another_version_between_the_look_and_the_wish_gets_nothing(api: Api, rollouts: KubernetesRollouts) -> None:

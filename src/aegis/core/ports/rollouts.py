@@ -92,3 +92,7 @@ class Rollouts(Protocol):
         `canary.cluster_unavailable` where nobody knows whether it was.
         """
         ...
+
+    def nudge(self, seen: RolloutState) -> None:
+        """Have the controller look at the rollout again, and change nothing that it does. Faults as of `act`."""
+        ...

@@ -12,6 +12,9 @@ SECONDS = 120.0
 """For an act to become true. Without a traffic router pods go as fast as they end (30 s of grace by default)."""
 PAUSE = 0.5
 """Seconds between two looks; a controller takes about as long for an abort."""
+NUDGE = 15.0
+"""Seconds without any change after which the controller is made to look again: it can miss a change that arrives while
+it writes the same object itself, and by itself looks again after many minutes only."""
 PASSING = frozenset({"canary.cluster_unavailable", "canary.cluster_conflict"})
 """Faults that may be otherwise in a moment."""
 
@@ -35,6 +38,7 @@ def carry_out(
     end = now() + seconds
     goal: Goal | None = None
     asked, waits = False, ""
+    quiet_since = now()
     while True:
         before = waits
         try:
@@ -47,6 +51,11 @@ def carry_out(
                 if wanted(goal, seen):
                     rollouts.act(act, seen)
                 asked = True
+            if waits != before:
+                quiet_since = now()
+            elif now() - quiet_since >= NUDGE:
+                quiet_since = now()
+                rollouts.nudge(seen)
         except CouldNotDecide as error:
             if error.code not in PASSING:
                 raise
