@@ -55,6 +55,8 @@ class Probing:
     run: Runner
     now: Callable[[], datetime.datetime]
     config: Path | None = None
+    secrets: tuple[str, ...] = ()
+    """Variables that every probe gets although their names look like secrets."""
 
     def attempt(self, criterion: Criterion, probe: Probe, *, fault: Fault | None, planted: Fault | None) -> Attempt:
         """Run the probe: the positive one (`fault` None), or with a fault that it has to see.
@@ -101,9 +103,10 @@ class Probing:
         )
 
     def _run(self, argv: Sequence[str], probe: Probe, place: Path) -> Ended:
-        secrets = surroundings.secrets_of(self.environ, probe.secrets)
+        allowed = (*probe.secrets, *self.secrets)
+        secrets = surroundings.secrets_of(self.environ, allowed)
         with tempfile.TemporaryDirectory(prefix="aegis-probe-", ignore_cleanup_errors=True) as temporary:
-            environ = {**surroundings.given(self.environ, probe.secrets), "TMPDIR": temporary}
+            environ = {**surroundings.given(self.environ, allowed), "TMPDIR": temporary}
             ended = self.run(argv, folder=self.root, environ=environ, seconds=probe.timeout)
         shown = surroundings.masked(ended.output, secrets)
         # first: a probe that has filled the folder with something else has no answer

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -14,6 +15,7 @@ from aegis.acceptance.catalogue import Text, Variable
 from aegis.core.strict_yaml import Document, Kind, compose, convert
 
 FILE: Final = "acceptance.staging.yml"
+_NAMES_VARIABLE: Final = "_variable"
 _KIND: Final = Kind("acceptance.config_invalid", "docs/acceptance.md, staging", "`version: 1` and endpoints")
 Https = Annotated[str, Meta(pattern=r"^https?://[^\s@]+$(?!\n)", max_length=2048)]
 S3 = Annotated[str, Meta(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\s]*$(?!\n)", max_length=2048)]
@@ -97,9 +99,21 @@ def parse_staging(data: bytes, *, file: str) -> Staging:
     return convert(compose(data, document), Staging, document)
 
 
-def configured(staging: Staging | None, key: str) -> bool:
-    """Whether a key, with dots, has a value."""
+def configured(staging: Staging | None, key: str, environ: Mapping[str, str]) -> bool:
+    """Whether a key, with dots, has a value; of one that names a variable, whether that is set."""
     value: Any = msgspec.to_builtins(staging) if staging is not None else None
     for step in key.split("."):
         value = value.get(step) if isinstance(value, dict) else None
-    return value not in (None, [], "")
+    return bool(environ.get(value) if key.endswith(_NAMES_VARIABLE) and isinstance(value, str) else value)
+
+
+def variables(staging: Staging | None) -> tuple[str, ...]:
+    """The variables that a configuration names."""
+    sections = msgspec.to_builtins(staging).values() if staging is not None else ()
+    return tuple(
+        value
+        for section in sections
+        if isinstance(section, dict)
+        for name, value in section.items()
+        if name.endswith(_NAMES_VARIABLE)
+    )

@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "init": "aegis.cli.init.command",
         "github": "aegis.cli.github",
         "doctor": "aegis.cli.doctor.command",
+        "acceptance": "aegis.cli.acceptance.command",
     }
 )
 """Each command's module, which has `add_command`."""

@@ -25,6 +25,7 @@ GATES = frozenset(
         "render",
         "report",
         "evidence",
+        "acceptance",
     }
 )
 EACH = [code.id for code in CODES.values() if code.gate in GATES]
@@ -60,6 +61,7 @@ def test_no_reason_is_registered_twice() -> None:
         "render",
         "report",
         "evidence",
+        "acceptance",
     ):
         table = import_module(f"aegis.core.codes.{name}").TABLE
         assert len({code.id for code in table}) == len(table), name

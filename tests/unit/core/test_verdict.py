@@ -122,7 +122,20 @@ def test_codes_are_named_after_their_gate() -> None:
     gates = {"scan", "verify", "canary", "backup_check"}
     assert all(
         code.gate
-        in gates | {"core", "runtime", "audit", "token", "init", "github", "doctor", "render", "report", "evidence"}
+        in gates
+        | {
+            "core",
+            "runtime",
+            "audit",
+            "token",
+            "init",
+            "github",
+            "doctor",
+            "render",
+            "report",
+            "evidence",
+            "acceptance",
+        }
         and code.id.replace(".", "_").isidentifier()
         for code in CODES.values()
     )

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from aegis.core.codes import (
+    acceptance,
     audit,
     backup_check,
     canary,
@@ -43,6 +44,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
             render,
             report,
             evidence,
+            acceptance,
         )
         for code in table.TABLE
     }
