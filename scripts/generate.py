@@ -12,7 +12,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
-from aegis.core import schemas  # noqa: E402 - the source tree must be found first
+from aegis.acceptance import schemas as acceptance  # noqa: E402 - the source tree must be found first
+from aegis.core import schemas  # noqa: E402
 from aegis.gates.scan.catalogue import generate as catalogue  # noqa: E402
 from aegis.report import reasons  # noqa: E402
 from scripts import generate_action_docs, generate_operator_rules, render_templates  # noqa: E402
@@ -22,6 +23,8 @@ def generated() -> Iterator[tuple[Path, str]]:
     """Each generated file with the text that it should have."""
     for name in schemas.SCHEMAS:
         yield ROOT / "docs" / "schemas" / name, schemas.rendered(name)
+    for name in acceptance.SCHEMAS:
+        yield ROOT / "docs" / "schemas" / name, acceptance.rendered(name)
     yield ROOT / "docs" / "reasons.md", reasons.render()
     yield from catalogue.generated(ROOT).items()
     for readme, action in generate_action_docs.tables().items():

@@ -148,6 +148,6 @@ def said(run: Acceptance) -> str:
 
 
 def kind(mode: Mode, criteria: Sequence[CriterionResult]) -> str:
-    """How real the run was: `local (simulated parts: …)` or `staging (real)`."""
-    parts = sorted({part for one in criteria for part in one.simulated})
+    """How real the run was: `local (simulated parts: …)` or `staging (real)`; of what was run."""
+    parts = sorted({part for one in criteria if one.status != "not-run" for part in one.simulated})
     return f"{mode} (simulated parts: {'; '.join(parts)})" if parts else f"{mode} (real)"
