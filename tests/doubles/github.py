@@ -76,6 +76,8 @@ class GitHub:
     """What the first status requests answer: `unknown` (404), `pending`; then the truth."""
     uploads: list[Upload] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    told: Mapping[str, str] = field(default_factory=dict)
+    """Headers of every answer."""
     issues: Issues = field(default_factory=Issues)
     address: str = ""
 
@@ -212,7 +214,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(fault.status, {"message": fault.message}, fault.headers)
             return
         status, document = github.answer(line, dict(self.headers.items()), body)
-        self._send(status, document, {})
+        self._send(status, document, github.told)
 
     def _send(self, status: int, document: Any, headers: Mapping[str, str]) -> None:
         content = json.dumps(document).encode()

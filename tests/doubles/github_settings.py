@@ -45,7 +45,8 @@ def _judge(operation: str, what: str) -> jsonschema.Draft7Validator:
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/?]+)", re.escape(path)))
+    known = re.sub(r"\\\{ref\\\}", r"(?P<ref>[^?]+)", re.escape(path))  # the one that may hold slashes
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/?]+)", known))
 
 
 @cache
@@ -63,6 +64,8 @@ def operation_of(line: str) -> str | None:
 class SettingsAtGitHub(GitHub):
     """The service: its state before, and afterwards."""
 
+    name: str = "octo/widgets"
+    """Of the repository."""
     right: str = "admin"
     """Of the token: `admin`, `read`, or `none` (the repository is not shown)."""
     unseen: frozenset[str] = frozenset()
@@ -132,12 +135,12 @@ class SettingsAtGitHub(GitHub):
         if rest.startswith("/environments"):
             return self._environment(rest, at, query)
         if rest == "/rules/branches/{branch}":
-            return 200, _page(self._rules(at["branch"]), query)
+            return 200, page_of(self._rules(at["branch"]), query)
         if rest == "/actions/workflows":
             listed = [_workflow(number, each) for number, each in enumerate(self.workflows, 1)]
-            return 200, {"total_count": len(listed), "workflows": _page(listed, query)}
+            return 200, {"total_count": len(listed), "workflows": page_of(listed, query)}
         simple: dict[str, Any] = {
-            "": _repository(self.branch),
+            "": _repository(self.name, self.branch),
             "/actions/oidc/customization/sub": self.subject,
             "/actions/permissions/workflow": self.token_permissions,
             "/codeowners/errors": {"errors": self.owner_errors},
@@ -147,7 +150,7 @@ class SettingsAtGitHub(GitHub):
     def _ruleset(self, method: str, at: dict[str, str], query: dict[str, str], document: Any) -> tuple[int, Any]:
         if "ruleset_id" not in at and method == "GET":
             short = [{k: v for k, v in each.items() if k != "rules"} for each in self.rulesets.values()]
-            return 200, _page([self._shown(each) for each in short], query)
+            return 200, page_of([self._shown(each) for each in short], query)
         identity = int(at["ruleset_id"]) if at.get("ruleset_id", "").isdecimal() else None
         if "ruleset_id" in at and identity not in self.rulesets:
             return 404, {"message": "Not Found"}
@@ -179,12 +182,12 @@ class SettingsAtGitHub(GitHub):
         return {
             "id": number,
             "node_id": f"RRS_{number}",
-            "source": "octo/widgets",
+            "source": self.name,
             "source_type": "Repository",
             "target": document.get("target", "branch"),
             "created_at": _STAMP,
             "updated_at": _STAMP,
-            "_links": {"self": {"href": f"{self.api}/repos/octo/widgets/rulesets/{number}"}},
+            "_links": {"self": {"href": f"{self.api}/repos/{self.name}/rulesets/{number}"}},
             "bypass_actors": [],
             "conditions": {},
             **{key: value for key, value in document.items() if key != "target"},
@@ -205,7 +208,7 @@ class SettingsAtGitHub(GitHub):
             if each["enforcement"] == "active" and include & meant and not exclude & meant:
                 source = {
                     "ruleset_source_type": "Repository",
-                    "ruleset_source": "octo/widgets",
+                    "ruleset_source": self.name,
                     "ruleset_id": each["id"],
                 }
                 found += [{**rule, **source} for rule in each["rules"]]
@@ -229,8 +232,8 @@ class SettingsAtGitHub(GitHub):
             names = [
                 {"id": n, "node_id": f"B_{n}", "name": name} for n, name in enumerate(found.get("branches", []), 1)
             ]
-            return 200, {"total_count": len(names), "branch_policies": _page(names, query)}
-        url = f"{self.api}/repos/octo/widgets/environments/{at['environment_name']}"
+            return 200, {"total_count": len(names), "branch_policies": page_of(names, query)}
+        url = f"{self.api}/repos/{self.name}/environments/{at['environment_name']}"
         facts = {"id": 1, "node_id": "EN_1", "name": at["environment_name"], "url": url, "html_url": url}
         more = {key: value for key, value in found.items() if key != "branches"}
         return 200, {**facts, "created_at": _STAMP, "updated_at": _STAMP, "protection_rules": [], **more}
@@ -258,7 +261,7 @@ def _wrong_query(query: Mapping[str, str], known: Mapping[str, Any]) -> str | No
     return None if fine else "Validation Failed"
 
 
-def _page(entries: list[Any], query: Mapping[str, str]) -> list[Any]:
+def page_of(entries: list[Any], query: Mapping[str, str]) -> list[Any]:
     size = int(query.get("per_page", "30"))
     start = (int(query.get("page", "1")) - 1) * size
     return entries[start : start + size]
@@ -328,11 +331,16 @@ def _app() -> dict[str, Any]:
     }
 
 
-def _repository(branch: str) -> dict[str, Any]:
-    """With every property that the description demands; those of which nothing is asked are empty."""
+def _repository(full_name: str, branch: str) -> dict[str, Any]:
+    """What is told of it."""
     schema = description()["GET /repos/{owner}/{repo}"]["responses"]["200"]
-    found = {name: _empty(schema["properties"][name]) for name in schema["required"]}
-    return {**found, "id": 712345678, "full_name": "octo/widgets", "name": "widgets", "default_branch": branch}
+    facts = {"id": 712345678, "full_name": full_name, "name": full_name.partition("/")[2], "default_branch": branch}
+    return {**filled(schema), **facts}
+
+
+def filled(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """With every property that a description demands; those of which nothing is asked are empty."""
+    return {name: _empty(schema["properties"][name]) for name in schema["required"]}
 
 
 def _empty(schema: Mapping[str, Any]) -> Any:
@@ -340,11 +348,13 @@ def _empty(schema: Mapping[str, Any]) -> Any:
     kind = kinds if isinstance(kinds, str) else kinds[-1]
     if schema.get("format") == "date-time":
         return _STAMP
+    if "enum" in schema:
+        return schema["enum"][-1]
     return {
         "string": "https://api.github.com/",
         "boolean": False,
         "integer": 0,
-        "object": {},
+        "object": filled(schema) if "required" in schema else {},
         "array": [],
         "null": None,
     }[kind]

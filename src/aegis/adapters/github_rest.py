@@ -28,6 +28,7 @@ PAGES = 20
 MINUTE = 60.0
 """Seconds to wait at least where GitHub names a limit and no time."""
 ADMINISTRATOR = "a token of an administrator: fine-grained with `Administration`, classic with `repo`"
+_NEVER_OF_A_WORKFLOW = "; that of a workflow (`github.token`) never has this right."
 _LIMITED = re.compile(r"rate limit|retry your request again later|wait a few minutes", re.IGNORECASE)
 _AGAIN = frozenset({500, 502, 503, 504})
 _NOT_FOUND = frozenset({404})
@@ -194,7 +195,7 @@ class GitHubRest:
             "github.no_permission",
             said,
             expected=self.rights,
-            remedy="Use such a token; that of a workflow (`github.token`) never has this right.",
+            remedy="Use such a token" + (_NEVER_OF_A_WORKFLOW if self.rights == ADMINISTRATOR else "."),
         )
 
     def _rate_limited(self, wait: str) -> AegisError:

@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "init": "aegis.cli.init.command",
         "github": "aegis.cli.github",
         "doctor": "aegis.cli.doctor.command",
+        "fleet": "aegis.cli.fleet.command",
         "acceptance": "aegis.cli.acceptance.command",
     }
 )
@@ -57,7 +58,7 @@ def _run(given: Sequence[str]) -> int:
         # They are for developers, e.g. of odd names in a certificate; whatever counts for a user is said in a reason.
         warnings.simplefilter("ignore")
     try:
-        parsed = _parser(given[0] if given else None).parse_args(given)
+        parsed = parser_of(given[0] if given else None).parse_args(given)
         stop_on_signals()
         return int(parsed.run(parsed))
     except AegisError as error:
@@ -80,7 +81,8 @@ def _told(error: AegisError) -> int:
     return error.exit_code
 
 
-def _parser(chosen: str | None) -> argparse.ArgumentParser:
+def parser_of(chosen: str | None) -> argparse.ArgumentParser:
+    """The command line with the chosen command alone; where that is none of ours, with all of them."""
     parser = argparse.ArgumentParser(
         prog="aegis", description="Gates that cannot be green by accident.", allow_abbrev=False
     )

@@ -91,6 +91,8 @@ class State(StrEnum):
     WOULD_WRITE = "would write"
     """A dry run; something is to do."""
     WRITTEN = "written"
+    WAITING = "waiting"
+    """Written before; a person has yet to agree."""
     FOUND = "found"
     """Looked at, and something is against it."""
     REFUSED = "refused"
@@ -139,12 +141,14 @@ class Report:
     unseen: int = 0
     """Repositories that the organisation has and the token does not see."""
     notices: tuple[str, ...] = ()
+    difference: tuple[str, ...] = ()
+    """Lines of what becomes of the organisation's own settings."""
 
     @property
     def exit_code(self) -> int:
-        """0: all well or written; 1: something is against at least one; 3: at least one is open."""
-        states = {row.state for row in self.rows}
-        if states & _OPEN or self.unseen or not self.rows:
+        """0: all well, written or told; 1: something is against at least one; 3: one is open, or nothing was judged."""
+        states = {row.state for row in self.rows} - {State.EXCLUDED}
+        if states & _OPEN or self.unseen or not states:
             return 3
         return 1 if states & _AGAINST else 0
 
@@ -155,8 +159,9 @@ class Report:
 
 def table(report: Report) -> Iterator[Sequence[str]]:
     """A line a repository, the open ones first, and then what is against one."""
-    order = [State.ERROR, State.NOT_REACHED, State.FOUND, State.REFUSED, State.WOULD_WRITE, State.WRITTEN, State.WELL]
-    rank = {state: number for number, state in enumerate([*order, State.EXCLUDED])}
+    order = [State.ERROR, State.NOT_REACHED, State.FOUND, State.REFUSED, State.WOULD_WRITE]
+    order += [State.WRITTEN, State.WAITING, State.WELL, State.EXCLUDED]
+    rank = {state: number for number, state in enumerate(order)}
     for row in sorted(report.rows, key=lambda row: (rank[row.state], row.repository.lower())):
         words = [row.detail, *([f"({row.code})"] if row.code else []), *([row.url] if row.url else [])]
         yield row.repository, row.state.value, " ".join(words)

@@ -7,6 +7,8 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html.
 
 from __future__ import annotations
 
+import base64
+import datetime
 import hashlib
 import itertools
 import xml.etree.ElementTree as ElementTree
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
-    from tests.doubles.aws.s3 import S3, Answer
+    from tests.doubles.aws.s3 import S3, Answer, Version
 
 MIN_PART = 5 * 1024 * 1024
 MAX_PARTS = 10_000
@@ -61,9 +63,11 @@ def _put(
     s3: S3, access: str, bucket: str, key: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes
 ) -> Answer:
     _check(s3, access, "s3:PutObject", f"{bucket}/{key}")
+    _check_sum(s3, headers, body)
+    retention = _retention(s3, access, bucket, key, headers)
     with s3.lock:
         _check_absent(s3, bucket, key, headers)
-        version = s3.add(bucket, key, body, f'"{_md5(body).hex()}"', _meta(headers))
+        version = s3.add(bucket, key, body, f'"{_md5(body).hex()}"', {**_meta(headers), **retention})
     return _stored(s3, version.id, version.etag)
 
 
@@ -77,6 +81,7 @@ def _delete(
     with s3.lock:
         versions = s3.buckets[bucket].get(key, [])
         if wanted is not None:
+            _check_not_held(s3, [version for version in versions if version.id == wanted])
             versions[:] = [version for version in versions if version.id != wanted]
         elif s3.versioned:
             s3.buckets[bucket].setdefault(key, [])[:0] = [Version(f"d{len(versions)}", None)]
@@ -206,6 +211,51 @@ def _check_absent(s3: S3, bucket: str, key: str, headers: Mapping[str, str]) -> 
         raise Refusal(501, "NotImplemented")
     if wanted == "*" and s3.current(bucket, key) is not None:
         raise Refusal(412, "PreconditionFailed")
+
+
+_MODE, _UNTIL = "x-amz-object-lock-mode", "x-amz-object-lock-retain-until-date"
+
+
+def _retention(s3: S3, access: str, bucket: str, key: str, headers: Mapping[str, str]) -> dict[str, str]:
+    """Object Lock, as userguide/object-lock.html has it: both headers or none, and a day in the future."""
+    from tests.doubles.aws.s3 import Refusal
+
+    asked = {name: headers[name] for name in (_MODE, _UNTIL) if name in headers}
+    if not asked or s3.object_lock == "forgotten":
+        return {}
+    if s3.object_lock == "none":
+        raise Refusal(400, "InvalidRequest")
+    _check(s3, access, "s3:PutObjectRetention", f"{bucket}/{key}")
+    if len(asked) != 2 or asked[_MODE] not in {"GOVERNANCE", "COMPLIANCE"} or _moment(asked[_UNTIL]) <= s3.now():
+        raise Refusal(400, "InvalidArgument")
+    return asked
+
+
+def _check_not_held(s3: S3, versions: list[Version]) -> None:
+    from tests.doubles.aws.s3 import Refusal
+
+    if any(_UNTIL in version.meta and _moment(version.meta[_UNTIL]) > s3.now() for version in versions):
+        raise Refusal(403, "AccessDenied")
+
+
+def _moment(text: str) -> datetime.datetime:
+    from tests.doubles.aws.s3 import Refusal
+
+    try:
+        return datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.UTC)
+    except ValueError as error:
+        raise Refusal(400, "InvalidArgument") from error
+
+
+def _check_sum(s3: S3, headers: Mapping[str, str], body: bytes) -> None:
+    """A bucket with Object Lock takes nothing without one (API_PutObject.html, `Content-MD5`)."""
+    from tests.doubles.aws.s3 import Refusal
+
+    given = headers.get("x-amz-checksum-sha256")
+    if given is None and s3.object_lock == "held":
+        raise Refusal(400, "InvalidRequest")
+    if given is not None and given != base64.b64encode(hashlib.sha256(body).digest()).decode():
+        raise Refusal(400, "BadDigest")
 
 
 def _stored(s3: S3, version: str, etag: str) -> Answer:

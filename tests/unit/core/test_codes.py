@@ -26,6 +26,7 @@ GATES = frozenset(
         "report",
         "evidence",
         "acceptance",
+        "fleet",
     }
 )
 EACH = [code.id for code in CODES.values() if code.gate in GATES]
@@ -62,6 +63,7 @@ def test_no_reason_is_registered_twice() -> None:
         "report",
         "evidence",
         "acceptance",
+        "fleet",
     ):
         table = import_module(f"aegis.core.codes.{name}").TABLE
         assert len({code.id for code in table}) == len(table), name

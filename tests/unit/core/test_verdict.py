@@ -134,6 +134,7 @@ def test_codes_are_named_after_their_gate() -> None:
             "render",
             "report",
             "evidence",
+            "fleet",
             "acceptance",
         }
         and code.id.replace(".", "_").isidentifier()

@@ -15,6 +15,7 @@ from aegis.core.codes import (
     backup_check,
     canary,
     evidence,
+    fleet,
     render,
     report,
     runtime,
@@ -45,6 +46,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
             report,
             evidence,
             acceptance,
+            fleet,
         )
         for code in table.TABLE
     }

@@ -1,0 +1,1 @@
+"""`aegis fleet`: the gates for every repository of an organisation."""
