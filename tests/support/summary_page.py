@@ -1,4 +1,4 @@
-"""A step summary as a page that looks as GitHub shows it: Markdown by markdown-it, and a few of GitHub's rules of style."""
+"""A step summary as a page that looks as GitHub shows it: Markdown by markdown-it, and some of GitHub's style."""
 
 from __future__ import annotations
 
@@ -31,4 +31,5 @@ def page(markdown: str) -> str:
     body = _ALERT.sub(
         lambda found: f'<blockquote class="{html.escape(found[1].lower())}"><p><b>{found[1].capitalize()}</b><br>', body
     )
-    return f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Summary</title><style>{_STYLE}</style>{body}</html>'
+    head = f'<meta charset="utf-8"><title>Summary</title><style>{_STYLE}</style>'
+    return f'<!doctype html><html lang="en">{head}{body}</html>'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -40,6 +41,7 @@ from aegis.report.html import (
 _TONES: Final[dict[str, Tone]] = {"pass": "good", "fail": "bad", "error": "unknown", "not-run": "plain"}
 _OUTCOMES: Final[dict[str, Tone]] = {"PASS": "good", "FAIL": "bad"}
 _DECISIONS: Final[dict[str, Tone]] = {"promote": "good", "abort": "bad"}
+_RUN: Final = re.compile(r"https://[A-Za-z0-9.-]+/(?P<repository>[\w.-]+/[\w.-]+)/actions/runs/(?P<number>[0-9]{1,20})")
 _CHARTS: Final = 12
 """Rollouts and databases that get a picture."""
 _RUNS: Final = 200
@@ -312,9 +314,14 @@ def _tone(answer: Answer) -> Tone:
 
 
 def _run(past: Past) -> Child:
+    """A link to the run, where the address is one of this very repository."""
     source = past.verdict.source
-    number = (source.run_url or "").rpartition("/")[2]
-    return link(f"run {number}", source.run_url) if number.isdecimal() else ""
+    if source.run_url is None or source.repository is None:
+        return None
+    found = _RUN.fullmatch(source.run_url)
+    if found is None or found["repository"].lower() != source.repository.lower():
+        return None
+    return link(f"run {found['number']}", source.run_url)
 
 
 def _span(length: datetime.timedelta) -> str:
