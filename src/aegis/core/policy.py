@@ -36,7 +36,9 @@ class Allow(_Section, frozen=True):
     path: Path
     """A glob relative to the repository's root (`aegis.core.globs`)."""
     provider: Text
+    """One provider of the catalogue, e.g. `aws`."""
     reason: Text
+    """Why it is used here."""
     classes: tuple[ScanClass, ...] = ()
     """Only these classes of use; none named means all."""
 
@@ -45,10 +47,13 @@ class Suppression(_Section, frozen=True):
     """One known use that is let through for a time."""
 
     rule: Text
+    """The finding's reason, e.g. `scan.runtime`."""
     path: Path
     """One file; wildcards are refused."""
     owner: Text
+    """Who answers for it."""
     reason: Text
+    """Why it is let through."""
     expires: datetime.date
     """The last day on which it holds, UTC, at most 180 days away."""
     fingerprint: Fingerprint | None = None
@@ -59,11 +64,17 @@ class Waiver(_Section, frozen=True):
     """One finding of any gate that is let through as `pass with waiver`."""
 
     gate: GateName
+    """Whose finding it is."""
     rule: Text
+    """The finding's reason."""
     fingerprint: Fingerprint
+    """The finding's, from `verdict.json`."""
     owner: Text
+    """Who answers for it."""
     reason: Text
+    """Why it is let through."""
     expires: datetime.date
+    """The last day on which it holds, UTC, at most 180 days away."""
 
 
 class ScanPolicy(_Section, frozen=True):
@@ -72,14 +83,17 @@ class ScanPolicy(_Section, frozen=True):
     strict: bool = True
     """Fail on every class that is not allowed, and on anything not analysed."""
     providers: tuple[Text, ...] = ("aws", "azure", "gcp", "oci")
+    """Whose SDKs are looked for."""
     allowed_classes: tuple[ScanClass, ...] = field(default=(), name="allowed-classes")
     """Classes that are fine everywhere, e.g. `test`."""
     tests: tuple[Path, ...] = ()
     """Globs of test code beside the usual ones."""
     allow: tuple[Allow, ...] = ()
+    """Where a provider's SDK is meant to be used: its adapters."""
     baseline: Path | None = None
     """A JSON file written by `aegis scan --write-baseline`."""
     suppressions: tuple[Suppression, ...] = ()
+    """Single known uses that are let through for a time."""
 
 
 class Signer(_Section, frozen=True):
@@ -100,6 +114,7 @@ class Signer(_Section, frozen=True):
     claims: dict[str, Text] = {}
     """GitHub's claims in the certificate, exactly, e.g. `repository-id`, which a renamed repository keeps."""
     deny_self_hosted: bool = field(default=False, name="deny-self-hosted")
+    """Only signatures that were made on runners of GitHub."""
     certificate: Path | None = None
     """Root certificates (PEM) of the `certificate` method of OpenSSF Model Signing."""
     subject: Text | None = None
@@ -119,7 +134,9 @@ class Artifact(_Section, frozen=True):
     """One artifact and who must have signed it."""
 
     name: Annotated[str, Meta(pattern=rf"^{NAME_PATTERN}$(?!\n)")]
+    """What it is called in reports, waivers and by the loader."""
     kind: Literal["file", "model", "attestation"]
+    """`file`: one file. `model`: every file of a folder. `attestation`: a statement about one file."""
     source: Annotated[str, Meta(min_length=1, max_length=2048)]
     """`s3://bucket/key`, `oci://namespace/bucket/key`, `https://host/path`, or a path in the repository. A model, and
     every file below a prefix, end in `/`."""
@@ -135,6 +152,7 @@ class Artifact(_Section, frozen=True):
     ignore_paths: tuple[Path, ...] = field(default=(), name="ignore-paths")
     """What a model's signer may leave out of the manifest, exactly; nothing else may be left out."""
     release: Release | None = None
+    """None: name and version of the artifact are not looked at."""
 
 
 Https = Annotated[
@@ -153,11 +171,13 @@ class Aws(_Section, frozen=True):
     account: Annotated[str, Meta(pattern=r"^[0-9]{12}$(?!\n)")] | None = None
     """The account that the role must be of; none named: the role's own."""
     audience: Text = "sts.amazonaws.com"
+    """Of the OIDC token, as the role's trust policy names it."""
     kms_keys: tuple[Text, ...] = field(default=(), name="kms-keys")
     """ARNs of keys that encrypt the objects; the session may decrypt with just these."""
     sts_endpoint: Https | None = field(default=None, name="sts-endpoint")
     """Of an S3-compatible store with an STS of its own; never taken from the environment."""
     s3_endpoint: Https | None = field(default=None, name="s3-endpoint")
+    """Of such a store, likewise."""
 
 
 class Oci(_Section, frozen=True):
@@ -166,8 +186,11 @@ class Oci(_Section, frozen=True):
     domain: Https
     """The identity domain, e.g. `https://idcs-….identity.oraclecloud.com`."""
     region: Annotated[str, Meta(pattern=r"^[a-z]{2,}(-[a-z0-9]+)+$(?!\n)")]
+    """Of the buckets."""
     audience: Text = "https://cloud.oracle.com"
+    """Of the OIDC token, as the domain's trust names it."""
     storage_endpoint: Https | None = field(default=None, name="storage-endpoint")
+    """None: the region's own."""
 
 
 class Earlier(_Section, frozen=True):
@@ -176,7 +199,9 @@ class Earlier(_Section, frozen=True):
     source: Annotated[str, Meta(min_length=1, max_length=2048)]
     """The prefix that holds them."""
     signers: tuple[Signer, ...]
+    """Who may have signed them; at least one."""
     max_age_days: Annotated[int, Meta(ge=1, le=30)] = field(default=7, name="max-age-days")
+    """Older ones count for nothing."""
 
 
 Format = Literal["safetensors", "onnx", "gguf", "pickle"]
@@ -192,6 +217,7 @@ class Load(_Section, frozen=True):
     max_bytes: Annotated[int, Meta(ge=1)] = field(default=64 << 30, name="max-bytes")
     """Of all files of one model together."""
     max_files: Annotated[int, Meta(ge=1, le=100_000)] = field(default=10_000, name="max-files")
+    """Of one model."""
     verdict: Earlier | None = None
     """A signed verdict of the verify gate that must name the digest to be loaded; none: signatures are enough."""
     revoked: tuple[Fingerprint, ...] = ()
@@ -210,9 +236,13 @@ class VerifyPolicy(_Section, frozen=True):
     lock: Path = "aegis.lock"
     """What was accepted of each release; it may only move forward."""
     aws: Aws | None = None
+    """For artifacts in S3."""
     oci: Oci | None = None
+    """For artifacts in OCI Object Storage."""
     earlier: Earlier | None = None
+    """None: every run reads every artifact."""
     load: Load = Load()
+    """For the runtime's loader."""
 
 
 Duration = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,3}[mhd]$(?!\n)")]
@@ -233,6 +263,7 @@ class Smoke(_Section, frozen=True):
     """A question to the restored database that must be answered by `true`."""
 
     name: Text
+    """What it is called in reports."""
     sql: Annotated[str, Meta(min_length=1, max_length=10_000)]
     """One statement that gives one boolean, e.g. `SELECT count(*) > 0 FROM users`. It runs read-only."""
 
@@ -253,6 +284,7 @@ class BackedUp(_Section, frozen=True):
     max_shrink: Annotated[int, Meta(ge=0, le=100)] = field(default=50, name="max-shrink")
     """Percent by which a backup may be smaller than the median of those before it. 100: whatever."""
     smoke: tuple[Smoke, ...] = ()
+    """Asked after each restore."""
     system_identifier: Annotated[str, Meta(pattern=r"^[0-9]{1,20}$(?!\n)")] | None = field(
         default=None, name="system-identifier"
     )
@@ -268,8 +300,11 @@ class Keep(_Section, frozen=True):
     last: Annotated[int, Meta(ge=1, le=10_000)] = 7
     """The newest verified ones, whatever their age."""
     daily: Annotated[int, Meta(ge=0, le=10_000)] = 14
+    """Of so many days."""
     weekly: Annotated[int, Meta(ge=0, le=10_000)] = 8
+    """Of so many weeks."""
     monthly: Annotated[int, Meta(ge=0, le=10_000)] = 12
+    """Of so many months."""
 
 
 class BackupCheckPolicy(_Section, frozen=True):
@@ -288,8 +323,11 @@ class BackupCheckPolicy(_Section, frozen=True):
     recipients: tuple[Text, ...] = ()
     """age recipients (`age1…`) that backups are encrypted to; at least two, so that one lost key loses no backup."""
     keep: Keep = Keep()
+    """For `aegis backup prune`."""
     aws: Aws | None = None
+    """For a store in S3."""
     oci: Oci | None = None
+    """For a store in OCI Object Storage."""
     issue: bool = True
     """Open a GitHub issue when a scheduled run fails, and close it by the next that passes."""
 
@@ -355,9 +393,13 @@ class Rollout(_Section, frozen=True):
     """The Rollout that is watched, and by which labels its pods' series are known."""
 
     namespace: KubernetesName
+    """In the cluster."""
     name: KubernetesName
+    """In that namespace."""
     namespace_label: LabelName = field(default="namespace", name="namespace-label")
+    """The label of series that holds a pod's namespace."""
     pod_label: LabelName = field(default="pod", name="pod-label")
+    """The label of series that holds a pod's name."""
     hash_label: LabelName | None = field(default=None, name="hash-label")
     """The label that holds the pod template's hash; none named: pods are told apart by their names."""
 
@@ -433,7 +475,9 @@ class CanaryPolicy(_Section, frozen=True):
     """`canary`: a version that is rolled out is not worse than the stable one, by evidence."""
 
     prometheus: Prometheus
+    """Where the samples are."""
     rollout: Rollout
+    """What is judged."""
     metrics: tuple[CanaryMetric, ...] = ()
     """At least one: a policy without any is refused."""
     alpha: Annotated[float, Meta(gt=0, le=0.2)] = 0.01
@@ -447,6 +491,7 @@ class CanaryPolicy(_Section, frozen=True):
     warm_up: Span = field(default="0s", name="warm-up")
     """Of each new pod, on both sides: what is left out of the comparison."""
     deadline: Span = "1h"
+    """Of the whole watch."""
     at_deadline: Undecided = field(default="hold", name="at-deadline")
     """What is done without evidence either way."""
     no_data: Undecided = field(default="hold", name="no-data")
@@ -470,6 +515,7 @@ class Retain(_Section, frozen=True):
     """How long the store must hold each verdict fast (S3 Object Lock)."""
 
     days: Annotated[int, Meta(ge=1, le=36_500)]
+    """From when it was stored."""
     mode: Literal["governance", "compliance"] = "governance"
     """`compliance`: nobody at all can remove it before."""
 
@@ -486,25 +532,33 @@ class EvidencePolicy(_Section, frozen=True):
     retain: Retain | None = None
     """None: whatever the bucket does by itself."""
     aws: Aws | None = None
+    """For a store in S3."""
     oci: Oci | None = None
+    """For a store in OCI Object Storage."""
 
 
 class Extends(_Section, frozen=True):
     """An organisation's policy, which this file may only tighten."""
 
     repository: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$(?!\n)")]
+    """`OWNER/NAME` at the same GitHub."""
     commit: CommitSha
+    """The whole id, since a branch could be another policy tomorrow."""
     path: Path = "aegis.yml"
+    """In that repository."""
 
 
 class Policy(_Section, frozen=True):
     """The whole of `aegis.yml`."""
 
     version: Literal[1]
+    """Of the file's form."""
     extends: Extends | None = None
+    """An organisation's policy below this one."""
     mode: Mode = "enforce"
     """`enforce`, or `observe until YYYY-MM-DD`: report only, under another check name, and never as a pass."""
     waivers: tuple[Waiver, ...] = ()
+    """Findings that are let through by name, for a time."""
     scan: ScanPolicy | None = None
     """Left out, the root action does not run this gate."""
     verify: VerifyPolicy | None = None
