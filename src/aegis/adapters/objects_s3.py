@@ -79,6 +79,17 @@ class S3Store:
         Where versions may not be listed (`s3:ListBucketVersions`), `version` is None, and an object is held fast by
         its ETag alone.
         """
+        return self._latest(prefix)[0]
+
+    def removed(self, prefix: str) -> Sequence[str]:
+        """Keys below a prefix whose object was deleted, and of which the bucket keeps versions, by name.
+
+        None where versions are not kept, or may not be listed.
+        """
+        return self._latest(prefix)[1]
+
+    def _latest(self, prefix: str) -> tuple[tuple[ObjectInfo, ...], tuple[str, ...]]:
+        """The objects below a prefix, and the keys that have old versions only; both by key."""
         objects: dict[str, ObjectInfo] = {}
         seen: set[tuple[str, str]] = set()
         page = self._first_page(prefix, PAGE)
@@ -92,7 +103,8 @@ class S3Store:
             if len(seen) > MAX_OBJECTS:
                 raise faults.too_many(self._where(prefix), MAX_OBJECTS)
             if page.next is None:
-                return tuple(objects[key] for key in sorted(objects))
+                gone = {key for key, _ in seen} - objects.keys()
+                return tuple(objects[key] for key in sorted(objects)), tuple(sorted(gone))
             page = self._page(prefix, PAGE, page.versions, page.next)
 
     def folders(self, prefix: str) -> Sequence[str]:

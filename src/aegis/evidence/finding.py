@@ -15,7 +15,7 @@ from typing import Final
 
 from aegis.core.errors import AegisError, CouldNotDecide, Refused
 from aegis.core.policy import GateName
-from aegis.core.ports.objects import FolderStore, ObjectInfo, ObjectStore
+from aegis.core.ports.objects import FolderStore, ObjectInfo, ObjectStore, VersionedStore
 from aegis.core.verdict import Verdict
 from aegis.evidence.layout import About, Entry, entry_of, stamp_of, verdict_key
 from aegis.evidence.record import (
@@ -107,11 +107,23 @@ def find(
 def entries(
     store: FolderStore, prefix: str, about: About, gate: GateName | None = None
 ) -> tuple[list[Entry], list[AegisError]]:
-    """The bundles that a listing names, oldest first; whatever else lies among them is a problem."""
+    """The bundles that a listing names, oldest first; whatever else lies among them is a problem, and what is gone."""
     folder = f"{prefix}{about.folder}"
+    below = f"{folder}{gate}/" if gate is not None else folder
     found: list[Entry] = []
     problems: list[AegisError] = []
-    for info in _listed(store, f"{folder}{gate}/" if gate is not None else folder):
+    # Object Lock keeps every version, and lets anybody who may delete hide the latest behind a marker
+    # (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html#object-lock-managing-delete)
+    for key in store.removed(below) if isinstance(store, VersionedStore) else ():
+        problems.append(
+            Refused(
+                "evidence.rolled_back",
+                f"{store.location}/{shown(key)} was deleted",
+                expected="every verdict that was there once",
+                remedy="Look who has deleted it, and get it back by removing its delete marker.",
+            )
+        )
+    for info in _listed(store, below):
         entry = entry_of(info.key, folder)
         if entry is None:
             problems.append(

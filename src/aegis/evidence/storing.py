@@ -6,23 +6,13 @@ import datetime
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 from aegis.core.errors import CouldNotDecide, Refused
-from aegis.core.ports.writing import WritableStore
+from aegis.core.ports.writing import RetainingStore, WritableStore
 from aegis.core.verdict import Verdict
 from aegis.evidence.layout import key_of, verdict_key
 from aegis.evidence.record import Said, altered, places_of
 from aegis.storage.transfer import read_small
-
-
-@runtime_checkable
-class RetainingStore(Protocol):
-    """A store that says until when an object is held fast, whoever wants to remove it."""
-
-    def retained_until(self, key: str) -> datetime.datetime | None:
-        """UTC; None where nothing holds it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

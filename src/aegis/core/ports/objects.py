@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +57,13 @@ class FolderStore(ObjectStore, Protocol):
         """The folders right below a prefix (empty, or with `/` at its end), by name: each key up to the next `/`, `/`
         included. All of them or an error; none where nothing is there. A thousand of them are one request.
         """
+        ...
+
+
+@runtime_checkable
+class VersionedStore(Protocol):
+    """A store that keeps what was deleted, and can tell."""
+
+    def removed(self, prefix: str) -> Sequence[str]:
+        """Keys below a prefix whose object was deleted, and of which there are old versions, by name."""
         ...

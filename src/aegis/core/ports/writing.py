@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from aegis.core.ports.objects import FolderStore, ObjectInfo
 
@@ -31,4 +32,13 @@ class WritableStore(FolderStore, Protocol):
 
     def delete(self, info: ObjectInfo) -> None:
         """Remove this version of an object; it may be gone already. `backup_check.write_denied`."""
+        ...
+
+
+@runtime_checkable
+class RetainingStore(Protocol):
+    """A store that says until when an object is held fast, whoever wants to remove it."""
+
+    def retained_until(self, key: str) -> datetime.datetime | None:
+        """UTC; None where nothing holds it."""
         ...
