@@ -17,6 +17,7 @@ from aegis.core import schemas  # noqa: E402
 from aegis.gates.scan.catalogue import generate as catalogue  # noqa: E402
 from aegis.report import reasons  # noqa: E402
 from scripts import generate_action_docs, generate_operator_rules, render_templates  # noqa: E402
+from scripts.pages import actions, commands, gallery, policy, traceability, troubleshooting  # noqa: E402
 
 
 def generated() -> Iterator[tuple[Path, str]]:
@@ -34,6 +35,10 @@ def generated() -> Iterator[tuple[Path, str]]:
     # a chart can pack nothing from outside of its folder
     yield ROOT / "helm/files/rule-groups.yaml", generate_operator_rules.SOURCE.read_text("utf-8")
     yield from render_templates.rendered()
+    yield from actions.pages()
+    yield from gallery.pages()
+    for page in (commands, policy, traceability, troubleshooting):
+        yield page.PAGE, page.render()
 
 
 def main() -> int:
@@ -46,6 +51,7 @@ def main() -> int:
     stale = [(file, text) for file, text in generated() if not file.is_file() or file.read_text("utf-8") != text]
     for file, text in stale:
         if write:
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
         print(f"{file.relative_to(ROOT)}: {'written' if write else 'out of date, run `make docs`'}")
     return 0 if write or not stale else 1

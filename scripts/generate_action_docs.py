@@ -23,8 +23,8 @@ def tables() -> dict[Path, Path]:
 
 def with_tables(readme: str, action: Mapping[str, Any]) -> str:
     """The README's text with current tables between its markers. Raises ValueError where a marker is missing."""
-    readme = _replace(readme, "inputs", _inputs(action["inputs"]))
-    return _replace(readme, "outputs", _outputs(action["outputs"]))
+    readme = _replace(readme, "inputs", inputs_table(action["inputs"]))
+    return _replace(readme, "outputs", outputs_table(action["outputs"]))
 
 
 def _replace(text: str, kind: str, table: str) -> str:
@@ -36,12 +36,14 @@ def _replace(text: str, kind: str, table: str) -> str:
     return f"{before}{begin}\n\n{table}\n{end}{after}"
 
 
-def _inputs(inputs: Mapping[str, Any]) -> str:
+def inputs_table(inputs: Mapping[str, Any]) -> str:
+    """A table of an action's inputs, with a line's end."""
     rows = [f"| `{name}` | {_default(facts)} | {_cell(facts['description'])} |" for name, facts in inputs.items()]
     return "\n".join(["| input | default | meaning |", "|---|---|---|", *rows, ""])
 
 
-def _outputs(outputs: Mapping[str, Any]) -> str:
+def outputs_table(outputs: Mapping[str, Any]) -> str:
+    """A table of its outputs."""
     rows = [f"| `{name}` | {_cell(facts['description'])} |" for name, facts in outputs.items()]
     return "\n".join(["| output | meaning |", "|---|---|", *rows, ""])
 

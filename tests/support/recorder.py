@@ -1,8 +1,9 @@
 """A pytest plug-in that keeps, of each reason code, what a test saw of it: the examples of docs/gallery.
 
 `AEGIS_RECORD=DIR python -m pytest -p tests.support.recorder tests/unit/audit` leaves one file a process in DIR, which
-`scripts/record_gallery.py` reads. `AEGIS_RECORD_CODES` (with commas) runs only tests that name one of these. Kept is only what the program itself made (not what a test wrote by hand) in a test
-that passed: verdicts with their findings, errors, and findings of the doctor.
+`scripts/record_gallery.py` reads. `AEGIS_RECORD_CODES` (with commas) runs only tests that name one of these. Kept is
+only what the program itself made (not what a test wrote by hand) in a test that passed: verdicts with their findings,
+errors, and findings of the doctor.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = str(ROOT / "src") + os.sep
 FOLDER = "AEGIS_RECORD"
 CODES_WANTED = "AEGIS_RECORD_CODES"
+_MADE_UP = ("tests/unit/core/test_merge", "tests/unit/core/test_verdict", "tests/unit/report")
 _TRIED = 5
 """Tests that are run for one wanted code."""
 _KEPT = 3
@@ -87,14 +89,14 @@ class Recorder:
 
     def _keep(self, item: pytest.Item) -> None:
         test, text = item.nodeid.partition("@")[0].partition("[")[0], _text(item)
-        for code, rank, example in _examples(self.seen):
+        for code, rank, size, example in _examples(self.seen):
             bare = code.partition(".")[2]
             named = _names(text, code) or bare in item.nodeid
             kept = self.best.setdefault(code, [])
-            kept.append(
-                {"code": code, "rank": [not named, *rank, not test.startswith("tests/integration")], "test": test}
-                | example
-            )
+            # what is handed to the renderers themselves is made up
+            made_up = "verdict" in example and test.startswith(_MADE_UP)
+            order = [made_up, not named, *rank, not test.startswith("tests/integration"), size]
+            kept.append({"code": code, "rank": order, "test": test} | example)
             kept.sort(key=lambda one: (one["rank"], one["test"], json.dumps(one, sort_keys=True)))
             del kept[_KEPT:]
 
@@ -113,8 +115,8 @@ def _names(text: str, code: str) -> bool:
     return code in text or f'"{bare}"' in text or f"'{bare}'" in text
 
 
-def _examples(seen: Seen) -> Iterator[tuple[str, list[Any], dict[str, Any]]]:
-    """Code, rank (smaller is better) and record of everything that a test saw."""
+def _examples(seen: Seen) -> Iterator[tuple[str, list[Any], int, dict[str, Any]]]:
+    """Code, rank (smaller is better), size and record of everything that a test saw."""
     for verdict in seen.verdicts:
         codes = dict.fromkeys([finding.rule for finding in verdict.findings] + [verdict.reason])
         if any(id(finding) not in seen.ours for finding in verdict.findings) or _invented(verdict, seen):
@@ -125,13 +127,13 @@ def _examples(seen: Seen) -> Iterator[tuple[str, list[Any], dict[str, Any]]]:
             if code in CODES:
                 green = verdict.result == "pass"
                 size = len(verdict.findings) + len(verdict.notices)
-                yield code, [green, 0, size], {"verdict": document}
+                yield code, [green, 0], size, {"verdict": document}
     for code, record in seen.errors:
         if code in CODES:
-            yield code, [False, 1, 1], {"error": record}
+            yield code, [False, 1], 1, {"error": record}
     for weakness in seen.weaknesses:
         if weakness.code in CODES:
-            yield weakness.code, [False, 1, 1], {"weakness": msgspec.to_builtins(weakness)}
+            yield weakness.code, [False, 1], 1, {"weakness": msgspec.to_builtins(weakness)}
 
 
 def _invented(verdict: Verdict, seen: Seen) -> bool:
