@@ -33,7 +33,6 @@ DEGRADED = "bad-8x"
 """Fails eight times as often as the version that is out."""
 FAULTS = {
     "wrong-series": "the policy counts answers that nobody ever gives, so that the judge sees no failure",
-    "blind-threshold": "the policy minds nothing below one failure in two requests",
 }
 
 
@@ -71,8 +70,6 @@ def _roll_out(probe: Probe, example: Example) -> None:
                 "total": 'aegis_http_requests_total{route!~"/healthz|/readyz|/metrics"}',
                 "bad": 'aegis_http_requests_total{status="418"}',
             }
-        if probe.fault == "blind-threshold":
-            policy["metrics"][0]["floor"] = 0.5
 
     with example.judge(planted):
         example.deploy(DEGRADED)
@@ -124,11 +121,11 @@ def _looks(answers: list[Document]) -> list[dict[str, float | None]]:
     """
     found = []
     for answer in answers:
-        for metric in answer["metrics"][:1]:
-            if not metric["canary_exposure"] or not metric["stable_exposure"]:
+        for metric in answer["metrics"]:
+            if metric["metric"] not in {"aegis", "failures"} or not metric["canary_exposure"]:
                 continue
             canary = (metric["canary_bad"] + 0.5) / metric["canary_exposure"]
-            stable = (metric["stable_bad"] + 0.5) / metric["stable_exposure"]
+            stable = (metric["stable_bad"] + 0.5) / max(metric["stable_exposure"], 1)
             low, high = (math.log(end) if end else None for end in (metric["ratio_low"], metric["ratio_high"]))
             look = {"minute": answer["seconds"] / 60, "log_ratio": math.log(canary / stable), "low": low, "high": high}
             found.append(look)
