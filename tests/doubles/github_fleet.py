@@ -9,15 +9,17 @@ refused, a token without the right for workflows writes none.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.doubles.git_store import FILE, FOLDER, GitStore
-from tests.doubles.github_settings import SettingsAtGitHub, description, filled, page_of
+from tests.doubles.github_settings import SettingsAtGitHub, description, filled, operation_of, page_of
 
 _STAMP = "2026-01-05T10:00:00Z"
 _EMPTY = {"message": "Git Repository is empty."}
+Found = tuple[int, Any]
+"""Status and document."""
 _FORBIDDEN = {"message": "Resource not accessible by personal access token"}
 
 
@@ -62,6 +64,12 @@ class OrganisationAtGitHub(SettingsAtGitHub):
     all_rulesets: dict[int, dict[str, Any]] = field(default_factory=dict)
     commits: int = 0
     """Made by requests."""
+    before: dict[str, Callable[[], object]] = field(default_factory=dict)
+    """What happens at GitHub before it answers, by operation."""
+    instead: dict[str, Found] = field(default_factory=dict)
+    """What it answers instead of its work."""
+    twists: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
+    """What a server that lies makes of its answers."""
 
     def add(self, name: str, files: Mapping[str, str] | None = None, **more: Any) -> RepositoryAtGitHub:
         """A repository with one commit; without files an empty one."""
@@ -73,7 +81,14 @@ class OrganisationAtGitHub(SettingsAtGitHub):
         self.repositories |= {f"{self.login}/{name}"}
         return made
 
-    def _done(self, operation: str, at: dict[str, str], query: dict[str, str], document: Any) -> tuple[int, Any]:
+    def answer(self, line: str, headers: Mapping[str, str], body: bytes) -> Found:
+        operation = operation_of(line) or ""
+        if operation in self.before:
+            self.before[operation]()
+        status, found = self.instead.get(operation) or super().answer(line, headers, body)
+        return status, self.twists[operation](found) if operation in self.twists else found
+
+    def _done(self, operation: str, at: dict[str, str], query: dict[str, str], document: Any) -> Found:
         method, _, path = operation.partition(" ")
         if path.startswith("/orgs/"):
             return self._organisation(method, path, at, query, document)
@@ -91,9 +106,7 @@ class OrganisationAtGitHub(SettingsAtGitHub):
         member.settings.organisation_rules = self._rules_for(member)
         return member.settings._done(operation, at, query, document)
 
-    def _organisation(
-        self, method: str, path: str, at: dict[str, str], query: dict[str, str], document: Any
-    ) -> tuple[int, Any]:
+    def _organisation(self, method: str, path: str, at: dict[str, str], query: dict[str, str], document: Any) -> Found:
         if at["org"].lower() != self.login.lower():
             return 404, {"message": "Not Found"}
         if path == "/orgs/{org}":
@@ -128,7 +141,7 @@ class OrganisationAtGitHub(SettingsAtGitHub):
             **member.facts,
         }
 
-    def _ruleset_of_all(self, method: str, at: dict[str, str], query: dict[str, str], document: Any) -> tuple[int, Any]:
+    def _ruleset_of_all(self, method: str, at: dict[str, str], query: dict[str, str], document: Any) -> Found:
         if method == "GET" and "ruleset_id" not in at:
             short = [{k: v for k, v in each.items() if k != "rules"} for each in self.all_rulesets.values()]
             return 200, page_of(short, query)
@@ -139,13 +152,13 @@ class OrganisationAtGitHub(SettingsAtGitHub):
             assert identity is not None
             return 200, self.all_rulesets[identity]
         if any(each["name"] == document["name"] and each["id"] != identity for each in self.all_rulesets.values()):
-            return 422, {"message": "Validation Failed", "errors": ["Name must be unique"]}
+            return 422, _invalid("Name must be unique")
         means = [key for key in document.get("conditions", {}) if key.startswith("repository_")]
         if len(means) != 1 or "ref_name" not in document["conditions"]:
-            return 422, {"message": "Validation Failed", "errors": ["Invalid conditions"]}
+            return 422, _invalid("Invalid conditions")
         known = {member.id for member in self.members.values()}
         if not known >= set(document["conditions"].get("repository_id", {}).get("repository_ids", [])):
-            return 422, {"message": "Validation Failed", "errors": ["Invalid repository"]}
+            return 422, _invalid("Invalid repository")
         self.writes.append(document)
         number = identity if identity is not None else 900 + len(self.all_rulesets)
         self.all_rulesets[number] = {
@@ -172,9 +185,7 @@ class OrganisationAtGitHub(SettingsAtGitHub):
                 found += [{**rule, **source} for rule in each["rules"]]
         return found
 
-    def _git(
-        self, member: RepositoryAtGitHub, method: str, rest: str, at: dict[str, str], document: Any
-    ) -> tuple[int, Any]:
+    def _git(self, member: RepositoryAtGitHub, method: str, rest: str, at: dict[str, str], document: Any) -> Found:
         git = member.git
         if not git.refs:
             return 409, _EMPTY
@@ -200,30 +211,30 @@ class OrganisationAtGitHub(SettingsAtGitHub):
                 return self._make_commit(member, document)
             case "POST refs":
                 if git.get(document["sha"], "commit") is None:
-                    return 422, {"message": "Object does not exist"}
+                    return 422, _invalid("Object does not exist")
                 if document["ref"] in git.refs:
-                    return 422, {"message": "Reference already exists"}
+                    return 422, _invalid("Reference already exists")
                 git.refs[document["ref"]] = document["sha"]
                 return 201, self._ref(member, document["ref"])[1]
             case _:
                 return self._move(member, f"refs/{at['ref']}", document)
 
-    def _move(self, member: RepositoryAtGitHub, ref: str, document: Any) -> tuple[int, Any]:
+    def _move(self, member: RepositoryAtGitHub, ref: str, document: Any) -> Found:
         git = member.git
         if ref not in git.refs or git.get(document["sha"], "commit") is None:
-            return 422, {"message": "Reference does not exist"}
+            return 422, _invalid("Reference does not exist")
         if not document.get("force") and not git.follows(document["sha"], git.refs[ref]):
-            return 422, {"message": "Update is not a fast forward"}
+            return 422, _invalid("Update is not a fast forward")
         git.refs[ref] = document["sha"]
         return self._ref(member, ref)
 
-    def _ref(self, member: RepositoryAtGitHub, ref: str) -> tuple[int, Any]:
+    def _ref(self, member: RepositoryAtGitHub, ref: str) -> Found:
         if ref not in member.git.refs:
             return 404, {"message": "Not Found"}
         target = {"type": "commit", "sha": member.git.refs[ref], "url": self.address}
         return 200, {"ref": ref, "node_id": "R", "url": self.address, "object": target}
 
-    def _commit(self, member: RepositoryAtGitHub, sha: str) -> tuple[int, Any]:
+    def _commit(self, member: RepositoryAtGitHub, sha: str) -> Found:
         if member.git.get(sha, "commit") is None:
             return 404, {"message": "Not Found"}
         tree, parents, message = member.git.parts(sha)
@@ -239,7 +250,7 @@ class OrganisationAtGitHub(SettingsAtGitHub):
             "verification": unsigned,
         }
 
-    def _tree(self, member: RepositoryAtGitHub, sha: str) -> tuple[int, Any]:
+    def _tree(self, member: RepositoryAtGitHub, sha: str) -> Found:
         if member.git.get(sha, "tree") is None:
             return 404, {"message": "Not Found"}
         lines = [
@@ -254,7 +265,7 @@ class OrganisationAtGitHub(SettingsAtGitHub):
         ]
         return 200, {"sha": sha, "url": self.address, "tree": lines, "truncated": False}
 
-    def _make_tree(self, member: RepositoryAtGitHub, document: Any) -> tuple[int, Any]:
+    def _make_tree(self, member: RepositoryAtGitHub, document: Any) -> Found:
         git = member.git
         if git.get(document["base_tree"], "tree") is None:
             return 404, {"message": "Not Found"}
@@ -263,25 +274,25 @@ class OrganisationAtGitHub(SettingsAtGitHub):
             if entry["path"].startswith(".github/workflows/") and not self.workflows_right:
                 return 403, _FORBIDDEN
             if "content" in entry and "sha" in entry:
-                return 422, {"message": "Must supply either tree.sha or tree.content, not both"}
+                return 422, _invalid("Must supply either tree.sha or tree.content, not both")
             if "content" in entry:
                 files[entry["path"]] = FILE, git.put("blob", entry["content"].encode())
             elif entry["sha"] is None and entry["path"] in files:
                 del files[entry["path"]]
             else:
-                return 422, {"message": "GitRPC::BadObjectState"}
+                return 422, _invalid("GitRPC::BadObjectState")
         return 201, self._tree(member, git.make_tree(files))[1]
 
-    def _make_commit(self, member: RepositoryAtGitHub, document: Any) -> tuple[int, Any]:
+    def _make_commit(self, member: RepositoryAtGitHub, document: Any) -> Found:
         git = member.git
         if git.get(document["tree"], "tree") is None or not all(
             git.get(each, "commit") for each in document["parents"]
         ):
-            return 422, {"message": "Tree SHA or parent SHA does not exist"}
+            return 422, _invalid("Tree SHA or parent SHA does not exist")
         self.commits += 1
         return 201, self._commit(member, git.make_commit(document["tree"], document["parents"], document["message"]))[1]
 
-    def _pulls(self, member: RepositoryAtGitHub, method: str, query: dict[str, str], document: Any) -> tuple[int, Any]:
+    def _pulls(self, member: RepositoryAtGitHub, method: str, query: dict[str, str], document: Any) -> Found:
         if method == "GET":
             state, head, base = query.get("state", "open"), query.get("head"), query.get("base")
             found = [
@@ -297,14 +308,14 @@ class OrganisationAtGitHub(SettingsAtGitHub):
             return 404, {"message": "Not Found"}
         tips = [member.git.refs.get(f"refs/heads/{document[side]}") for side in ("head", "base")]
         if None in tips:
-            return 422, {"message": "Validation Failed: head or base invalid"}
+            return 422, _invalid("Validation Failed: head or base invalid")
         head, base = document["head"], document["base"]
         if any(
             (each["head"]["ref"], each["base"]["ref"], each["state"]) == (head, base, "open") for each in member.pulls
         ):
-            return 422, {"message": f"A pull request already exists for {self.login}:{head}."}
+            return 422, _invalid(f"A pull request already exists for {self.login}:{head}.")
         if member.git.follows(str(tips[1]), str(tips[0])):
-            return 422, {"message": f"No commits between {base} and {head}"}
+            return 422, _invalid(f"No commits between {base} and {head}")
         number = len(member.pulls) + 1
         url = f"https://github.com/{self.login}/{member.name}/pull/{number}"
         pull = {
@@ -321,3 +332,7 @@ class OrganisationAtGitHub(SettingsAtGitHub):
         pull["base"] = {**pull["base"], "ref": base}
         member.pulls.append(pull)
         return 201, pull
+
+
+def _invalid(message: str) -> dict[str, Any]:
+    return {"message": message, "documentation_url": "https://docs.github.com/rest"}
