@@ -27,6 +27,8 @@ OPERATIONS = (
     "GET /orgs/{org}/rulesets/{ruleset_id}",
     "PUT /orgs/{org}/rulesets/{ruleset_id}",
     "GET /repos/{owner}/{repo}",
+    "GET /repos/{owner}/{repo}/actions/artifacts",
+    "GET /repos/{owner}/{repo}/actions/artifacts/{artifact_id}/{archive_format}",
     "GET /repos/{owner}/{repo}/actions/oidc/customization/sub",
     "GET /repos/{owner}/{repo}/actions/permissions/workflow",
     "GET /repos/{owner}/{repo}/actions/workflows",

@@ -40,7 +40,8 @@ class Artifact:
     name: str
     size: int
     """Bytes of the archive."""
-    created: datetime.datetime
+    created: datetime.datetime | None
+    """None where GitHub does not say."""
     expired: bool
     run: int | None
     """Id of the workflow run that made it; None where GitHub does not say."""
@@ -67,7 +68,7 @@ class GitHubArtifacts:
         older = 0
         for each in self.rest.pages(f"/repos/{self.repository}/actions/artifacts", "", "artifacts", limit=_PAGES):
             artifact = _artifact(each)
-            if artifact.created >= since:
+            if artifact.created is None or artifact.created >= since:
                 older = 0
                 yield artifact
                 continue
@@ -137,7 +138,7 @@ def _artifact(found: dict[str, Any]) -> Artifact:
             identity=int(found["id"]),
             name=str(found["name"]),
             size=int(found["size_in_bytes"]),
-            created=datetime.datetime.fromisoformat(found["created_at"]).astimezone(datetime.UTC),
+            created=_moment(found["created_at"]),
             expired=found["expired"] is not False,
             run=run["id"] if isinstance(run.get("id"), int) else None,
             own=isinstance(own, int) and own == of,
@@ -145,6 +146,10 @@ def _artifact(found: dict[str, Any]) -> Artifact:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise invalid(f"an artifact without what GitHub describes: {type(error).__name__}") from error
+
+
+def _moment(text: str | None) -> datetime.datetime | None:
+    return datetime.datetime.fromisoformat(text).astimezone(datetime.UTC) if text is not None else None
 
 
 def _failed(problem: str) -> CouldNotDecide:

@@ -115,7 +115,7 @@ def _misfit(artifact: Artifact, repository: str, verdict: Verdict) -> str | None
 
 
 def _note(why: str, artifacts: Sequence[Artifact]) -> str:
-    names = ", ".join(f"{each.name} ({each.created:%Y-%m-%d})" for each in artifacts[:_NAMED])
+    names = ", ".join(f"{each.name} ({each.identity})" for each in artifacts[:_NAMED])
     more = f" and {len(artifacts) - _NAMED} more" if len(artifacts) > _NAMED else ""
     return f"{len(artifacts)} artifacts are {why}: {names}{more}"
 
