@@ -3,6 +3,7 @@
 `release.py check TAG` refuses a tag that is not this commit's version, or a commit that main does not have.
 `release.py guarded FILE` refuses rulesets of the repository that let everybody who writes make or move a version's tag.
 `release.py tell FOLDER` prints what was published, in Markdown, from the files `NAME.digest` that the builds left.
+`release.py pin TAG` prints how workflows name this release by its commit, in Markdown.
 `release.py name FOLDER` gives the images of that folder the version's name, if no other image has it.
 """
 
@@ -27,6 +28,9 @@ _EVERY_VERSION = ("refs/tags/v*", "~ALL")
 _SECONDS = 120.0
 """For one question to the registry."""
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_CALLED = re.compile(r"(?m)^ +workflow_call:|^on: .*\bworkflow_call\b")
+"""A workflow that others may use as a job."""
 _TAG = re.compile(r"v((?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*))")
 
 
@@ -110,6 +114,25 @@ def tell(found: Mapping[str, str], registry: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def pinned(tag: str, commit: str, repository: str, root: Path = ROOT) -> str:
+    """For people: each action and reusable workflow of `repository` by this commit, to be pasted.
+
+    A tag may be another commit tomorrow for whoever reads it by name; a commit's id is its content.
+    """
+    if _TAG.fullmatch(tag) is None:
+        raise ReleaseError(f"the tag is {tag!r}; expected v1.2.3")
+    if _COMMIT.fullmatch(commit) is None:
+        raise ReleaseError(f"the commit is {commit!r}; expected 40 hex digits")
+    actions = [file.parent.relative_to(root).as_posix() for file in sorted(root.glob("actions/*/action.yml"))]
+    flows = [
+        file.relative_to(root).as_posix()
+        for file in sorted((root / ".github" / "workflows").glob("*.yml"))
+        if _CALLED.search(file.read_text("utf-8"))
+    ]
+    lines = [f"uses: {'/'.join(filter(None, (repository, path)))}@{commit} # {tag}" for path in ("", *actions, *flows)]
+    return "\n".join(["Pinned:", "", "```yaml", *lines, "```", ""])
+
+
 def name(found: Mapping[str, str], registry: str, tag: str) -> None:
     """Let `registry/IMAGE:tag` be these images. A name that is another image's already refuses them all."""
     todo = []
@@ -164,6 +187,10 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("check").add_argument("tag")
     commands.add_parser("guarded").add_argument("rulesets", type=Path)
+    pin = commands.add_parser("pin")
+    pin.add_argument("tag")
+    pin.add_argument("--commit", required=True)
+    pin.add_argument("--repository", required=True, metavar="OWNER/NAME")
     told = commands.add_parser("tell")
     named = commands.add_parser("name")
     for command in (told, named):
@@ -176,6 +203,8 @@ def main() -> int:
             print(check(options.tag))
         elif options.command == "guarded":
             guarded(json.loads(options.rulesets.read_text("utf-8")))
+        elif options.command == "pin":
+            print(pinned(options.tag, options.commit, options.repository), end="")
         elif options.command == "name":
             name(digests(options.folder), options.registry, options.tag)
         else:

@@ -14,8 +14,8 @@ from scripts.pages.tables import cell, code, table
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "reference"
-PINNED = "0000000000000000000000000000000000000000"
-"""Where the release's commit stands, which no file of that commit can know."""
+PINNED = "<sha>"
+"""In the place of the release's commit, which no file of that commit can know."""
 _PIN = """\
 Pin the release's commit, with its version as a comment; the release's notes have the lines to paste, and
 `git ls-remote https://github.com/org/aegis v1.0.0` prints the commit. `@v1` follows the newest release of its major

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from scripts.release import DEMANDED, IMAGES, ReleaseError, check, digests, guarded, main, tell
+from scripts.release import DEMANDED, IMAGES, ReleaseError, check, digests, guarded, main, pinned, tell
 from tests.support.gitrepo import GitRepo
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -97,6 +97,37 @@ def test_the_digests_are_told_with_the_commands_that_take_them(told: Path) -> No
         assert f"| `{name}` | `ghcr.io/org/{name}@{digest_of(name)}` |" in text
     assert f"--to helm/values.oci.yaml \\\n  --image-digest {digest_of('aegis-oci')} \\\n" in text
     assert f"  --backup-image-digest {digest_of('aegis-backup')}\n" in text
+
+
+def test_every_action_and_reusable_workflow_is_told_by_its_commit(tmp_path: Path) -> None:
+    for action in ("action.yml", "actions/scan/action.yml", "actions/verify/action.yml"):
+        (tmp_path / action).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / action).touch()
+    flows = tmp_path / ".github" / "workflows"
+    flows.mkdir(parents=True)
+    (flows / "ci.yml").write_text("on: push\n# workflow_call: is no trigger of it\n")
+    (flows / "scan.yml").write_text("on:\n  workflow_call:\n")
+    told = pinned("v1.4.0", "a1" * 20, "org/aegis", tmp_path)
+    assert re.findall(r"(?m)^uses: (.+)$", told) == [
+        f"org/aegis{path}@{'a1' * 20} # v1.4.0"
+        for path in ("", "/actions/scan", "/actions/verify", "/.github/workflows/scan.yml")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tag", "commit"), [("v1", "a" * 40), ("v1.4.0", "main"), ("v1.4.0", "A" * 40), ("v1.4.0", "")]
+)
+def test_only_a_version_and_a_whole_commit_are_a_pin(tag: str, commit: str) -> None:
+    with pytest.raises(ReleaseError, match="expected"):
+        pinned(tag, commit, "org/aegis")
+
+
+def test_the_release_notes_tell_the_pins_and_the_images() -> None:
+    steps = {step["name"]: step for step in jobs()["publish"]["steps"]}
+    tells = steps["Tell what will be published"]["run"]
+    assert 'release.py pin "${GITHUB_REF_NAME}" --commit "${GITHUB_SHA}"' in tells
+    assert "release.py tell digests" in tells
+    assert "--notes-file dist/notes.md" in steps["Release"]["run"]
 
 
 def test_an_image_that_was_not_built_is_missed(told: Path) -> None:

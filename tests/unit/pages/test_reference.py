@@ -1,0 +1,107 @@
+"""The generated reference leaves nothing out, and its column of loosenings is what the gates compare by."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from aegis.cli.main import COMMANDS, parser_of
+from scripts.pages import actions, commands, policy
+from scripts.pages.policy import keys, looser
+
+ROOT = Path(__file__).resolve().parents[3]
+BY_NAME = {key.name: key for key in keys()}
+
+
+class TestPolicy:
+    def test_every_key_of_the_schema_is_there(self) -> None:
+        schema = json.loads((ROOT / "docs/schemas/aegis.v1.schema.json").read_text("utf-8"))
+        assert set(BY_NAME) == set(names(schema, schema, ""))
+
+    def test_every_key_says_what_it_is_for(self) -> None:
+        assert [key.name for key in keys() if not key.docs] == []
+
+    @pytest.mark.parametrize(
+        ("name", "says"),
+        [
+            ("mode", "goes from `enforce` to `observe until 2026-01-01`"),
+            ("waivers", "adds an entry"),
+            ("scan", "leaves it out"),
+            ("scan.strict", "sets `false`"),
+            ("scan.providers", "takes an entry out"),
+            ("scan.allow[].reason", "changes it"),
+            ("verify.artifacts[].threshold", "lowers it"),
+            ("verify.signers", "adds an entry"),
+            ("verify.signers[].issuer", "changes it at all"),
+            ("verify.load.max-bytes", "raises it"),
+            ("verify.load.revoked", "takes an entry out"),
+            ("canary.alpha", "lowers it"),
+            ("canary.margin", "raises it"),
+            ("canary.no-data", "goes from `abort` to `hold`"),
+            ("canary.promote", "goes from `steps` to `full`"),
+            ("backup-check.databases[].max-age", "raises it"),
+            ("backup-check.databases[].tier", "names an earlier one of these"),
+            ("backup-check.keep.daily", "lowers it"),
+            ("evidence.retain.days", "lowers it"),
+            ("version", ""),
+        ],
+    )
+    def test_the_direction_that_is_looser(self, name: str, says: str) -> None:
+        assert looser(BY_NAME[name]) == says
+
+    def test_the_page_shows_what_stands_twice_once(self) -> None:
+        page = policy.render()
+        assert page.count("| `identity-pattern` |") == 1
+        assert page.count("The keys are those of [") >= 8
+
+
+def names(schema: Any, kind: Any, above: str) -> list[str]:
+    """All keys of a JSON Schema, by their paths."""
+    if "$ref" in kind:
+        kind = schema["$defs"][kind["$ref"].rpartition("/")[2]]
+    found = []
+    for choice in kind.get("anyOf", ()):
+        found += names(schema, choice, above)
+    if "items" in kind:
+        found += names(schema, kind["items"], f"{above}[]")
+    for name, below in kind.get("properties", {}).items():
+        path = f"{above}.{name}" if above else name
+        found += [path, *names(schema, below, path)]
+    return found
+
+
+class TestCommands:
+    def test_every_command_has_its_section_with_every_option(self) -> None:
+        page = commands.render()
+        for name in COMMANDS:
+            assert f"\n## aegis {name}\n" in page
+        for name, _, parser in commands._commands(parser_of(None)):
+            section = page.partition(f"# {name}\n")[2].partition("\n#")[0]
+            for option in parser._option_string_actions:
+                assert option in {"-h", "--help"} or f"{option}" in section, name
+
+
+class TestActions:
+    def test_every_action_is_there_pinned_with_every_input_and_output(self) -> None:
+        page = dict(actions.pages())[ROOT / "docs/reference/actions.md"]
+        assert len(actions.actions()) == 5
+        for uses, file in actions.actions().items():
+            described = yaml.safe_load(file.read_text("utf-8"))
+            section = page.partition(f"\n## {described['name']}\n")[2].partition("\n## ")[0]
+            assert section.index(f"uses: {uses}@<sha> # v") < section.index("| input |")
+            for name in (*described["inputs"], *described["outputs"]):
+                assert f"| `{name}` |" in section
+
+    def test_every_reusable_workflow_is_there_with_its_inputs_secrets_and_permissions(self) -> None:
+        page = dict(actions.pages())[ROOT / "docs/reference/workflows.md"]
+        for uses, file in actions.reusable().items():
+            section = page.partition(f"\n## {file.stem}\n")[2].partition("\n## ")[0]
+            called = actions._triggers(yaml.safe_load(file.read_text("utf-8")))["workflow_call"] or {}
+            assert f"uses: {uses}@<sha>" in section
+            for name in (*(called.get("inputs") or {}), *(called.get("secrets") or {})):
+                assert f"| `{name}` |" in section
+            assert "| job | permissions | environment |" in section
