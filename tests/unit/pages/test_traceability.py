@@ -90,6 +90,6 @@ class TestWhatIsThere:
 
 
 def test_invariants_are_read_from_the_threat_model() -> None:
-    page = "# x\n\n## Invariants\n\n1. **Only a yes.** More.\n   (`tests`)\n2. **Another one.**\n\n## Other\n\n3. **No.**\n"
+    page = "# x\n\n## Invariants\n\n1. **Only a yes.** More.\n   (`tests`)\n2. **Another.**\n\n## Other\n\n3. **No.**\n"
     assert list(invariants(page)) == [1, 2]
     assert invariants(page)[1] == "Only a yes"
