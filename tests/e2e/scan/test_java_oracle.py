@@ -11,7 +11,7 @@ import subprocess
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from aegis.gates.scan.extract import jvm
+from aegis.gates.scan.extract.jvm import file as jvm
 from aegis.gates.scan.model import Statement, Unreadable
 from tests.support import maven
 

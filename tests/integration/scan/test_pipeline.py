@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from aegis.cli.main import main
-from aegis.gates.scan.extract import python
+from aegis.gates.scan.extract.python import file as python
 from aegis.gates.scan.model import Statement
 from aegis.report.write import NAMES
 from tests.support.gitrepo import GitRepo

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aegis.gates.scan.extract.decode import decode
-from aegis.gates.scan.extract.python import extract
-from aegis.gates.scan.extract.python_imports import Import, imports
-from aegis.gates.scan.extract.python_mask import mask
+from aegis.gates.scan.extract.python.decode import decode
+from aegis.gates.scan.extract.python.file import extract
+from aegis.gates.scan.extract.python.imports import Import, imports
+from aegis.gates.scan.extract.python.mask import mask
 from aegis.gates.scan.model import Statement
 from tests.support.thirdparty import Wheel, fetch_wheel, pinned_wheels
 

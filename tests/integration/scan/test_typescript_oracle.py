@@ -11,8 +11,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from aegis.gates.scan.extract import javascript
-from aegis.gates.scan.extract.javascript_specifier import package_path
+from aegis.gates.scan.extract.javascript import file as javascript
+from aegis.gates.scan.extract.javascript.specifier import package_path
 from aegis.gates.scan.model import Statement, Unreadable
 from tests.support import npm
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from aegis.gates.scan.candidates import LFS_POINTER
-from aegis.gates.scan.extract.decode import decode, decode_any
+from aegis.gates.scan.extract.python.decode import decode, decode_any
 from aegis.gates.scan.extract.route import extractors_for, is_python
 from aegis.gates.scan.model import Statement, Unreadable
 

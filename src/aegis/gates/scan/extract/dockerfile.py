@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from aegis.gates.scan.extract import shell
 from aegis.gates.scan.extract._lines import moved
 from aegis.gates.scan.extract._place import Places, one_line
+from aegis.gates.scan.extract.shell import text as shell
 from aegis.gates.scan.model import Statement, Unreadable
 
 _ESCAPE = re.compile(r"(?im)\A(?:[ \t]*#[ \t]*\w+[ \t]*=.*\n)*?[ \t]*#[ \t]*escape[ \t]*=[ \t]*([`\\])")

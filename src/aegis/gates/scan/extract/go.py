@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from aegis.gates.scan.extract._code import CodeText, Masker
 from aegis.gates.scan.extract._code_names import in_order, schemes, statement_of
-from aegis.gates.scan.extract._command_words import HOLE, commands, shell_commands
+from aegis.gates.scan.extract.shell.command_words import HOLE, commands, shell_commands
 from aegis.gates.scan.model import Statement, Unreadable
 
 # Each alternative starts with a literal, so that `re` can skip to the next candidate. The empty group at the end of an

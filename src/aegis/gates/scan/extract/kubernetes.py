@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from aegis.gates.scan.extract import _yaml, shell
+from aegis.gates.scan.extract import _yaml
 from aegis.gates.scan.extract._lines import in_scalar, moved
 from aegis.gates.scan.extract._place import one_line
 from aegis.gates.scan.extract._yaml import Scalar
+from aegis.gates.scan.extract.shell import text as shell
 from aegis.gates.scan.model import Statement, Unreadable
 
 _IMAGE_KEYS = frozenset(("image", "baseImage", "containerImage"))

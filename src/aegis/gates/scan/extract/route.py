@@ -57,27 +57,27 @@ TEST_GLOBS: tuple[str, ...] = (
 """What counts as test code unless the policy says otherwise: globs in which `**/` also matches no folder at all."""
 
 _BY_SUFFIX: dict[str, str] = {
-    **dict.fromkeys((".py", ".pyi", ".pyw", ".pyx", ".pxd", ".pxi"), "python"),
-    ".ipynb": "notebook",
+    **dict.fromkeys((".py", ".pyi", ".pyw", ".pyx", ".pxd", ".pxi"), "python.file"),
+    ".ipynb": "python.notebook",
     **dict.fromkeys(
-        (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", ".vue", ".svelte", ".astro"), "javascript"
+        (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", ".vue", ".svelte", ".astro"), "javascript.file"
     ),
-    **dict.fromkeys((".html", ".htm", ".xhtml"), "html"),
+    **dict.fromkeys((".html", ".htm", ".xhtml"), "javascript.html"),
     ".go": "go",
-    ".java": "jvm:java",
-    **dict.fromkeys((".kt", ".kts"), "jvm:kotlin"),
-    **dict.fromkeys((".sh", ".bash", ".zsh", ".ksh", ".bats", ".envrc"), "shell"),
+    ".java": "jvm.file:java",
+    **dict.fromkeys((".kt", ".kts"), "jvm.file:kotlin"),
+    **dict.fromkeys((".sh", ".bash", ".zsh", ".ksh", ".bats", ".envrc"), "shell.text"),
     **dict.fromkeys((".dockerfile", ".containerfile"), "dockerfile"),
     **dict.fromkeys((".yml", ".yaml"), "kubernetes"),
     **dict.fromkeys((".tf", ".tofu", ".tftest.hcl"), "terraform"),
 }
 
 _BY_NAME: dict[str, str] = {
-    **dict.fromkeys(("sconstruct", "sconscript", "wscript"), "python"),
-    **dict.fromkeys(("makefile", "gnumakefile", "bsdmakefile"), "recipes:makefile"),
-    **dict.fromkeys(("justfile", ".justfile"), "recipes:justfile"),
-    **dict.fromkeys((".bashrc", ".bash_profile", ".profile", ".zshrc", ".envrc"), "shell"),
-    "jenkinsfile": "recipes:jenkinsfile",
+    **dict.fromkeys(("sconstruct", "sconscript", "wscript"), "python.file"),
+    **dict.fromkeys(("makefile", "gnumakefile", "bsdmakefile"), "shell.recipes:makefile"),
+    **dict.fromkeys(("justfile", ".justfile"), "shell.recipes:justfile"),
+    **dict.fromkeys((".bashrc", ".bash_profile", ".profile", ".zshrc", ".envrc"), "shell.text"),
+    "jenkinsfile": "shell.recipes:jenkinsfile",
     "action.yml": "workflow",
     "action.yaml": "workflow",
     ".gitlab-ci.yml": "workflow",
@@ -127,9 +127,9 @@ _BY_PATTERN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\.pom$", "manifests.jvm:pom"),
         (r"\.tf\.json$", "terraform:tf_json"),
         (r"(?:^|/)setup\.py$", "manifests.python:setup_py"),
-        (r"\.mk$", "recipes:makefile"),
-        (r"\.just$", "recipes:justfile"),
-        (r"\.jenkinsfile$", "recipes:jenkinsfile"),
+        (r"\.mk$", "shell.recipes:makefile"),
+        (r"\.just$", "shell.recipes:justfile"),
+        (r"\.jenkinsfile$", "shell.recipes:jenkinsfile"),
     )
 )
 
@@ -137,11 +137,11 @@ _SHEBANG = re.compile(
     r"\ufeff?#![ \t]*\S*?(?:env[ \t]+(?:-\S+[ \t]+)*(?:\w+=\S*[ \t]+)*)?([A-Za-z]+)[\d.]*(?:[ \t]|$)", re.MULTILINE
 )
 _BY_INTERPRETER: dict[str, str] = {
-    **dict.fromkeys(("python", "pypy", "uv", "pipx"), "python"),
-    **dict.fromkeys(("sh", "bash", "zsh", "ksh", "dash", "ash", "bats"), "shell"),
-    **dict.fromkeys(("node", "bun", "deno", "tsx", "zx"), "javascript"),
-    "make": "recipes:makefile",
-    "just": "recipes:justfile",
+    **dict.fromkeys(("python", "pypy", "uv", "pipx"), "python.file"),
+    **dict.fromkeys(("sh", "bash", "zsh", "ksh", "dash", "ash", "bats"), "shell.text"),
+    **dict.fromkeys(("node", "bun", "deno", "tsx", "zx"), "javascript.file"),
+    "make": "shell.recipes:makefile",
+    "just": "shell.recipes:justfile",
 }
 
 
@@ -170,7 +170,7 @@ def extractors_for(path: str, head: str) -> tuple[Extractor, ...]:
 
 def is_python(path: str, head: str) -> bool:
     """Whether Python itself would read the file, and so follow what it declares about its encoding."""
-    return "python" in _targets(path, head)
+    return "python.file" in _targets(path, head)
 
 
 def _targets(path: str, head: str) -> tuple[str, ...]:

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aegis.gates.scan.extract import shell
 from aegis.gates.scan.extract._lines import moved
 from aegis.gates.scan.extract._place import one_line
 from aegis.gates.scan.extract.manifests import _json
 from aegis.gates.scan.extract.manifests._entry import Entries
+from aegis.gates.scan.extract.shell import text as shell
 from aegis.gates.scan.model import Statement, Unreadable
 
 _TOKEN = re.compile(

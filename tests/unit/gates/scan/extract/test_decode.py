@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegis.gates.scan.extract.decode import declared_encoding, decode, decode_any
+from aegis.gates.scan.extract.python.decode import declared_encoding, decode, decode_any
 from aegis.gates.scan.model import Unreadable
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegis.gates.scan.extract.html import extract
+from aegis.gates.scan.extract.javascript.html import extract
 from aegis.gates.scan.model import Statement
 
 SDK = re.compile(r"aws")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegis.gates.scan.extract.javascript import extract
-from aegis.gates.scan.extract.javascript_specifier import package_path
+from aegis.gates.scan.extract.javascript.file import extract
+from aegis.gates.scan.extract.javascript.specifier import package_path
 from aegis.gates.scan.model import Statement, Unreadable
 
 ANY = re.compile("")

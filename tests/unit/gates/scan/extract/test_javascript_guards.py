@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from aegis.gates.scan.extract.javascript import extract
-from aegis.gates.scan.extract.javascript_words import find_all, patterns
+from aegis.gates.scan.extract.javascript.file import extract
+from aegis.gates.scan.extract.javascript.words import find_all, patterns
 from aegis.gates.scan.model import Statement, Unreadable
 
 SDK = re.compile(r"aws|^s3$")

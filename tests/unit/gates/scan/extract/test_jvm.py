@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegis.gates.scan.extract import jvm
+from aegis.gates.scan.extract.jvm import file as jvm
 from aegis.gates.scan.model import Statement, Unreadable
 
 SDK = re.compile(r"(?<![A-Za-z0-9])aws|amazonaws|^s3$")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegis.gates.scan.extract.notebook import extract
+from aegis.gates.scan.extract.python.notebook import extract
 from aegis.gates.scan.model import Statement, Unreadable
 
 SDK = re.compile("boto3|google|aws|gcloud|oci")

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from aegis.gates.scan.extract.python import extract
+from aegis.gates.scan.extract.python.file import extract
 from aegis.gates.scan.model import Statement, Unreadable
 
 SDK = re.compile(r"boto3|botocore|google|azure|oci|aws|gcloud|^s3$|^gs$|\baz\b")

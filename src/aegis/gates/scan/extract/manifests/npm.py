@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 
-from aegis.gates.scan.extract.javascript_specifier import package_path
+from aegis.gates.scan.extract.javascript.specifier import package_path
 from aegis.gates.scan.extract.manifests import _json
 from aegis.gates.scan.extract.manifests._entry import Entries
 from aegis.gates.scan.model import Statement, Unreadable

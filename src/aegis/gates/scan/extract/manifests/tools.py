@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from aegis.gates.scan.extract import _yaml, shell
+from aegis.gates.scan.extract import _yaml
 from aegis.gates.scan.extract._lines import in_scalar, moved
 from aegis.gates.scan.extract.manifests._entry import Entries
 from aegis.gates.scan.extract.manifests.python import ini_lines, requirement_name
+from aegis.gates.scan.extract.shell import text as shell
 from aegis.gates.scan.model import Statement, Unreadable
 
 _FACTOR = re.compile(r"[\w!{},.-]+:[ \t]+")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from aegis.gates.scan.extract.python_fstring import PLAIN, end_of_fstring
+from aegis.gates.scan.extract.python.fstring import PLAIN, end_of_fstring
 from aegis.gates.scan.model import Unreadable
 
 NAME_CHAR = r"[^\x00-/:-@\[-\^`{-\x7f]"

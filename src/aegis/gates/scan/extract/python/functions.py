@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from aegis.gates.scan.extract._place import one_line
-from aegis.gates.scan.extract.python_imports import Import
-from aegis.gates.scan.extract.python_mask import NAME_CHAR, Masked
+from aegis.gates.scan.extract.python.imports import Import
+from aegis.gates.scan.extract.python.mask import NAME_CHAR, Masked
 from aegis.gates.scan.model import Statement
 
 _MODULES = frozenset({"sh", "plumbum.cmd"})

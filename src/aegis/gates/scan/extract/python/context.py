@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from aegis.gates.scan.extract.python_mask import NAME_CHAR, NAME_START, Masked
-from aegis.gates.scan.extract.python_strings import Literal, literal
+from aegis.gates.scan.extract.python.mask import NAME_CHAR, NAME_START, Masked
+from aegis.gates.scan.extract.python.strings import Literal, literal
 
 _S = r"(?:\s|\\\n)*+"
 _NAME = rf"{NAME_START}{NAME_CHAR}*+"

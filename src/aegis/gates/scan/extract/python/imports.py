@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aegis.gates.scan.extract.python_mask import NAME_CHAR, NAME_START, Masked
+from aegis.gates.scan.extract.python.mask import NAME_CHAR, NAME_START, Masked
 from aegis.gates.scan.model import Unreadable
 
 _W = r"(?:[ \t\f]|\\\n)"

@@ -11,10 +11,10 @@ import shlex
 from dataclasses import dataclass
 from functools import cached_property
 
-from aegis.gates.scan.extract.python_context import Context
-from aegis.gates.scan.extract.python_imports import Import
-from aegis.gates.scan.extract.python_mask import NAME_CHAR
-from aegis.gates.scan.extract.python_strings import HOLE
+from aegis.gates.scan.extract.python.context import Context
+from aegis.gates.scan.extract.python.imports import Import
+from aegis.gates.scan.extract.python.mask import NAME_CHAR
+from aegis.gates.scan.extract.python.strings import HOLE
 
 _MODULES: dict[str, re.Pattern[str]] = {
     "subprocess": re.compile(r"run|call|check_call|check_output|Popen|getoutput|getstatusoutput"),

@@ -8,11 +8,11 @@ from __future__ import annotations
 import html
 import re
 
-from aegis.gates.scan.extract import javascript
 from aegis.gates.scan.extract._code import CodeText, blank
 from aegis.gates.scan.extract._code_names import in_order, statement_of
 from aegis.gates.scan.extract._lines import moved
-from aegis.gates.scan.extract.javascript_specifier import package_path
+from aegis.gates.scan.extract.javascript import file as javascript
+from aegis.gates.scan.extract.javascript.specifier import package_path
 from aegis.gates.scan.extract.manifests.npm import deno
 from aegis.gates.scan.model import Statement, Unreadable
 

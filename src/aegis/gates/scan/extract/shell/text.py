@@ -11,11 +11,11 @@ import re
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 
-from aegis.gates.scan.extract import _shell_lexer as lexer
-from aegis.gates.scan.extract._carriers import ASSIGNMENT, carried_commands, past_options
-from aegis.gates.scan.extract._installs import declared
 from aegis.gates.scan.extract._place import Places, one_line
-from aegis.gates.scan.extract._shell_lexer import Command, Word
+from aegis.gates.scan.extract.shell import lexer
+from aegis.gates.scan.extract.shell.carriers import ASSIGNMENT, carried_commands, past_options
+from aegis.gates.scan.extract.shell.installs import declared
+from aegis.gates.scan.extract.shell.lexer import Command, Word
 from aegis.gates.scan.model import Form, Statement, Surface, Unreadable
 
 _EMBEDDING_DEPTH = 6
@@ -315,7 +315,7 @@ def _embedded(walk: _Walk, language: str, text: str, offset: int) -> None:
             return
         inner = _read(text, walk.wanted, walk.depth + 1)
     else:
-        module = import_module(f"aegis.gates.scan.extract.{language}")
+        module = import_module(f"aegis.gates.scan.extract.{language}.file")
         inner = module.extract(text, walk.wanted, None)
     for item in inner:
         if isinstance(item, Unreadable):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from aegis.gates.scan.extract._command_words import HOLE, commands, shell_commands
-from aegis.gates.scan.extract.javascript_calls import LITERAL, argument, template
-from aegis.gates.scan.extract.javascript_lexer import ScriptText
-from aegis.gates.scan.extract.javascript_words import alone, find_all, patterns
+from aegis.gates.scan.extract.javascript.calls import LITERAL, argument, template
+from aegis.gates.scan.extract.javascript.lexer import ScriptText
+from aegis.gates.scan.extract.javascript.words import alone, find_all, patterns
+from aegis.gates.scan.extract.shell.command_words import HOLE, commands, shell_commands
 from aegis.gates.scan.model import Statement
 
 _EXEC = r"(?:Sync|Async|P|Promise|Command\w*|aCommand(?:Sync)?)?"

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from aegis.gates.scan.extract.python_imports import Import
-from aegis.gates.scan.extract.python_mask import NAME_CHAR, Masked, mask
+from aegis.gates.scan.extract.python.imports import Import
+from aegis.gates.scan.extract.python.mask import NAME_CHAR, Masked, mask
 
 _CONSTANT = "TYPE_CHECKING"
 _TYPING = ("typing", "typing_extensions")

@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from aegis.gates.scan.extract import javascript_markup
 from aegis.gates.scan.extract._code import CodeText
 from aegis.gates.scan.extract._code_names import in_order, schemes, statement_of
-from aegis.gates.scan.extract.javascript_calls import argument
-from aegis.gates.scan.extract.javascript_commands import command_lines
-from aegis.gates.scan.extract.javascript_imports import Modules
-from aegis.gates.scan.extract.javascript_lexer import READS_LIKE_IMPORT, ScriptText, mask
-from aegis.gates.scan.extract.javascript_specifier import package_path
-from aegis.gates.scan.extract.javascript_words import alone, find_all, patterns
+from aegis.gates.scan.extract.javascript import markup as javascript_markup
+from aegis.gates.scan.extract.javascript.calls import argument
+from aegis.gates.scan.extract.javascript.commands import command_lines
+from aegis.gates.scan.extract.javascript.imports import Modules
+from aegis.gates.scan.extract.javascript.lexer import READS_LIKE_IMPORT, ScriptText, mask
+from aegis.gates.scan.extract.javascript.specifier import package_path
+from aegis.gates.scan.extract.javascript.words import alone, find_all, patterns
 from aegis.gates.scan.model import Statement, Unreadable
 
 _ESCAPED_WORD = re.compile(r"(?:[\w$]|\\u[0-9A-Fa-f]{4}|\\u\{[0-9A-Fa-f]{1,6}\})+")

@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from aegis.gates.scan.extract import python, shell
 from aegis.gates.scan.extract._place import Places
+from aegis.gates.scan.extract.python import file as python
+from aegis.gates.scan.extract.shell import text as shell
 from aegis.gates.scan.model import Statement, Unreadable
 
 _TOKEN = re.compile(r'"((?:[^"\\]|\\.)*+)"|[\[\]{}:,]|[^\s\[\]{}:,"]++', re.DOTALL)

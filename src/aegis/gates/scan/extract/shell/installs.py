@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from aegis.gates.scan.extract._shell_lexer import Word
+from aegis.gates.scan.extract.shell.lexer import Word
 from aegis.gates.scan.model import Form, Surface
 
 _Verbs = tuple[tuple[str, ...], ...]

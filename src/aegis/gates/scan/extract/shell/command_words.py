@@ -24,7 +24,7 @@ def shell_commands(code: CodeText, offset: int, script: str, wanted: re.Pattern[
     """The commands of a text for the shell, placed where the call stands."""
     if not wanted.search(script):
         return
-    from aegis.gates.scan.extract import shell  # a file without a wanted command pays nothing for it
+    from aegis.gates.scan.extract.shell import text as shell  # a file without a wanted command pays nothing for it
 
     line, column = code.at(offset)
     for found in shell.extract(script.replace(HOLE, _HOLE_IN_SHELL), wanted):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from aegis.gates.scan.extract import java_mask, kotlin_mask
 from aegis.gates.scan.extract._code import CodeText
 from aegis.gates.scan.extract._code_names import in_order, schemes
-from aegis.gates.scan.extract._command_words import HOLE, commands, shell_commands
+from aegis.gates.scan.extract.jvm import java_mask, kotlin_mask
+from aegis.gates.scan.extract.shell.command_words import HOLE, commands, shell_commands
 from aegis.gates.scan.model import Statement, Unreadable
 
 _ANNOTATION = r"@\s*+[\w$]++(?:\s*+\.\s*+[\w$]++)*+(?:\([^()]*+\))?+\s*+"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from aegis.gates.scan.extract import shell
+from aegis.gates.scan.extract.shell import text as shell
 from aegis.gates.scan.model import Statement, Unreadable
 
 _MAKE = re.compile(r"\$\$|\$\(shell |\$\(|\(|\)")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aegis.gates.scan.extract._shell_lexer import Word
+from aegis.gates.scan.extract.shell.lexer import Word
 
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(?:\[[^\]]*\])?\+?=")
 

@@ -12,8 +12,8 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from aegis.gates.scan.extract.python_imports import Import, imports
-from aegis.gates.scan.extract.python_mask import Masked, mask
+from aegis.gates.scan.extract.python.imports import Import, imports
+from aegis.gates.scan.extract.python.mask import Masked, mask
 from aegis.gates.scan.model import Statement, Unreadable
 
 _DOCSTRING_AFTER = re.compile(r"(?:\A|\n)[ \t]*+(?:async[ \t]+)?(?:def|class)[ \t][^\n]*:[ \t]*+\n\s*+\Z")
@@ -48,7 +48,7 @@ def _extract(masked: Masked, wanted: re.Pattern[str], depth: int) -> list[Found]
             imported.append(item)
     found += _imported(masked, imported, wanted)
     if _starts_commands(imported):
-        from aegis.gates.scan.extract.python_functions import commands_as_functions
+        from aegis.gates.scan.extract.python.functions import commands_as_functions
 
         found += commands_as_functions(masked, imported, wanted)
     if "# /// script" in masked.text:
@@ -57,7 +57,7 @@ def _extract(masked: Masked, wanted: re.Pattern[str], depth: int) -> list[Found]
         found += inline_script(masked.text, wanted)
     if hits := _strings_with(masked, wanted):
         # Most files have no such string, and need none of the modules that read them.
-        from aegis.gates.scan.extract.python_inside import read_strings
+        from aegis.gates.scan.extract.python.inside import read_strings
 
         found += read_strings(masked, hits, tuple(imported), wanted, depth)
     return sorted(dict.fromkeys(found), key=lambda one: (one.line, one.column if isinstance(one, Statement) else 0))
@@ -93,7 +93,7 @@ def _strings_with(masked: Masked, wanted: re.Pattern[str]) -> list[int]:
 
 
 def _value(masked: Masked, index: int) -> str:
-    from aegis.gates.scan.extract.python_strings import token_value
+    from aegis.gates.scan.extract.python.strings import token_value
 
     return token_value(masked.text, masked.strings[index])
 
@@ -117,6 +117,6 @@ def _imported(masked: Masked, imported: list[Import], wanted: re.Pattern[str]) -
 def _type_only_spans(masked: Masked, imported: list[Import]) -> list[tuple[int, int]]:
     if "TYPE_CHECKING" not in masked.code:
         return []
-    from aegis.gates.scan.extract.python_typing import type_only_spans
+    from aegis.gates.scan.extract.python.typing import type_only_spans
 
     return type_only_spans(masked, imported)

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from aegis.gates.scan.extract._code_names import statement_of
-from aegis.gates.scan.extract.javascript_calls import Argument, argument, end_of_call, literals
-from aegis.gates.scan.extract.javascript_lexer import ScriptText
-from aegis.gates.scan.extract.javascript_specifier import package_path
-from aegis.gates.scan.extract.javascript_words import alone, find_all, patterns, search_any
+from aegis.gates.scan.extract.javascript.calls import Argument, argument, end_of_call, literals
+from aegis.gates.scan.extract.javascript.lexer import ScriptText
+from aegis.gates.scan.extract.javascript.specifier import package_path
+from aegis.gates.scan.extract.javascript.words import alone, find_all, patterns, search_any
 from aegis.gates.scan.model import Form, Statement
 
 _ID = r"[\w$\x80-\U0010ffff]++"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from aegis.gates.scan.extract.python_context import Context
-from aegis.gates.scan.extract.python_strings import HOLE
+from aegis.gates.scan.extract.python.context import Context
+from aegis.gates.scan.extract.python.strings import HOLE
 
 _KEYWORD = r"(?:install_requires|setup_requires|tests_require|extras_require)"
 _GIVEN = re.compile(rf"(?<!\w){_KEYWORD}\s*=\s*\Z")

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aegis.gates.scan.extract._code import unescape
-from aegis.gates.scan.extract._command_words import HOLE
-from aegis.gates.scan.extract.javascript_lexer import ScriptText
+from aegis.gates.scan.extract.javascript.lexer import ScriptText
+from aegis.gates.scan.extract.shell.command_words import HOLE
 
 LITERAL = re.compile(r"\"++|'++|`++")
 _OPEN = re.compile(r"[\s(]*+")

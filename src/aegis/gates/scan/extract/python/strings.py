@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aegis.gates.scan.extract.python_mask import Masked, StringToken
+from aegis.gates.scan.extract.python.mask import Masked, StringToken
 
 HOLE = "\ufffc"
 """Stands in a value for what is only known at run time."""

@@ -6,8 +6,8 @@ import re
 import textwrap
 import warnings
 
-from aegis.gates.scan.extract.python_context import Context
-from aegis.gates.scan.extract.python_strings import HOLE
+from aegis.gates.scan.extract.python.context import Context
+from aegis.gates.scan.extract.python.strings import HOLE
 
 _EXECUTING = frozenset({"exec", "eval", "compile", "run_source", "runsource", "run_code", "timeit", "repeat"})
 _NAME = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"

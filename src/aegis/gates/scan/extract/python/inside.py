@@ -6,16 +6,17 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from aegis.gates.scan.extract import python, shell
 from aegis.gates.scan.extract._place import one_line
-from aegis.gates.scan.extract.python_calls import loader_aliases, module_names
-from aegis.gates.scan.extract.python_commands import Runners, command_line, command_words, readable, shell_text
-from aegis.gates.scan.extract.python_context import Context
-from aegis.gates.scan.extract.python_embedded import python_code, shell_code
-from aegis.gates.scan.extract.python_imports import Import
-from aegis.gates.scan.extract.python_mask import Masked
-from aegis.gates.scan.extract.python_requirements import required
-from aegis.gates.scan.extract.python_strings import Literal, expressions, is_statement, literal_around
+from aegis.gates.scan.extract.python import file as python
+from aegis.gates.scan.extract.python.calls import loader_aliases, module_names
+from aegis.gates.scan.extract.python.commands import Runners, command_line, command_words, readable, shell_text
+from aegis.gates.scan.extract.python.context import Context
+from aegis.gates.scan.extract.python.embedded import python_code, shell_code
+from aegis.gates.scan.extract.python.imports import Import
+from aegis.gates.scan.extract.python.mask import Masked
+from aegis.gates.scan.extract.python.requirements import required
+from aegis.gates.scan.extract.python.strings import Literal, expressions, is_statement, literal_around
+from aegis.gates.scan.extract.shell import text as shell
 from aegis.gates.scan.model import Form, Statement, Surface, Unreadable
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")

@@ -6,9 +6,9 @@ import keyword
 import re
 from collections.abc import Iterable, Iterator
 
-from aegis.gates.scan.extract.python_context import Context
-from aegis.gates.scan.extract.python_imports import Import
-from aegis.gates.scan.extract.python_mask import NAME_CHAR
+from aegis.gates.scan.extract.python.context import Context
+from aegis.gates.scan.extract.python.imports import Import
+from aegis.gates.scan.extract.python.mask import NAME_CHAR
 from aegis.gates.scan.model import Form
 
 _LOADERS = frozenset(

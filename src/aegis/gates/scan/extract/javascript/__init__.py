@@ -1,0 +1,1 @@
+"""What JavaScript and TypeScript name, alone or inside markup."""

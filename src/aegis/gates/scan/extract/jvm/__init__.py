@@ -1,0 +1,1 @@
+"""What Java and Kotlin files name."""

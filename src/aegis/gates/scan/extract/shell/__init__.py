@@ -1,0 +1,1 @@
+"""Which commands shell text holds, wherever that text stands."""
