@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import secrets as random
+import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -37,6 +38,17 @@ def make_folder(place: Path) -> None:
     """A folder of this user alone. CouldNotDecide `core.output_unwritable`."""
     try:
         place.mkdir(mode=0o700, parents=True)
+    except OSError as error:
+        raise unwritable(place, error) from error
+
+
+def remove(place: Path) -> None:
+    """Whatever is there, links not followed. CouldNotDecide `core.output_unwritable`."""
+    try:
+        if place.is_symlink() or place.is_file():
+            place.unlink()
+        elif place.exists():
+            shutil.rmtree(place)
     except OSError as error:
         raise unwritable(place, error) from error
 
@@ -88,7 +100,7 @@ def read_regular(place: Path, limit: int) -> bytes:
 
 
 def check_evidence(folder: Path, secrets: Sequence[bytes]) -> None:
-    """Refuse what a probe may not leave behind: links, devices, too much, secrets; a file with a secret is removed.
+    """Refuse what a probe may not leave behind: links, devices, too much, secrets.
 
     CouldNotDecide `acceptance.evidence_unfit`, `acceptance.secret_in_evidence`.
     """
@@ -100,12 +112,11 @@ def check_evidence(folder: Path, secrets: Sequence[bytes]) -> None:
             _unfit(f"more than {MAX_FILES} files, or than {MAX_TOTAL} bytes together")
         content = read_regular(folder / path, MAX_TOTAL)
         if any(secret in content or secret in path.encode() for secret in secrets):
-            (folder / path).unlink()
             telling.append(path)
     if telling:
         raise CouldNotDecide(
             "acceptance.secret_in_evidence",
-            f"a secret of the environment stood in {len(telling)} file(s) of the probe, which were removed",
+            f"a secret of the environment stood in {len(telling)} file(s) of the probe; all of its files were removed",
             expected="evidence without secrets",
             remedy="let the probe leave it out, and change the secret if the folder was read by others",
         )

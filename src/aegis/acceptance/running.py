@@ -109,9 +109,15 @@ class Probing:
             environ = {**surroundings.given(self.environ, allowed), "TMPDIR": temporary}
             ended = self.run(argv, folder=self.root, environ=environ, seconds=probe.timeout)
         shown = surroundings.masked(ended.output, secrets)
-        # first: a probe that has filled the folder with something else has no answer
-        files.check_evidence(place, secrets)
-        files.write(place / OUTPUT, shown)
+        try:
+            files.check_evidence(place, secrets)
+        except CouldNotDecide:
+            # nobody has looked through what is left
+            files.remove(place)
+            files.make_folder(place)
+            raise
+        finally:
+            files.write(place / OUTPUT, shown)
         return Ended(ended.how, ended.code, shown)
 
 

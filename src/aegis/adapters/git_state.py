@@ -28,7 +28,8 @@ def tree_state(path: Path, without: Sequence[Path] = ()) -> TreeState:
     """
     found, _ = open_repository(path)
     repository = GitRepository(found.root)
-    inside = [os.path.relpath(place, found.root) for place in without if place.is_relative_to(found.root)]
-    apart = [f":(exclude,top,literal){place}" for place in inside]
-    changed = repository.run("status", "--porcelain", "-z", "--untracked-files=normal", "--", ":(top)", *apart)
+    apart = tuple(f"{place.relative_to(found.root)}/" for place in without if place.is_relative_to(found.root))
+    records = repository.run("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all").split(b"\0")
+    # a record is two letters, a space and the path (git-status(1), "Porcelain Format Version 1" with -z)
+    changed = [name for record in records if (name := os.fsdecode(record[3:])) and not name.startswith(apart)]
     return TreeState(found.root, repository.head(), bool(changed))

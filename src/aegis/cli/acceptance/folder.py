@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,17 +53,6 @@ def _prepare(place: Path, *, resume: bool, criteria: Collection[str]) -> None:
     # whatever they concluded, this run has not
     for name in DOCUMENTS:
         (place / name).unlink(missing_ok=True)
-
-
-def remove(place: Path) -> None:
-    """What an earlier run left of a criterion that is looked at again."""
-    try:
-        if place.is_symlink():
-            place.unlink()
-        elif place.exists():
-            shutil.rmtree(place)
-    except OSError as error:
-        raise unwritable(place, error) from error
 
 
 def _other(place: Path, problem: str) -> UsageError:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from aegis.acceptance import evidence, kept, result
+from aegis.acceptance import evidence, files, kept, result
 from aegis.acceptance.catalogue import Criterion, Fault, Mode, Probe, planted
 from aegis.acceptance.judging import judged, not_run, stopped
 from aegis.acceptance.result import Acceptance, Attempt, CatalogueUsed, CriterionResult
@@ -22,7 +22,7 @@ from aegis.adapters import probe_process
 from aegis.adapters.git_state import tree_state
 from aegis.cli.acceptance.asked import Asked, asked_for
 from aegis.cli.acceptance.command import OUTPUT
-from aegis.cli.acceptance.folder import evidence_folder, remove
+from aegis.cli.acceptance.folder import evidence_folder
 from aegis.cli.interruption import Stopped
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError, crashed
 from aegis.core.tool import running_tool
@@ -105,7 +105,7 @@ class _Session:
         key = self._key() if criterion.id not in self.plants else None
         if self.resume and (known := kept.kept(self.folder, key, criterion.id)) is not None:
             return known
-        remove(self.folder / criterion.id)
+        files.remove(self.folder / criterion.id)
         if missing := self.asked.missing(probe, os.environ):
             reason = "acceptance.precondition_missing"
             return not_run(criterion, self.mode, reason, "; ".join(missing), f"{'; '.join(missing)}.")

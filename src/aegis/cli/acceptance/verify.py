@@ -42,8 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _check_signature(folder: Path, found: Acceptance, key: Path, bundle: Path) -> None:
     """Refuses with the codes of `aegis verify` what is signed by another, or about something else."""
     from aegis.signatures.attestation import check_attestation
-    from aegis.signatures.bundle import parse_bundle
-    from aegis.signatures.keys import load_public_key
+    from aegis.signatures.formats.bundle import parse_bundle
+    from aegis.signatures.keys.public import load_public_key
     from aegis.signatures.statement import parse_statement
     from aegis.signatures.types import KeySigner, Trust
     from aegis.signatures.verify import verify_envelopes

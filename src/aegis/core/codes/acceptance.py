@@ -75,7 +75,7 @@ TABLE: tuple[Code, ...] = (
         "acceptance.secret_in_evidence",
         "Secret in the evidence",
         "Evidence is kept for long and read by many; a secret in it is published.",
-        "Change the secret, and let the probe leave it out; the file was removed.",
+        "Change the secret, and let the probe leave it out; its files were removed.",
     ),
     Code(
         "acceptance.tree_changed",
