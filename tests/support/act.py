@@ -197,6 +197,8 @@ class Act:
     env: Mapping[str, str] = field(default_factory=dict)
     options: tuple[str, ...] = ()
     """More arguments of act, e.g. `--actor`."""
+    within: tuple[str, ...] = ()
+    """What starts act, e.g. `unshare` with its options."""
 
     def command(self, event: str, payload: Mapping[str, Any] | None) -> list[str]:
         """The command line of act."""
@@ -205,7 +207,7 @@ class Act:
         event_file = self.work / "event.json"
         event_file.write_text(json.dumps(payload or {}), "utf-8")
         return [
-            *(str(binary()), event, "-P", "ubuntu-latest=-self-hosted", "--json", "-e", str(event_file)),
+            *(*self.within, str(binary()), event, "-P", "ubuntu-latest=-self-hosted", "--json", "-e", str(event_file)),
             *("--local-repository", f"org/aegis@v1={self.action}", "--local-repository", f"{UPLOAD}={upload}"),
             *("--action-offline-mode", "--no-cache-server"),
             *(word for name, value in self.env.items() for word in ("--env", f"{name}={value}")),

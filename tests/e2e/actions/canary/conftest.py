@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -186,14 +186,20 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def deploy(tmp_path: Path, exported: Path, uv_folder: Path, installed: Path) -> Iterator[Deploy]:
     """A consumer of the canary action."""
-    work = tmp_path / "runner"
-    work.mkdir()
+    with deploying(tmp_path, Act(exported, tmp_path / "runner", (uv_folder,), {"INSTALLED": str(installed)})) as stage:
+        yield stage
+
+
+@contextmanager
+def deploying(folder: Path, act: Act) -> Iterator[Deploy]:
+    """A consumer of the canary action, its cluster and its metrics."""
+    act.work.mkdir()
     api = Api(users={KUBE_TOKEN: ALL_RIGHTS}, controller=reconcile)
     document = rollout(*PLACE, stable=OLD, canary=NEW)
     now = datetime.datetime.now(datetime.UTC)
     document["status"]["pauseConditions"][0]["startTime"] = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     api.add(document)
-    service = canary_server.Shop(MetricsStore(clock=canary_server.T0), "", tmp_path)
+    service = canary_server.Shop(MetricsStore(clock=canary_server.T0), "", folder)
     service.canary, service.stable = hash_of(NEW), hash_of(OLD)
 
     def answer(asked: Asked) -> tuple[int, bytes, Mapping[str, str]]:
@@ -208,8 +214,8 @@ def deploy(tmp_path: Path, exported: Path, uv_folder: Path, installed: Path) -> 
         service.url = prometheus.url
         stack.enter_context(serve_cluster(api))
         stage = Deploy(
-            folder=tmp_path,
-            act=Act(exported, work, (uv_folder,), {"INSTALLED": str(installed)}),
+            folder=folder,
+            act=act,
             uses=CANARY,
             cloud=stack.enter_context(cloud()),
             api=api,
@@ -220,8 +226,8 @@ def deploy(tmp_path: Path, exported: Path, uv_folder: Path, installed: Path) -> 
         )
         yield stage
     # pytest keeps the folders of three runs, and a runner's are large
-    for folder in (work, stage.kept):
-        shutil.rmtree(folder)
+    for each in (act.work, stage.kept):
+        shutil.rmtree(each)
 
 
 def looks(deploy: Deploy) -> int:
