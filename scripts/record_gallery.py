@@ -55,14 +55,25 @@ def main() -> int:
 
 
 def lacking() -> list[str]:
-    """Codes without an example."""
+    """Codes without an example, or whose example is of a test that does not name them."""
     there = recorded()
-    return [code for code in CODES if code not in there]
+    return [code for code in CODES if any(there.get(code, {}).get("rank", [True])[:2])]
 
 
 def _run(tests: list[str], folder: Path, codes: list[str]) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.support.recorder", *tests],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--continue-on-collection-errors",
+            "-p",
+            "tests.support.recorder",
+            *tests,
+        ],
         cwd=ROOT,
         env=os.environ | {"AEGIS_RECORD": str(folder), "AEGIS_RECORD_CODES": ",".join(codes)},
         check=False,
@@ -78,31 +89,39 @@ def _read(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def best(examples: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Of each code the example with the least rank, without its rank and without what is of one machine."""
+    """Of each code the example with the least rank, without what is of one machine."""
     found: dict[str, dict[str, Any]] = {}
     for example in sorted(examples, key=lambda one: (one["rank"], one["test"], json.dumps(one, sort_keys=True))):
         found.setdefault(example["code"], example)
     return {
-        code: anywhere({key: value for key, value in example.items() if key not in {"code", "rank"}})
+        code: anywhere({key: value for key, value in example.items() if key != "code"})
         for code, example in found.items()
     }
 
 
-def anywhere(value: Any) -> Any:
-    """The same without paths, ports, times and digests of the machine that recorded it."""
+def anywhere(value: Any, digests: dict[str, str] | None = None) -> Any:
+    """The same without paths, ports, times and digests of the machine that recorded it.
+
+    Of two digests in one example each gets one of its own; one of a single digit, which a test made up, stays.
+    """
+    digests = {} if digests is None else digests
     if isinstance(value, str):
         for pattern, instead in _MACHINE:
             value = pattern.sub(instead, value)
-        return _DIGEST.sub(_digest, value)
+        return _DIGEST.sub(lambda found: found[0] if len(set(found[0])) == 1 else _digest(found[0], digests), value)
     if isinstance(value, dict):
-        return {key: anywhere(each) for key, each in value.items()}
-    return [anywhere(each) for each in value] if isinstance(value, list) else value
+        return {key: anywhere(each, digests) for key, each in value.items()}
+    return [anywhere(each, digests) for each in value] if isinstance(value, list) else value
 
 
-def _digest(found: re.Match[str]) -> str:
-    """Of the same length; one that consists of one digit was made up by a test, and says so."""
-    text = found[0]
-    return text if len(set(text)) == 1 else (hashlib.sha256(str(len(text)).encode()).hexdigest() * 2)[: len(text)]
+def _digest(text: str, digests: dict[str, str]) -> str:
+    """Of the same length, by its place among those of the example."""
+    made = hashlib.sha256(str(len(digests)).encode()).hexdigest()
+    return digests.setdefault(text, made[: len(text)])
+
+
+def _better(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return bool(one["rank"][:2] < other.get("rank", [True, True])[:2])
 
 
 def _merge(found: dict[str, dict[str, Any]], *, again: bool) -> None:
@@ -110,7 +129,9 @@ def _merge(found: dict[str, dict[str, Any]], *, again: bool) -> None:
         file = RECORDED / f"{prefix}.json"
         there: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.is_file() else {}
         new = {code: example for code, example in found.items() if code.startswith(f"{prefix}.")}
-        kept = there | new if again else new | there
+        kept = there | {
+            code: each for code, each in new.items() if again or code not in there or _better(each, there[code])
+        }
         kept = {code.id: kept[code.id] for code in CODES.values() if code.id in kept}
         if kept != there or list(kept) != list(there):
             file.parent.mkdir(parents=True, exist_ok=True)

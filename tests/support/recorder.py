@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-import itertools
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ SOURCE = str(ROOT / "src") + os.sep
 FOLDER = "AEGIS_RECORD"
 CODES_WANTED = "AEGIS_RECORD_CODES"
 _MADE_UP = ("tests/unit/core/test_merge", "tests/unit/core/test_verdict", "tests/unit/report")
-_TRIED = 5
+_TRIED = 2
 """Tests that are run for one wanted code."""
 _KEPT = 3
 """Examples that are kept of each code; the best is chosen when all processes have ended."""
@@ -88,10 +88,9 @@ class Recorder:
         (self.folder / f"{os.getpid()}.jsonl").write_text("\n".join([*lines, ""]), "utf-8")
 
     def _keep(self, item: pytest.Item) -> None:
-        test, text = item.nodeid.partition("@")[0].partition("[")[0], _text(item)
+        test, text = item.nodeid.partition("@")[0].partition("[")[0], _said(item)
         for code, rank, size, example in _examples(self.seen):
-            bare = code.partition(".")[2]
-            named = _names(text, code) or bare in item.nodeid
+            named = _names(text, code)
             kept = self.best.setdefault(code, [])
             # what is handed to the renderers themselves is made up
             made_up = "verdict" in example and test.startswith(_MADE_UP)
@@ -103,16 +102,21 @@ class Recorder:
 
 def _naming(items: list[pytest.Item], wanted: list[str]) -> Iterator[pytest.Item]:
     """For each code the first tests that name it, in their text or in their parameters."""
-    texts = [(item, _text(item) + repr(getattr(item, "callspec", ""))) for item in items]
+    naming: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        for word in set(_WORD.findall(_said(item))):
+            naming.setdefault(word, []).append(item)
     for code in wanted:
-        bare = code.partition(".")[2]
-        naming = (item for item, text in texts if _names(text, code) or f"[{bare}" in item.nodeid)
-        yield from itertools.islice(naming, _TRIED)
+        named = naming.get(code, []) + naming.get(code.partition(".")[2], [])
+        yield from named[:_TRIED]
+
+
+_WORD = re.compile(r"(?<![\w.])[a-z_]+(?:\.[a-z_0-9]+)?(?![\w.])")
 
 
 def _names(text: str, code: str) -> bool:
     bare = code.partition(".")[2]
-    return code in text or f'"{bare}"' in text or f"'{bare}'" in text
+    return code in text or f'"{bare}"' in text or f"'{bare}'" in text or f"[{bare}" in text or f"-{bare}" in text
 
 
 def _examples(seen: Seen) -> Iterator[tuple[str, list[Any], int, dict[str, Any]]]:
@@ -149,10 +153,20 @@ def _of_error(error: AegisError) -> dict[str, str]:
     return {"kind": kind, "problem": error.problem, "expected": error.expected, "remedy": error.remedy}
 
 
+def _said(item: pytest.Item) -> str:
+    """A test's text, its parameters and its id."""
+    return f"{_text(item)} {str(getattr(item, 'callspec', ''))[:10_000]} {item.nodeid}"
+
+
 def _text(item: pytest.Item) -> str:
+    return _source(getattr(item.obj, "__func__", item.obj)) if isinstance(item, pytest.Function) else ""
+
+
+@functools.cache
+def _source(function: Callable[..., object]) -> str:
     try:
-        return inspect.getsource(item.obj)  # type: ignore[attr-defined]
-    except (AttributeError, OSError, TypeError):
+        return inspect.getsource(function)
+    except (OSError, TypeError):
         return ""
 
 
