@@ -11,7 +11,7 @@ from aegis.core.codes import CODES
 from aegis.core.errors import AegisError, Refused
 from aegis.core.outcome import Outcome, fingerprint_of
 from aegis.core.verdict import Cause, Evidence, Finding
-from aegis.gates.canary.explain import Lines, chart, lines
+from aegis.gates.canary.explain import Lines, chart, lines, looks
 from aegis.gates.canary.judge import Judgement, held_by_ceilings
 from aegis.gates.canary.plan import MetricPlan, Plan
 from aegis.gates.canary.state import State
@@ -46,6 +46,7 @@ def answer(looked: Looked, plan: Plan, *, revert: str, undone: AegisError | None
         evidence=(
             Evidence(name="canary", value=_whole(judgement, state, plan)),
             Evidence(name="metrics", value=[_numbers(each) for each in shown]),
+            Evidence(name="looks", value=looks(state)),
             Evidence(name="chart", value=chart(state, plan)),
         ),
     )

@@ -18,6 +18,8 @@ _POINTS = 60
 """Of a chart: more can't be told apart in a step summary."""
 _DECADES = (-3.0, 6.0)
 """The chart's powers of ten: what is beyond stands at the border."""
+_FARTHEST = 300.0
+"""Powers of ten beyond which evidence is told as this: JSON has no infinity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +101,14 @@ def _lines(plan: Plan, metric: MetricPlan, tally: Tally, weight: float) -> Lines
     )
 
 
+def looks(state: State) -> list[dict[str, float]]:
+    """Evidence over time as numbers: seconds since the start, and powers of ten against the canary and for it."""
+    return [
+        {"seconds": round(time - state.start, 3), "harm": _decades(harm), "good": _decades(good)}
+        for time, harm, good in _thinned(state)
+    ]
+
+
 def chart(state: State, plan: Plan) -> str:
     """Evidence over time as a Mermaid `xychart-beta`: powers of ten, with the two bounds. Holds nothing but numbers."""
     shown = _thinned(state)
@@ -124,6 +134,11 @@ def chart(state: State, plan: Plan) -> str:
             ),
         )
     )
+
+
+def _decades(logarithm: float) -> float:
+    """A power of ten that JSON can hold."""
+    return round(min(_FARTHEST, max(-_FARTHEST, logarithm / math.log(10))), 3)
 
 
 def _thinned(state: State) -> Sequence[tuple[float, float, float]]:

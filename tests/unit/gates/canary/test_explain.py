@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-from aegis.gates.canary.explain import chart, lines
+from aegis.gates.canary.explain import chart, lines, looks
 from aegis.gates.canary.plan import MetricPlan, Plan
+from aegis.gates.canary.state import Point
 from tests.support.counted import Watched
 from tests.support.rollouts import plan
 
@@ -106,3 +107,27 @@ class TestChart:
         watched.look((100.0, 0.0), (1_900.0, 19.0))
         watched.look((1e6, 1e6), (1_900.0, 19.0))
         assert "6.00]" in chart(watched.state, watched.plan)
+
+
+class TestLooks:
+    def test_are_the_chart_s_numbers_with_their_times(self) -> None:
+        watched = Watched(plan())
+        for _ in range(150):
+            watched.look((100.0, 1.2), (1_900.0, 19.0))
+        seen = looks(watched.state)
+        assert 2 <= len(seen) <= 61
+        seconds = [each["seconds"] for each in seen]
+        assert seconds == sorted(seconds)
+        last = watched.state.history[-1]
+        assert seen[-1]["harm"] == pytest.approx(last.harm / math.log(10), abs=1e-3)
+        assert seen[-1]["good"] == pytest.approx(last.good / math.log(10), abs=1e-3)
+
+    def test_what_is_endless_can_be_written(self) -> None:
+        watched = Watched(plan())
+        watched.look((100.0, 1.0), (1_900.0, 19.0))
+        watched.state.history.append(Point(watched.state.now, math.inf, -math.inf))
+        assert looks(watched.state)[-1] == {
+            "seconds": pytest.approx(watched.state.now - watched.state.start),
+            "harm": 300.0,
+            "good": -300.0,
+        }
