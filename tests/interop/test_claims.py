@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from aegis.signatures.bundle import parse_bundle
-from aegis.signatures.certificate import CLAIMS, read_leaf
+from aegis.signatures.formats.bundle import parse_bundle
+from aegis.signatures.keyless.certificate import CLAIMS, read_leaf
 from tests.interop import artifacts
 from tests.interop.clients import AEGIS, Job
 from tests.interop.instance import Sigstore

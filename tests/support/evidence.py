@@ -10,7 +10,7 @@ from typing import Any
 
 from aegis.core.verdict import Verdict
 from aegis.report import json_report, predicate
-from aegis.signatures.keys import load_public_key
+from aegis.signatures.keys.public import load_public_key
 from aegis.signatures.types import KeySigner, Trust
 from tests.support import verdicts
 from tests.support.signed_verdicts import DIGEST, STATEMENT, TEST_RESULT

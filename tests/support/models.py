@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aegis.signatures.manifest import Hashed
+from aegis.signatures.models.manifest import Hashed
 from aegis.signatures.statement import PAYLOAD_TYPE, Statement, parse_statement
 from aegis.signatures.types import Envelope
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aegis.signatures.manifest import read_manifest
+from aegis.signatures.models.manifest import read_manifest
 from aegis.signatures.release import PREDICATE_TYPE
 from aegis.signatures.statement import V1
 from tests.doubles.sigstore.signer import PrivateSigstore

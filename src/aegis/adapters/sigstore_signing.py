@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from aegis.adapters.http_call import is_safe
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError
 from aegis.signatures import strict_json
-from aegis.signatures.trusted_root import load_trusted_root, packaged_trusted_root
+from aegis.signatures.keyless.trusted_root import load_trusted_root, packaged_trusted_root
 
 if TYPE_CHECKING:
     from rfc3161_client import TimeStampResponse
@@ -154,9 +154,9 @@ def _check(bundle: bytes, root: bytes, digest: bytes | None) -> None:
     """A bundle that the gate would refuse must not be found out only there."""
     import datetime
 
-    from aegis.signatures.bundle import parse_bundle
-    from aegis.signatures.certificate import read_leaf
-    from aegis.signatures.keyless import verify_keyless
+    from aegis.signatures.formats.bundle import parse_bundle
+    from aegis.signatures.keyless.certificate import read_leaf
+    from aegis.signatures.keyless.signature import verify_keyless
     from aegis.signatures.types import IdentitySigner, Trust
 
     try:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from aegis.core.errors import UsageError
 from aegis.core.policy import Artifact, Earlier, Signer, VerifyPolicy
-from aegis.signatures.certificate import CLAIMS
+from aegis.signatures.keyless.certificate import CLAIMS
 from aegis.signatures.patterns import check_identity_pattern
 from aegis.storage.location import parse_location
 

@@ -23,7 +23,7 @@ from aegis.core.errors import CouldNotDecide, Refused
 from aegis.core.ports.objects import ObjectStore
 from aegis.core.verdict import PREDICATE_TYPE, SCHEMA_ID
 from aegis.signatures import strict_json
-from aegis.signatures.bundle import parse_bundle
+from aegis.signatures.formats.bundle import parse_bundle
 from aegis.signatures.types import Envelope, Trust
 from aegis.signatures.verify import needed_digests, verify_envelopes, verify_message
 from aegis.storage.transfer import read_small

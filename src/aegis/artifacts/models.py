@@ -10,7 +10,7 @@ from aegis.artifacts.reading import Got, Gotten, Wanted
 from aegis.artifacts.result import Result
 from aegis.core.errors import Refused
 from aegis.core.ports.objects import ObjectInfo
-from aegis.signatures.manifest import SIGNATURE, Hashed, Manifest, check_digests, check_listing, read_manifest
+from aegis.signatures.models.manifest import SIGNATURE, Hashed, Manifest, check_digests, check_listing, read_manifest
 from aegis.signatures.statement import parse_statement
 from aegis.signatures.types import Bundle, Verified
 from aegis.signatures.verify import verify_envelopes

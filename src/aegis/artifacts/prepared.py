@@ -67,7 +67,7 @@ def signature_names(artifact: Artifact, name: str, default: str) -> tuple[str, .
 
 def by_name(case: Case) -> Mapping[str, ObjectInfo]:
     """What lies below the artifact's prefix, by the names relative to it. Raises Refused where there is nothing."""
-    from aegis.signatures.names import check_names
+    from aegis.signatures.models.names import check_names
 
     prefix = case.location.key
     listed = {info.key[len(prefix) :]: info for info in case.store.list(prefix)}
@@ -97,7 +97,7 @@ def bundles(
     case: Case, infos: Sequence[tuple[str, ObjectInfo | None]], limit: int
 ) -> tuple[list[Bundle], list[ObjectInfo]]:
     """The signatures that are there, read. Raises Refused where there is none, or one cannot be read."""
-    from aegis.signatures.bundle import parse_bundle
+    from aegis.signatures.formats.bundle import parse_bundle
 
     there = [(name, info) for name, info in infos if info is not None]
     if len(there) < case.trust.threshold:

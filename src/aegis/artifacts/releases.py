@@ -9,7 +9,7 @@ from aegis.core.errors import Refused
 from aegis.core.ports.objects import ObjectInfo
 from aegis.signatures import lock as locks
 from aegis.signatures import release as releases
-from aegis.signatures.bundle import parse_bundle
+from aegis.signatures.formats.bundle import parse_bundle
 from aegis.signatures.release import Release
 from aegis.signatures.statement import parse_statement
 from aegis.signatures.types import KeySigner, Trust

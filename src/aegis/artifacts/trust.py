@@ -88,7 +88,7 @@ def _signer(rule: Rule, materials: Materials) -> Signer:
 
 
 def _key_signer(rule: Rule, place: str, materials: Materials) -> KeySigner:
-    from aegis.signatures.keys import load_public_key
+    from aegis.signatures.keys.public import load_public_key
 
     if place == KEY_VARIABLE:
         if not materials.key_variable:

@@ -19,7 +19,7 @@ from aegis.backup.listing import no_backup, read_manifest
 from aegis.backup.manifest import DUMP, ENCRYPTED, NAME, SIGNATURE, Manifest, StoredObject
 from aegis.core.errors import CouldNotDecide, Refused
 from aegis.core.ports.objects import ObjectInfo, ObjectStore
-from aegis.signatures.bundle import parse_bundle
+from aegis.signatures.formats.bundle import parse_bundle
 from aegis.signatures.types import Trust
 from aegis.signatures.verify import needed_digests, needs_content, verify_message
 from aegis.storage.hashing import HashingSink, Sink

@@ -15,8 +15,8 @@ from aegis.core.errors import Refused, UsageError
 from aegis.report.escape import terminal
 
 if TYPE_CHECKING:
-    from aegis.signatures.manifest import Hashed
-    from aegis.signatures.sign_key import PrivateKey
+    from aegis.signatures.keys.sign import PrivateKey
+    from aegis.signatures.models.manifest import Hashed
     from aegis.signatures.statement import Statement
     from aegis.signatures.types import Envelope
 
@@ -79,7 +79,7 @@ def signer(key: Path | None, trust_config: Path | None) -> Callable[[bytes], byt
         from aegis.cli import keyless
 
         return keyless.signer(trust_config)
-    from aegis.signatures import sign_key
+    from aegis.signatures.keys import sign as sign_key
 
     loaded = private_key(key)
     algorithms = {"sha256", sign_key.needed_digest(loaded) or "sha256"}
@@ -93,7 +93,7 @@ def signer(key: Path | None, trust_config: Path | None) -> Callable[[bytes], byt
 
 def run_file(arguments: argparse.Namespace) -> int:
     """One file."""
-    from aegis.signatures import sign_key
+    from aegis.signatures.keys import sign as sign_key
 
     if arguments.keyless:
         if arguments.signature is not None:
@@ -118,7 +118,7 @@ def run_file(arguments: argparse.Namespace) -> int:
 
 def run_model(arguments: argparse.Namespace) -> int:
     """Every file of a folder."""
-    from aegis.signatures.sign_model import model_statement
+    from aegis.signatures.models.sign import model_statement
 
     if arguments.shard_size < 0:
         raise UsageError(
@@ -141,7 +141,7 @@ def run_attestation(arguments: argparse.Namespace) -> int:
     """A statement about a file or model."""
     from aegis.artifacts.attestations import DEFAULT_IN_FOLDER, root_of
     from aegis.signatures import strict_json
-    from aegis.signatures.sign_model import canonical
+    from aegis.signatures.models.sign import canonical
     from aegis.signatures.statement import V1
 
     predicate = strict_json.parse(read_file(arguments.predicate), what=str(arguments.predicate))
@@ -174,8 +174,8 @@ def signed_statement(arguments: argparse.Namespace, payload: bytes, *, of_model:
         from aegis.cli import keyless
 
         return keyless.sign_statement(payload, arguments.trust_config)
-    from aegis.signatures import sign_key
-    from aegis.signatures.sign_model import key_hint
+    from aegis.signatures.keys import sign as sign_key
+    from aegis.signatures.models.sign import key_hint
 
     key = private_key(arguments.key)
     hint = key_hint(key.public) if of_model else None
@@ -184,7 +184,7 @@ def signed_statement(arguments: argparse.Namespace, payload: bytes, *, of_model:
 
 def private_key(place: Path) -> PrivateKey:
     """The key of a file. Its password comes from the environment, which other processes cannot read as arguments."""
-    from aegis.signatures.sign_key import load_private_key
+    from aegis.signatures.keys.sign import load_private_key
 
     try:
         pem = read_file(place, MAX_KEY)
@@ -203,8 +203,8 @@ def model_content(folder: Path, signature: Path | None = None) -> str:
 
     They are taken in the way of the model's signature, if there is one: of files or shards, by its algorithm.
     """
-    from aegis.signatures.manifest import SIGNATURE, check_digests, read_manifest
-    from aegis.signatures.sign_model import model_statement
+    from aegis.signatures.models.manifest import SIGNATURE, check_digests, read_manifest
+    from aegis.signatures.models.sign import model_statement
     from aegis.signatures.statement import PAYLOAD_TYPE, parse_statement
     from aegis.signatures.types import Envelope
 
@@ -223,7 +223,7 @@ def model_content(folder: Path, signature: Path | None = None) -> str:
 
 
 def _envelope(place: Path) -> Envelope:
-    from aegis.signatures.bundle import parse_bundle
+    from aegis.signatures.formats.bundle import parse_bundle
     from aegis.signatures.types import Envelope
 
     content = parse_bundle(read_file(place), name=str(place), limit=MAX_SIGNATURE).content
@@ -255,7 +255,7 @@ def _hash_folder(
     from aegis.adapters.objects_local import LocalStore
     from aegis.artifacts import streaming
     from aegis.artifacts.reading import Wanted
-    from aegis.signatures.manifest import Hashed
+    from aegis.signatures.models.manifest import Hashed
 
     store = LocalStore(folder)
     infos = [

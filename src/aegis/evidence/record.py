@@ -22,7 +22,7 @@ from aegis.core.policy import GateName
 from aegis.core.verdict import PREDICATE_TYPE, SCHEMA_ID, Result, Verdict
 from aegis.evidence.layout import COMMIT, SHA256, About, moment_of
 from aegis.signatures.attestation import check_attestation
-from aegis.signatures.bundle import parse_bundle
+from aegis.signatures.formats.bundle import parse_bundle
 from aegis.signatures.shown import shown
 from aegis.signatures.statement import Statement, parse_statement
 from aegis.signatures.types import Envelope, SignedBy, Trust

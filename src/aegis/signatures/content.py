@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 
 from aegis.core.errors import Refused
-from aegis.signatures.keys import DIGESTS, PublicKey, check_signature
+from aegis.signatures.keys.public import DIGESTS, PublicKey, check_signature
 from aegis.signatures.refusal import refused
 from aegis.signatures.types import Bundle, Envelope, MessageSignature
 

@@ -24,8 +24,8 @@ from typing import Any
 
 from aegis.core.errors import AegisError, Refused, UsageError
 from aegis.core.policy import NAME_PATTERN
+from aegis.signatures.models.sign import canonical
 from aegis.signatures.shown import shown
-from aegis.signatures.sign_model import canonical
 from aegis.signatures.statement import V1, Statement
 
 PREDICATE_TYPE = "urn:aegis-gates:predicate:release:v1"

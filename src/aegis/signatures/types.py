@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from aegis.signatures.keys import PublicKey
+from aegis.signatures.keys.public import PublicKey
 
 Format = Literal["sigstore-bundle-v0.1", "sigstore-bundle-v0.2", "sigstore-bundle-v0.3", "cosign-bundle", "cosign-sig"]
 
@@ -92,7 +92,7 @@ class IdentitySigner:
     """Exactly."""
     claims: Mapping[str, str] = field(default_factory=dict)
     """GitHub's claims in the certificate, exactly: `repository-id`, `owner-id`, `ref`, `workflow`, `sha`, `trigger`,
-    `runner-environment`, … (`aegis.signatures.certificate.CLAIMS`)."""
+    `runner-environment`, … (`aegis.signatures.keyless.certificate.CLAIMS`)."""
     deny_self_hosted: bool = False
 
     @property

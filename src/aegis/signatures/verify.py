@@ -12,8 +12,8 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 
 from aegis.core.errors import Refused, UsageError
-from aegis.signatures import keys
 from aegis.signatures.counting import Held, different_signers
+from aegis.signatures.keys import public as keys
 from aegis.signatures.shown import shown
 from aegis.signatures.types import (
     Bundle,
@@ -185,7 +185,7 @@ def _by_identity(bundle: Bundle, signer: IdentitySigner, trust: Trust, digest: b
     if not bundle.certificates:
         raise _wrong_kind("with a bare key", f"the identity {shown(signer.name)}")
     # Here, because certificates and logs cost several times what a key does.
-    from aegis.signatures import keyless
+    from aegis.signatures.keyless import signature as keyless
 
     return keyless.verify_keyless(bundle, signer, trust, digest=digest)
 
@@ -195,7 +195,7 @@ def _by_certificate(
 ) -> SignedBy:
     if not bundle.certificates:
         raise _wrong_kind("with a bare key", f"a certificate of {shown(signer.name)}")
-    from aegis.signatures import chain
+    from aegis.signatures.keys import chain
 
     signed = chain.verify_certificate(bundle, signer, trust, digests=digests)
     _check_window(signer, trust.now)

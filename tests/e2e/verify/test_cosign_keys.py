@@ -15,9 +15,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa, utils
 
 from aegis.core.errors import AegisError
-from aegis.signatures import sign_key
-from aegis.signatures.bundle import parse_bundle
-from aegis.signatures.keys import load_public_key
+from aegis.signatures.formats.bundle import parse_bundle
+from aegis.signatures.keys import sign as sign_key
+from aegis.signatures.keys.public import load_public_key
 from aegis.signatures.types import KeySigner, Trust
 from aegis.signatures.verify import needed_digests, verify_envelopes, verify_message
 from tests.support import signing

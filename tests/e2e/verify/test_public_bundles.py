@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from aegis.core.errors import Refused
-from aegis.signatures.bundle import parse_bundle
-from aegis.signatures.keyless import verify_keyless
+from aegis.signatures.formats.bundle import parse_bundle
+from aegis.signatures.keyless.signature import verify_keyless
 from aegis.signatures.types import Bundle, Envelope, IdentitySigner, SignedBy, Trust
 from tests.support.gomod import module
 

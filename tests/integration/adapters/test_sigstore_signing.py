@@ -16,8 +16,8 @@ import pytest
 
 from aegis.adapters.sigstore_signing import AUDIENCE, sign_digest, sign_statement
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError
-from aegis.signatures.bundle import parse_bundle
-from aegis.signatures.keyless import verify_keyless
+from aegis.signatures.formats.bundle import parse_bundle
+from aegis.signatures.keyless.signature import verify_keyless
 from aegis.signatures.types import IdentitySigner, SignedBy, Trust
 from tests.doubles.sigstore.server import CERTIFICATES, ENTRIES, STAMPS, TILES, Service, serve
 from tests.doubles.sigstore.signer import IDENTITY, ISSUER, PrivateSigstore

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from aegis.core.errors import Refused
-from aegis.signatures.bundle import parse_bundle
-from aegis.signatures.chain import verify_certificate
+from aegis.signatures.formats.bundle import parse_bundle
+from aegis.signatures.keys.chain import verify_certificate
 from aegis.signatures.types import CertificateSigner, Trust
 from tests.support import oms_certificates as oms
 from tests.support.oms_certificates import AUTHORITY, DAY, NOW, Holder, Profile

@@ -9,8 +9,8 @@ from collections import Counter
 import pytest
 
 from aegis.core.errors import Refused, UsageError
-from aegis.signatures.bundle import parse_bundle
-from aegis.signatures.keyless import verify_keyless
+from aegis.signatures.formats.bundle import parse_bundle
+from aegis.signatures.keyless.signature import verify_keyless
 from aegis.signatures.types import IdentitySigner, SignedBy, Trust
 from aegis.signatures.verify import needed_digests, verify_envelopes, verify_message
 from tests.doubles.sigstore.signer import AT, IDENTITY, ISSUER, PrivateSigstore

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aegis.core.errors import Refused
-from aegis.signatures.bundle import parse_bundle
-from aegis.signatures.keyless import verify_keyless
+from aegis.signatures.formats.bundle import parse_bundle
+from aegis.signatures.keyless.signature import verify_keyless
 from aegis.signatures.types import Bundle, MessageSignature, Trust
 from tests.doubles.sigstore.signer import AT, PrivateSigstore
 from tests.support.keyless.case import CONTENT, SIGNER, STATEMENT, Made

@@ -17,14 +17,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from aegis.core.errors import Refused
-from aegis.signatures.bundle import parse_bundle
-from aegis.signatures.keys import load_public_key
+from aegis.signatures.formats.bundle import parse_bundle
+from aegis.signatures.keys.public import load_public_key
 from aegis.signatures.lock import Lock, accept
 from aegis.signatures.lock import check as check_lock
-from aegis.signatures.manifest import Manifest, check_digests, check_listing, read_manifest
+from aegis.signatures.models.manifest import Manifest, check_digests, check_listing, read_manifest
+from aegis.signatures.models.sign import key_hint, model_statement
 from aegis.signatures.release import Release, parse_release, release_statement
 from aegis.signatures.release import check as check_release
-from aegis.signatures.sign_model import key_hint, model_statement
 from aegis.signatures.statement import parse_statement
 from aegis.signatures.types import KeySigner, Trust
 from aegis.signatures.verify import verify_envelopes

@@ -10,8 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from aegis.core.errors import Refused
-from aegis.signatures.bundle import parse_bundle
-from aegis.signatures.keys import key_of_spki
+from aegis.signatures.formats.bundle import parse_bundle
+from aegis.signatures.keys.public import key_of_spki
 from aegis.signatures.types import CertificateSigner, IdentitySigner, KeySigner, Signer, Trust, Verified
 from aegis.signatures.verify import needed_digests, verify_envelopes, verify_message
 from tests.doubles.sigstore.signer import AT, IDENTITY, ISSUER, PrivateSigstore

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aegis.core.errors import Refused
-from aegis.signatures.bundle import parse_bundle
-from aegis.signatures.keyless import verify_keyless
+from aegis.signatures.formats.bundle import parse_bundle
+from aegis.signatures.keyless.signature import verify_keyless
 from aegis.signatures.types import IdentitySigner, SignedBy, Trust
 from tests.doubles.sigstore.signer import AT, IDENTITY, ISSUER, PrivateSigstore
 

@@ -13,7 +13,7 @@ import pytest
 from aegis.backup.fetching import Found, check_signature, fetch, fetch_unlisted, find
 from aegis.backup.manifest import Encryption, Manifest, StoredObject, backup_id, dump_manifest
 from aegis.core.errors import AegisError, CouldNotDecide, Refused
-from aegis.signatures.keys import load_public_key
+from aegis.signatures.keys.public import load_public_key
 from aegis.signatures.types import KeySigner, Trust
 from tests.doubles.objects import Bucket, denied
 from tests.support import signing

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aegis.core.errors import Refused
-from aegis.signatures.bundle import parse_bundle
+from aegis.signatures.formats.bundle import parse_bundle
 from aegis.signatures.types import Bundle, Envelope, MessageSignature
 from tests.support import signing
 from tests.support.signing import text64

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aegis.core.errors import Refused
-from aegis.signatures.certificate import CLAIMS, check_signer, load_certificate, read_leaf
+from aegis.signatures.keyless.certificate import CLAIMS, check_signer, load_certificate, read_leaf
 from aegis.signatures.types import IdentitySigner
 from tests.doubles.sigstore.authority import issue
 from tests.doubles.sigstore.signer import AT, IDENTITY, ISSUER, PrivateSigstore

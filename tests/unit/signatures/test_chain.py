@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aegis.core.errors import Refused, UsageError
-from aegis.signatures.bundle import parse_bundle
-from aegis.signatures.chain import verify_certificate
+from aegis.signatures.formats.bundle import parse_bundle
+from aegis.signatures.keys.chain import verify_certificate
 from aegis.signatures.types import CertificateSigner, SignedBy, Trust
 from tests.doubles.sigstore.encoding import b64
 from tests.support import oms_certificates as oms

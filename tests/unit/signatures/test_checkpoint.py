@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aegis.core.errors import Refused
-from aegis.signatures.checkpoint import check_checkpoint
-from aegis.signatures.trusted_root import Log, load_trusted_root
+from aegis.signatures.keyless.checkpoint import check_checkpoint
+from aegis.signatures.keyless.trusted_root import Log, load_trusted_root
 from tests.doubles.sigstore import merkle
 from tests.doubles.sigstore.signer import PrivateSigstore
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegis.signatures import der
+from aegis.signatures.keys import der
 
 
 @pytest.mark.parametrize(

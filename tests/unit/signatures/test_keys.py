@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from aegis.core import ed25519_points
 from aegis.core.errors import Refused, UsageError
-from aegis.signatures import der, keys
+from aegis.signatures.keys import der
+from aegis.signatures.keys import public as keys
 from tests.support import signing
 
 P256 = signing.private("ecdsa-p256")
@@ -379,7 +380,9 @@ def test_a_key_loads_neither_certificates_nor_validators() -> None:
     """The key path is quick because of what it does not import."""
     program = f"""
 import sys, datetime
-from aegis.signatures import bundle, keys, types, verify
+from aegis.signatures import types, verify
+from aegis.signatures.formats import bundle
+from aegis.signatures.keys import public as keys
 key = keys.load_public_key({PEM!r}, name="k")
 trust = types.Trust(signers=(types.KeySigner("k", key),), now=datetime.datetime.now(datetime.UTC))
 found = bundle.parse_bundle({signing.dump(signing.message_bundle(P256))!r}, name="b")

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from aegis.core.errors import Refused
-from aegis.signatures.certificate import certificate_key
-from aegis.signatures.log_body import Signed, check_body
+from aegis.signatures.keyless.certificate import certificate_key
+from aegis.signatures.keyless.log_body import Signed, check_body
 from aegis.signatures.types import Envelope, MessageSignature
 from tests.doubles.sigstore.encoding import b64
 from tests.doubles.sigstore.entries import Body, EntryKind, Signature, body

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from aegis.core.errors import Refused
-from aegis.signatures.names import check_name, check_names
+from aegis.signatures.models.names import check_name, check_names
 
 PART = st.text(st.sampled_from("abcXYZ019_-+@,ßéж模 .") | st.characters(), min_size=1, max_size=8)
 NAME = st.lists(PART, min_size=1, max_size=4).map("/".join)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aegis.core.errors import Refused, UsageError
-from aegis.signatures import sign_key
-from aegis.signatures.bundle import parse_bundle
+from aegis.signatures.formats.bundle import parse_bundle
+from aegis.signatures.keys import sign as sign_key
 from aegis.signatures.types import KeySigner, Trust
 from aegis.signatures.verify import verify_envelopes, verify_message
 from tests.support import signing

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aegis.core.errors import Refused, UsageError
-from aegis.signatures.manifest import Hashed, check_digests, check_listing, read_manifest
-from aegis.signatures.sign_model import model_statement
+from aegis.signatures.models.manifest import Hashed, check_digests, check_listing, read_manifest
+from aegis.signatures.models.sign import model_statement
 from tests.support.models import hashed, hashed_all, statement
 
 NAME = st.lists(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aegis.core.errors import UsageError
-from aegis.signatures.trusted_root import Window, load_trusted_root, packaged_trusted_root
+from aegis.signatures.keyless.trusted_root import Window, load_trusted_root, packaged_trusted_root
 from tests.doubles.sigstore.encoding import b64, spki
 from tests.doubles.sigstore.signer import AT, PrivateSigstore
 

@@ -10,8 +10,8 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 
 from aegis.core.errors import Refused, UsageError
-from aegis.signatures.bundle import parse_bundle
-from aegis.signatures.keys import key_of_spki
+from aegis.signatures.formats.bundle import parse_bundle
+from aegis.signatures.keys.public import key_of_spki
 from aegis.signatures.types import (
     Bundle,
     CertificateSigner,

@@ -24,7 +24,7 @@ from aegis.core.verdict import PREDICATE_TYPE, Verdict
 from aegis.evidence import record, storing
 from aegis.report import predicate
 from aegis.report.escape import terminal
-from aegis.signatures.sign_model import canonical
+from aegis.signatures.models.sign import canonical
 from aegis.signatures.statement import V1
 from aegis.signatures.verdict_document import LIMIT, read_verdict
 from aegis.storage.location import parse_location

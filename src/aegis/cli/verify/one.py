@@ -71,7 +71,7 @@ def add_signer(parser: argparse.ArgumentParser) -> None:
 
 def run_file(arguments: argparse.Namespace) -> int:
     """One file."""
-    from aegis.signatures.bundle import parse_bundle
+    from aegis.signatures.formats.bundle import parse_bundle
     from aegis.signatures.verify import needed_digests, needs_content, verify_message
 
     trust = trust_of_flags(arguments)
@@ -167,7 +167,7 @@ def _signer(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Signer
             remedy="name the key, or the identity with --certificate-oidc-issuer",
         )
     if arguments.key is not None:
-        from aegis.signatures.keys import load_public_key
+        from aegis.signatures.keys.public import load_public_key
 
         if arguments.key == "env://COSIGN_PUB_KEY":
             return KeySigner(arguments.key, load_public_key(environ.get("COSIGN_PUB_KEY", ""), name=arguments.key))
@@ -188,7 +188,7 @@ def _signer(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Signer
 
 
 def _bundle(place: Path) -> Bundle:
-    from aegis.signatures.bundle import parse_bundle
+    from aegis.signatures.formats.bundle import parse_bundle
 
     return parse_bundle(read_file(place), name=str(place), limit=MAX_SIGNATURE)
 

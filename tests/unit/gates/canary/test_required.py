@@ -16,7 +16,7 @@ from aegis.core.policy import CanaryMetric, CanaryPolicy, Prometheus, Requires, 
 from aegis.core.verdict import SCHEMA_ID
 from aegis.gates.canary.check import check_policy
 from aegis.gates.canary.required import Examined, examine
-from aegis.signatures.keys import load_public_key
+from aegis.signatures.keys.public import load_public_key
 from aegis.signatures.types import KeySigner, Trust
 from tests.doubles.objects import Bucket
 from tests.support.signed_verdicts import DIGEST, IMAGE, bundle_of, place, predicate_of, stored

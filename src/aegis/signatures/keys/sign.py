@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from aegis.core.encoding import pem_block
 from aegis.core.errors import UsageError
-from aegis.signatures import keys
-from aegis.signatures.keys import PublicKey
+from aegis.signatures.keys import public as keys
+from aegis.signatures.keys.public import PublicKey
 from aegis.signatures.types import Envelope
 
 if TYPE_CHECKING:

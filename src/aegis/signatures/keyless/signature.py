@@ -9,15 +9,15 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 
-from aegis.signatures.certificate import check_signer, read_leaf
 from aegis.signatures.content import check_content
-from aegis.signatures.issuing import UPDATE, check_issued
-from aegis.signatures.log_body import Signed, check_body
+from aegis.signatures.keyless.certificate import check_signer, read_leaf
+from aegis.signatures.keyless.issuing import UPDATE, check_issued
+from aegis.signatures.keyless.log_body import Signed, check_body
+from aegis.signatures.keyless.sct import check_logged
+from aegis.signatures.keyless.timestamps import Stamp, proven_times
+from aegis.signatures.keyless.transparency import Entry, Held, check_held, read_entry
+from aegis.signatures.keyless.trusted_root import Log, TrustedRoot, load_trusted_root
 from aegis.signatures.refusal import refused
-from aegis.signatures.sct import check_logged
-from aegis.signatures.timestamps import Stamp, proven_times
-from aegis.signatures.transparency import Entry, Held, check_held, read_entry
-from aegis.signatures.trusted_root import Log, TrustedRoot, load_trusted_root
 from aegis.signatures.types import Bundle, IdentitySigner, SignedBy, Trust
 
 _PROMISE_ONLY = "the log has only promised to hold the entry; newer formats prove that it does"

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aegis.signatures.issuing import UPDATE
+from aegis.signatures.keyless.issuing import UPDATE
+from aegis.signatures.keyless.trusted_root import Authority
 from aegis.signatures.refusal import refused, refusing
-from aegis.signatures.trusted_root import Authority
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """The statement that signs a model: a manifest of OpenSSF Model Signing 1.0, for `aegis sign model`.
 
-What is written is accepted by `aegis.signatures.manifest` and by model_signing 1.1. Where these differ from SPEC.md,
-the shards' algorithm is model_signing's `sha256-sharded-SIZE`, since it compares the label as well; the order is that
-of the specification, since model_signing takes any. All files are signed, also those that belong to git: model_signing
-finds these only with `--no-ignore-git-paths`.
+What is written is accepted by `aegis.signatures.models.manifest` and by model_signing 1.1. Where these differ from
+SPEC.md, the shards' algorithm is model_signing's `sha256-sharded-SIZE`, since it compares the label as well; the order
+is that of the specification, since model_signing takes any. All files are signed, also those that belong to git:
+model_signing finds these only with `--no-ignore-git-paths`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import json
 from collections.abc import Collection, Mapping
 
 from aegis.core.errors import UsageError
-from aegis.signatures.keys import PublicKey
-from aegis.signatures.manifest import PREDICATE_TYPE, Hashed
-from aegis.signatures.names import check_names
+from aegis.signatures.keys.public import PublicKey
+from aegis.signatures.models.manifest import PREDICATE_TYPE, Hashed
+from aegis.signatures.models.names import check_names
 from aegis.signatures.shown import shown
 from aegis.signatures.statement import MAX_BYTES, V1
 

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from aegis.core.errors import Refused
 from aegis.core.note import Checkpoint, NoteError, ed25519_key_id, parse_checkpoint
+from aegis.signatures.keyless.sct import log_signature_holds
+from aegis.signatures.keyless.trusted_root import Log
 from aegis.signatures.refusal import refused
-from aegis.signatures.sct import log_signature_holds
-from aegis.signatures.trusted_root import Log
 
 
 def check_checkpoint(envelope: str, log: Log, *, size: int, root: bytes, tiled: bool) -> None:

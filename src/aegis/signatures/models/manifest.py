@@ -1,8 +1,8 @@
 """Models: the manifest of OpenSSF Model Signing 1.0, and whether a folder or prefix is exactly what it says.
 
 The format: SPEC.md 1.0 of the OpenSSF Model Signing specification, as model_signing 1.1 writes it
-(`aegis.signatures.oms_resources` for the files in it). Where it leaves a choice, or its own implementation lets more
-through, this is what holds here:
+(`aegis.signatures.models.oms_resources` for the files in it). Where it leaves a choice, or its own implementation lets
+more through, this is what holds here:
 
 - Every file is signed or refused, also `.git/`, `.gitattributes` and hidden ones, which 6.2 leaves out by default.
   Whoever wants them left out says so in the policy.
@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from aegis.core.errors import Refused
-from aegis.signatures.names import check_names
-from aegis.signatures.oms_resources import (
+from aegis.signatures.models.names import check_names
+from aegis.signatures.models.oms_resources import (
     DIGEST_SIZES,
     ManifestFile,
     Shard,

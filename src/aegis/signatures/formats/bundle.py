@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from aegis.signatures import cosign_formats, strict_json
-from aegis.signatures.protojson import Message
+from aegis.signatures import strict_json
+from aegis.signatures.formats import cosign as cosign_formats
+from aegis.signatures.formats.protojson import Message
 from aegis.signatures.shown import shown
 from aegis.signatures.strict_json import malformed
 from aegis.signatures.types import Bundle, Envelope, Format, MessageSignature

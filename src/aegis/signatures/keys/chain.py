@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from aegis.core.errors import Refused, UsageError
-from aegis.signatures.certificate import certificate_key, check_usage, load_certificate
 from aegis.signatures.content import check_content
-from aegis.signatures.issuing import check_path
+from aegis.signatures.keyless.certificate import certificate_key, check_usage, load_certificate
+from aegis.signatures.keyless.issuing import check_path
 from aegis.signatures.refusal import refused, refusing
 from aegis.signatures.shown import shown
 from aegis.signatures.types import Bundle, CertificateSigner, SignedBy, Trust

@@ -8,11 +8,11 @@ import struct
 from typing import TYPE_CHECKING
 
 from aegis.core.errors import Refused
-from aegis.signatures.certificate import Leaf
-from aegis.signatures.issuing import UPDATE
-from aegis.signatures.keys import DIGESTS, check_signature
+from aegis.signatures.keyless.certificate import Leaf
+from aegis.signatures.keyless.issuing import UPDATE
+from aegis.signatures.keyless.trusted_root import Log, TrustedRoot
+from aegis.signatures.keys.public import DIGESTS, check_signature
 from aegis.signatures.refusal import refused, refusing
-from aegis.signatures.trusted_root import Log, TrustedRoot
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate

@@ -15,10 +15,10 @@ from typing import Any
 
 from aegis.core.encoding import base64_bytes
 from aegis.core.merkle import root_of_proof
-from aegis.signatures.checkpoint import check_checkpoint
+from aegis.signatures.keyless.checkpoint import check_checkpoint
+from aegis.signatures.keyless.sct import log_signature_holds
+from aegis.signatures.keyless.trusted_root import Log
 from aegis.signatures.refusal import refused, refusing
-from aegis.signatures.sct import log_signature_holds
-from aegis.signatures.trusted_root import Log
 
 _PROMISED = {("hashedrekord", "0.0.1"), ("dsse", "0.0.1"), ("intoto", "0.0.2")}
 """Kinds of Rekor v1; v2 knows no promises."""
@@ -66,7 +66,7 @@ class Held:
 
 
 def read_entry(entry: Mapping[str, Any]) -> Entry:
-    """The entry as `aegis.signatures.bundle` gives it. Refuses with `verify.bundle_malformed`."""
+    """The entry as `aegis.signatures.formats.bundle` gives it. Refuses with `verify.bundle_malformed`."""
     with refusing("verify.bundle_malformed", "a log entry cannot be read", expected="a TransparencyLogEntry"):
         promise, proof = entry.get("inclusionPromise"), entry.get("inclusionProof")
         return Entry(

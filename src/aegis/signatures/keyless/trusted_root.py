@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from aegis.core.errors import AegisError, UsageError
 from aegis.signatures import strict_json
-from aegis.signatures.keys import KeyKind, PublicKey, key_of_spki
-from aegis.signatures.protojson import Message
+from aegis.signatures.formats.protojson import Message
+from aegis.signatures.keys.public import KeyKind, PublicKey, key_of_spki
 from aegis.signatures.shown import shown
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def _time(valid: Message, name: str) -> datetime.datetime:
 
 def _spki_of_rsa(key: bytes) -> bytes:
     """SubjectPublicKeyInfo (RFC 3279 2.3.1) around an RSAPublicKey, as old CT logs are given."""
-    from aegis.signatures.der import element
+    from aegis.signatures.keys.der import element
 
     return element(0x30, _RSA + element(0x03, b"\x00" + key))
 

@@ -13,8 +13,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from aegis.core.errors import Refused, UsageError
-from aegis.signatures import der, patterns
-from aegis.signatures.keys import PublicKey, key_of_spki
+from aegis.signatures import patterns
+from aegis.signatures.keys import der
+from aegis.signatures.keys.public import PublicKey, key_of_spki
 from aegis.signatures.refusal import refused, refusing
 from aegis.signatures.shown import shown
 from aegis.signatures.types import IdentitySigner

@@ -11,7 +11,7 @@ from typing import Any
 
 from aegis.core.encoding import base64_bytes, pem_block
 from aegis.signatures import strict_json
-from aegis.signatures.protojson import Message
+from aegis.signatures.formats.protojson import Message
 from aegis.signatures.strict_json import malformed
 from aegis.signatures.types import Bundle, MessageSignature
 

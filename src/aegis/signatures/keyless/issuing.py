@@ -6,9 +6,9 @@ import datetime
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from aegis.signatures.certificate import Leaf
+from aegis.signatures.keyless.certificate import Leaf
+from aegis.signatures.keyless.trusted_root import Authority
 from aegis.signatures.refusal import refused, refusing
-from aegis.signatures.trusted_root import Authority
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate, KeyUsage

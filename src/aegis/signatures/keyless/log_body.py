@@ -16,7 +16,7 @@ from typing import Any
 from aegis.core.encoding import base64_bytes, pem_block
 from aegis.core.errors import Refused
 from aegis.signatures import strict_json
-from aegis.signatures.keys import DIGESTS, PublicKey
+from aegis.signatures.keys.public import DIGESTS, PublicKey
 from aegis.signatures.refusal import refused
 from aegis.signatures.types import Envelope, MessageSignature
 

@@ -19,7 +19,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from aegis.core.errors import Refused
-from aegis.signatures.names import check_names
+from aegis.signatures.models.names import check_names
 from aegis.signatures.shown import shown
 
 DIGEST_SIZES: Mapping[str, int] = {"sha256": 32, "blake2b": 64}

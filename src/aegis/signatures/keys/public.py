@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from aegis.core import ed25519_points
 from aegis.core.encoding import base64_bytes, pem_block
 from aegis.core.errors import Refused, UsageError
-from aegis.signatures import der
+from aegis.signatures.keys import der
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -241,7 +241,7 @@ def _holds(key: PublicKey, signature: bytes, algorithm: str, digest: bytes) -> b
             public = rsa.RSAPublicNumbers(exponent, modulus).public_key()
             public.verify(signature, digest, padding.PKCS1v15(), utils.Prehashed(hashed))
         else:
-            from aegis.signatures.ecdsa_algorithm import Ecdsa
+            from aegis.signatures.keys.ecdsa_algorithm import Ecdsa
 
             size = next(size for kind, size in _EC_PREFIX.values() if kind == key.kind)
             _ec_key(key.kind, key.spki[-size:]).verify(signature, digest, Ecdsa(utils.Prehashed(hashed)))

@@ -1,0 +1,1 @@
+"""Signatures without a key of one's own: certificates, logs and timestamps of Sigstore, verified offline."""

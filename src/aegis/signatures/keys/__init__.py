@@ -1,0 +1,1 @@
+"""Signatures by keys, alone or certified by a private authority."""
