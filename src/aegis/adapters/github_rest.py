@@ -154,6 +154,8 @@ class GitHubRest:
             return _unreachable(f"{self.api} does not answer: {type(error).__name__}")
         except (RuntimeError, RecursionError):  # PyGithub's words for a redirect that it does not follow
             return _unreachable(f"{self.api} redirects elsewhere, which is not followed")
+        except ValueError as error:  # PyGithub reads the headers of limits as numbers
+            return invalid(f"an answer with headers that are not understood: {type(error).__name__}")
 
     def _told(self, told: _Told, what: str, none: Collection[int]) -> Any:
         """What an answer means."""

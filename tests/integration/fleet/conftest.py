@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,10 +68,16 @@ def github() -> Iterator[OrganisationAtGitHub]:
 
 
 @pytest.fixture
-def run(github: OrganisationAtGitHub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(
+    github: OrganisationAtGitHub,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
     """Run `aegis fleet COMMAND octo …` without pauses, and with the answer as JSON."""
     monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
     monkeypatch.setenv("GITHUB_API_URL", github.api)
+    monkeypatch.setenv("GITHUB_SERVER_URL", f"file://{tmp_path}/server")
 
     def command(name: str, *words: str, form: str = "json") -> Done:
         fast = ("--pace", "0", "--wait", "0", "--format", form)

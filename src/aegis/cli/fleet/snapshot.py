@@ -50,7 +50,7 @@ def snapshot(code: GitHubCode, tree: str) -> Iterator[Snapshot]:
         )
     with tempfile.TemporaryDirectory(prefix="aegis-fleet-") as name:
         root = Path(name)
-        GitRepository(root).run("init", "--quiet")
+        GitRepository(root).run("init", "--quiet", "--template=")
         for path, entry in entries.items():
             place = root / path
             place.parent.mkdir(parents=True, exist_ok=True)
