@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -13,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from acceptance.local.commands import Commands  # noqa: E402 - probes run without being installed
+from acceptance.local.trees import copied  # noqa: E402
 from acceptance.probe import probing  # noqa: E402
 from tests.support.act import commit  # noqa: E402
 
@@ -27,7 +27,7 @@ FAULTS = {"sdk-in-src": "a module that imports a provider SDK lies in a copy's r
 def main() -> None:
     """Run it."""
     with probing(FAULTS) as probe, tempfile.TemporaryDirectory() as temporary:
-        tree = ROOT if probe.fault is None else _copy(Path(temporary) / "tree")
+        tree = ROOT if probe.fault is None else copied(Path(temporary) / "tree")
         if probe.fault is not None:
             shutil.copy(ROOT / ADAPTER, tree / PLANTED)
             commit(tree, {}, "A module that calls an SDK")
@@ -55,17 +55,6 @@ def main() -> None:
             f"exit code {done.returncode}, decision {verdict['decision']}",
             reason="probe.scan_not_green",
         )
-
-
-def _copy(to: Path) -> Path:
-    """What git has of this tree, in a repository of its own."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
-    for name in filter(None, listed.decode().split("\0")):
-        if (ROOT / name).is_file():
-            (to / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, to / name)
-    commit(to, {}, "The tree as it is")
-    return to
 
 
 if __name__ == "__main__":
