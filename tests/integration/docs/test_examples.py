@@ -14,9 +14,9 @@ from jsonschema import Draft7Validator
 from aegis.cli.main import main
 from aegis.core.policy_file import parse_policy
 from aegis.gates.scan.model import CLASSES
-from tests.integration.docs import pages
-from tests.integration.docs.pages import Block
+from tests.support import pages
 from tests.support.gitrepo import GitRepo
+from tests.support.pages import Block
 from tests.support.scanning import scan
 
 EXAMPLES = [block for block in pages.blocks() if re.match(r"# (bad|good)\b", block.text)]
@@ -69,8 +69,11 @@ def test_there_are_examples_of_every_class() -> None:
 
 
 @pytest.mark.parametrize("block", YAML, ids=lambda block: block.place)
-def test_every_yaml_is_a_policy_or_a_workflow(block: Block) -> None:
+def test_every_yaml_is_a_policy_a_workflow_or_an_object_of_kubernetes(block: Block) -> None:
     document: Any = yaml.safe_load(block.text)
+    if isinstance(document, dict) and "apiVersion" in document:
+        assert {"apiVersion", "kind", "metadata"} < set(document)
+        return
     if isinstance(document, dict) and "version" in document:
         assert parse_policy(block.text.encode(), file=block.place).policy.version == 1
         return
