@@ -25,6 +25,7 @@ from aegis.core.codes import CODES  # noqa: E402 - the source tree must be found
 from scripts.pages.gallery import RECORDED, recorded  # noqa: E402
 
 _MACHINE: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"[\w./-]*/\.venv/bin/python[\d.]*"), "/usr/bin/python3"),
     # a test's own folder, whose last part names the test
     (re.compile(r"/tmp/pytest-of-[\w-]+/pytest-\d+/(?:popen-gw\d+/)?[\w.-]+?\d+(?=[/\W]|$)"), "/work"),  # noqa: S108
     (re.compile(r"/tmp/[\w.-]+"), "/work/scratch"),  # noqa: S108

@@ -80,8 +80,13 @@ def recorded(folder: Path, codes: str = "") -> tuple[str, list[dict[str, Any]]]:
     return done.stdout, [json.loads(line) for line in lines]
 
 
-def test_only_what_the_program_made_in_a_test_that_passed_is_kept(folder: Path) -> None:
-    printed, found = recorded(folder)
+@pytest.fixture(scope="module")
+def whole(folder: Path) -> tuple[str, list[dict[str, Any]]]:
+    return recorded(folder)
+
+
+def test_only_what_the_program_made_in_a_test_that_passed_is_kept(whole: tuple[str, list[dict[str, Any]]]) -> None:
+    printed, found = whole
     assert "1 failed, 4 passed, 1 deselected" in printed
     assert {example["code"] for example in found} == {"core.policy_invalid"}
     assert {example["test"] for example in found} == {
@@ -90,8 +95,8 @@ def test_only_what_the_program_made_in_a_test_that_passed_is_kept(folder: Path) 
     }
 
 
-def test_the_whole_answer_comes_before_the_error_alone_and_what_names_the_code_before_both(folder: Path) -> None:
-    _, found = recorded(folder)
+def test_the_whole_answer_of_a_test_that_names_the_code_comes_first(whole: tuple[str, list[dict[str, Any]]]) -> None:
+    _, found = whole
     first = min(found, key=lambda example: example["rank"])
     assert first["test"] == "test_it.py::TestBoth::test_with_its_verdict"
     assert first["verdict"]["findings"][0]["rule"] == "core.policy_invalid"
