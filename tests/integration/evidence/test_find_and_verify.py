@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from tests.integration.evidence.conftest import ON_GITHUB, Desk
 from tests.support.evidence import COMMIT, HOUR, OTHER_COMMIT, OTHER_DIGEST, Made, made
+from tests.support.evidence_desk import ON_GITHUB, Desk
 from tests.support.signed_verdicts import DIGEST
 from tests.support.signing import pem, private
 

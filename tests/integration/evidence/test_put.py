@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from aegis.core.verdict import Evidence, Source, Subject, Verdict
-from tests.integration.evidence.conftest import ON_GITHUB, RUN_URL, Desk
 from tests.support.evidence import COMMIT, made
+from tests.support.evidence_desk import ON_GITHUB, RUN_URL, Desk
 from tests.support.signed_verdicts import DIGEST
 from tests.support.signing import private, private_pem
 from tests.support.verdicts import failing, undecided, verdict

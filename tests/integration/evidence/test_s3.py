@@ -11,8 +11,8 @@ import pytest
 
 from aegis.core.verdict import Verdict
 from tests.doubles.cloud import ARN, BUCKET, REGION, Cloud, cloud
-from tests.integration.evidence.conftest import ON_GITHUB, Desk
 from tests.support.evidence import COMMIT, HOUR, made
+from tests.support.evidence_desk import ON_GITHUB, Desk
 from tests.support.verdicts import verdict
 
 DAYS = 400
