@@ -83,8 +83,8 @@ class Page:
     """Addresses that it asked for beside its own."""
 
     def value(self, expression: str) -> Any:
-        """A JavaScript expression's value in the page."""
-        told = self.ask("Runtime.evaluate", expression=expression, returnByValue=True)
+        """A JavaScript expression's value in the page, awaited where it is a promise."""
+        told = self.ask("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in told, told
         return told["result"].get("value")
 

@@ -101,7 +101,7 @@ def table(
     )
     left_out = len(every) - MOST_ROWS
     return joined(
-        wide(whole, caption or " ".join(header[:1])),
+        wide(whole, caption or ", ".join(name for name in header if name)),
         note("warn", f"{left_out} of {len(every)} rows are left out here.") if left_out > 0 else None,
     )
 
