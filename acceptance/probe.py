@@ -44,7 +44,7 @@ class Probe:
             raise ValueError(f"the check {name} was recorded before")
         told = {"name": name, "result": "pass" if good else "fail", "detail": detail}
         self.checks.append(told if good else {**told, "reason": reason})
-        print(f"{'✓' if good else '✗'} {name}: {detail}", flush=True)
+        _tell(f"{'✓' if good else '✗'} {name}: {detail}")
         return good
 
     def answer(self) -> int:
@@ -78,7 +78,7 @@ def probing(faults: Mapping[str, str], arguments: Sequence[str] | None = None) -
     given = parser.parse_args(arguments)
     probe = Probe(given.evidence.absolute(), given.fault, given.config)
     if probe.fault is not None:
-        print(f"planted: {faults[probe.fault]}", flush=True)
+        _tell(f"planted: {faults[probe.fault]}")
     # so that the block ends the servers that it has started
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
@@ -88,3 +88,8 @@ def probing(faults: Mapping[str, str], arguments: Sequence[str] | None = None) -
         traceback.print_exc()
         code = UNDECIDED
     sys.exit(code)
+
+
+def _tell(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()

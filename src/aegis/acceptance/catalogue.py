@@ -24,7 +24,7 @@ POSITIVE: Final = "positive"
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$(?!\n)")]
 Reason = Annotated[str, Meta(pattern=r"^[a-z0-9_]+\.[a-z0-9_]+$(?!\n)", max_length=100)]
-Variable = Annotated[str, Meta(pattern=r"^[A-Z_][A-Z0-9_]*$(?!\n)", max_length=100)]
+Variable = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$(?!\n)", max_length=100)]
 
 _KIND: Final = Kind("acceptance.catalogue_invalid", "docs/acceptance.md, the catalogue", "`version: 1` and criteria")
 

@@ -6,7 +6,7 @@ import os
 import selectors
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final
 
@@ -58,9 +58,18 @@ class Output:
 
 
 def run(
-    argv: Sequence[str], *, folder: Path, environ: Mapping[str, str], seconds: float, grace: float = GRACE
+    argv: Sequence[str],
+    *,
+    folder: Path,
+    environ: Mapping[str, str],
+    seconds: float,
+    stop: Callable[[], bool] = lambda: False,
+    grace: float = GRACE,
 ) -> Ended:
-    """See `aegis.acceptance.running.Runner`. CouldNotDecide `acceptance.probe_broken` where it cannot be started."""
+    """See `aegis.acceptance.running.Runner`. CouldNotDecide `acceptance.probe_broken` where it cannot be started.
+
+    `stop`: asked again and again; CouldNotDecide `core.interrupted` once it says so.
+    """
     reading, writing = os.pipe()
     try:
         try:
@@ -75,7 +84,7 @@ def run(
             os.close(reading)
         output = Output()
         try:
-            ended = _listen(process, output, time.monotonic() + seconds)
+            ended = _listen(process, output, time.monotonic() + seconds, stop)
         finally:
             # also on a signal to stop
             end_group(process, grace)
@@ -90,7 +99,7 @@ def run(
     return Ended("exited", process.returncode, output.content())
 
 
-def _listen(process: subprocess.Popen[bytes], output: Output, deadline: float) -> bool:
+def _listen(process: subprocess.Popen[bytes], output: Output, deadline: float, stop: Callable[[], bool]) -> bool:
     """Take what it prints until it ends; False if it does not in time."""
     stream = process.stdout
     if stream is None:
@@ -98,16 +107,22 @@ def _listen(process: subprocess.Popen[bytes], output: Output, deadline: float) -
     os.set_blocking(stream.fileno(), False)
     with selectors.DefaultSelector() as selector:
         selector.register(stream, selectors.EVENT_READ)
+        silent = False
         while True:
             over = process.poll() is not None
-            if selector.select(0 if over else _POLL) and not _drain(stream, output):
-                # nobody writes any more; it may still run
-                selector.unregister(stream)
-                return over or _wait(process, deadline)
+            if silent:
+                # nobody writes any more; it still runs
+                time.sleep(0 if over else _POLL)
+            elif selector.select(0 if over else _POLL):
+                silent = not _drain(stream, output)
             if over:
                 return True
             if time.monotonic() >= deadline:
                 return False
+            if stop():
+                raise CouldNotDecide(
+                    "core.interrupted", "stopped meanwhile", expected="time to finish", remedy="run it again"
+                )
 
 
 def _drain(stream: IO[bytes], output: Output) -> bool:
@@ -120,14 +135,6 @@ def _drain(stream: IO[bytes], output: Output) -> bool:
         if not data:
             return False
         output.add(data)
-
-
-def _wait(process: subprocess.Popen[bytes], deadline: float) -> bool:
-    try:
-        process.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        return False
-    return True
 
 
 def _not_started(argv: Sequence[str], why: str) -> CouldNotDecide:

@@ -236,7 +236,10 @@ child.wait()""",
         criteria.make()
         evidence = tmp_path / "evidence"
         with subprocess.Popen(
-            aegis("--mode", "local", "--output", str(evidence)), cwd=criteria.root, env=environ, stderr=subprocess.PIPE
+            aegis("--mode", "local", "--jobs", "1", "--output", str(evidence)),
+            cwd=criteria.root,
+            env=environ,
+            stderr=subprocess.PIPE,
         ) as running:
             probe = int(ready.read_text())
             running.send_signal(number)
@@ -244,6 +247,26 @@ child.wait()""",
         assert status(evidence) == {"A1": ("error", "core.interrupted"), "A2": ("not-run", "core.interrupted")}
         with pytest.raises(ProcessLookupError):
             os.kill(probe, 0)
+
+    def test_all_that_run_at_once_are_stopped(
+        self, criteria: Criteria, environ: dict[str, str], tmp_path: Path
+    ) -> None:
+        evidence = tmp_path / "evidence"
+        for name in ("A1", "A2", "A3"):
+            os.mkfifo(tmp_path / name)
+            criteria.add(name, f"""open({str(tmp_path / name)!r}, "w").close(); {WAIT}""")
+        criteria.make()
+        words = aegis("--mode", "local", "--jobs", "2", "--output", str(evidence))
+        with subprocess.Popen(words, cwd=criteria.root, env=environ, stderr=subprocess.PIPE) as running:
+            for name in ("A1", "A2"):
+                (tmp_path / name).read_bytes()
+            running.send_signal(signal.SIGTERM)
+            assert running.wait(120) == 3
+        assert status(evidence) == {
+            "A1": ("error", "core.interrupted"),
+            "A2": ("error", "core.interrupted"),
+            "A3": ("not-run", "core.interrupted"),
+        }
 
     def test_a_run_that_is_killed_leaves_no_answer_and_no_probe(
         self, criteria: Criteria, environ: dict[str, str], acceptance: Acceptance, tmp_path: Path
@@ -259,7 +282,7 @@ child.wait()""",
         evidence = tmp_path / "evidence"
         with (
             subprocess.Popen(
-                aegis("--mode", "local", "--output", str(evidence)),
+                aegis("--mode", "local", "--jobs", "1", "--output", str(evidence)),
                 cwd=criteria.root,
                 env=environ,
                 stderr=subprocess.PIPE,
@@ -283,7 +306,7 @@ class TestResume:
         criteria.add("A2", f"""open({str(count)!r}, "a").write("A2 "); answer("fail", "probe.planted")""")
         criteria.add("A3", f"""open({str(count)!r}, "a").write("A3 "); sys.exit(7)""")
         criteria.make()
-        words = ("--mode", "local", "--output", str(tmp_path / "evidence"))
+        words = ("--mode", "local", "--jobs", "1", "--output", str(tmp_path / "evidence"))
         first = acceptance(*words)
         again = acceptance(*words, "--resume")
         assert (first.returncode, again.returncode) == (3, 3)
@@ -448,6 +471,7 @@ class TestUsage:
             (("--mode", "local", "--plant", "A1", "--plant", "A1"), "acceptance.unknown_name"),
             (("--mode", "plan", "--plant", "A1"), "core.wrong_usage"),
             (("--mode", "staging", "--config", "no-such-file"), "core.wrong_usage"),
+            (("--mode", "local", "--jobs", "0"), "core.wrong_usage"),
             (("verify", "no-such-folder"), "core.wrong_usage"),
         ],
         ids=lambda value: " ".join(value) if isinstance(value, tuple) else value,

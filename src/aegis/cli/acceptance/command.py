@@ -24,6 +24,7 @@ def add_command(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument("--output", metavar="DIR", type=Path, help=f"for the evidence (default: {OUTPUT})")
     parser.add_argument("--resume", action="store_true", help="keep what a broken-off run has answered in that folder")
+    parser.add_argument("--jobs", metavar="N", type=int, help="criteria at once (default: local by cores, staging one)")
     parser.add_argument("--config", metavar="FILE", type=Path, help="of staging (default: acceptance.staging.yml)")
     parser.add_argument("--path", metavar="DIR", type=Path, default=Path(), help="the repository (default: this one)")
     parser.set_defaults(run=run)

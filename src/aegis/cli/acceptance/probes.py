@@ -10,8 +10,11 @@ import platform
 import shlex
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 from aegis.acceptance import evidence, files, kept, result
 from aegis.acceptance.catalogue import Criterion, Fault, Mode, Probe, planted
@@ -29,6 +32,9 @@ from aegis.core.tool import running_tool
 from aegis.core.verdict import Tool
 from aegis.report import acceptance_junit, acceptance_markdown, acceptance_page
 from aegis.report.escape import terminal
+
+_MOST_JOBS: Final = 4
+"""Criteria at once: some start a cluster."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -48,12 +54,26 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.output or Path(OUTPUT), resume=arguments.resume, criteria=[one.id for one in asked.catalogue.criteria]
     ) as folder:
         session = _Session(asked, mode, plants, folder, arguments.resume)
-        session.run()
+        session.run(_jobs(arguments.jobs, mode))
         whole = session.conclude(arguments)
         evidence.seal(folder, whole, _pages(whole), asked.catalogue)
     print(terminal(whole.text))
     print(terminal(f"evidence: {folder}"))
     return result.exit_code(whole.result)
+
+
+def _jobs(asked: int | None, mode: Mode) -> int:
+    """Probes of local mode share nothing; those of staging may ask the same service."""
+    if asked is None:
+        return min(os.cpu_count() or 1, _MOST_JOBS) if mode == "local" else 1
+    if not 1 <= asked <= _MOST_JOBS:
+        raise UsageError(
+            "core.wrong_usage",
+            f"--jobs is {asked}",
+            expected=f"1 to {_MOST_JOBS}",
+            remedy="leave it out",
+        )
+    return asked
 
 
 def _pages(whole: Acceptance) -> Mapping[str, bytes]:
@@ -75,27 +95,34 @@ class _Session:
     resume: bool
     started: datetime.datetime = field(default_factory=lambda: _now())
     results: dict[str, CriterionResult] = field(default_factory=dict)
+    end: AegisError | None = None
+    """Why no more is looked at."""
     tool: Tool = field(default_factory=running_tool)
 
-    def run(self) -> None:
-        """Look at each criterion that was asked for; once stopped, at no more."""
-        end: AegisError | None = None
-        for criterion in self.asked.criteria:
-            if end is not None:
-                self.results[criterion.id] = not_run(criterion, self.mode, end.code, end.problem, end.remedy)
-                continue
-            attempts: list[Attempt] = []
-            try:
+    def run(self, jobs: int) -> None:
+        """Look at each criterion that was asked for, `jobs` at once; once stopped, at no more."""
+        pool = ThreadPoolExecutor(jobs, "criterion")
+        try:
+            wait([pool.submit(self._one, criterion) for criterion in self.asked.criteria])
+        except Stopped as signalled:
+            self.end = signalled.reason
+        finally:
+            pool.shutdown()
+
+    def _one(self, criterion: Criterion) -> None:
+        """One criterion; whatever happens, there is a result."""
+        attempts: list[Attempt] = []
+        try:
+            if (end := self.end) is not None:
+                found = not_run(criterion, self.mode, end.code, end.problem, end.remedy)
+            else:
                 found = self._look(criterion, attempts)
-            except Stopped as signalled:
-                end = signalled.reason
-                found = stopped(criterion, self.mode, end, attempts)
-            except AegisError as error:
-                found = stopped(criterion, self.mode, error, attempts)
-            except Exception as error:
-                found = stopped(criterion, self.mode, crashed(error), attempts)
-            self.results[criterion.id] = found
-            _tell(f"{found.id}: {found.status}{' (kept)' if found.kept else ''}: {found.reason}: {found.message}")
+        except AegisError as error:
+            found = stopped(criterion, self.mode, error, attempts)
+        except Exception as error:
+            found = stopped(criterion, self.mode, crashed(error), attempts)
+        self.results[criterion.id] = found
+        _tell(f"{found.id}: {found.status}{' (kept)' if found.kept else ''}: {found.reason}: {found.message}")
 
     def _look(self, criterion: Criterion, attempts: list[Attempt]) -> CriterionResult:
         probe = criterion.probe(self.mode)
@@ -120,12 +147,14 @@ class _Session:
             evidence=self.folder,
             environ=os.environ,
             python=sys.executable,
-            run=probe_process.run,
+            run=partial(probe_process.run, stop=lambda: self.end is not None),
             now=_now,
             config=self.asked.config,
             secrets=self.asked.secrets,
         )
         for fault in (None, *probe.faults):
+            if self.end is not None:
+                raise self.end
             planted_here = self.plants.get(criterion.id) if fault is None else None
             attempt = probing.attempt(criterion, probe, fault=fault, planted=planted_here)
             attempts.append(attempt)
