@@ -14,7 +14,7 @@ from aegis.core.errors import UsageError
 
 GATES = ("scan", "verify", "canary", "backup-check")
 WORKFLOWS = ("each", "one")
-RESERVED = frozenset({"backup", "release", "terraform-plan", "terraform-apply"})
+RESERVED = frozenset({"backup", "evidence", "release", "terraform-plan", "terraform-apply"})
 """Environments of more power than a gate's: what they hold must not be any pull request's."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 FORMS: dict[str, tuple[re.Pattern[str], str]] = {
@@ -47,6 +47,10 @@ FORMS: dict[str, tuple[re.Pattern[str], str]] = {
     "store": (
         re.compile(r"(s3://[a-z0-9][a-z0-9.-]{1,62}|oci://[A-Za-z0-9_-]+/[A-Za-z0-9._-]+)/([A-Za-z0-9._=+-]+/)*"),
         "s3://bucket/prefix/ or oci://namespace/bucket/prefix/, with `/` at its end",
+    ),
+    "evidence": (
+        re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,62}/([A-Za-z0-9._=+-]+/)*"),
+        "s3://bucket/prefix/, with `/` at its end",
     ),
     "database": (_NAME, "letters, digits, `.`, `_`, `-`"),
     "recipient": (re.compile(r"age1[02-9ac-hj-np-z]{58}"), "an age recipient (age1…)"),
@@ -116,6 +120,8 @@ class Choices:
     recipients: tuple[str, ...] = ()
     prometheus: str | None = None
     rollout: str | None = None
+    evidence: str | None = None
+    """Where signed verdicts are kept; none: they end with their runs."""
     terraform: bool = False
     """A workflow that plans infrastructure in pull requests, and applies it after an approval."""
 
@@ -163,6 +169,7 @@ def _values(choices: Choices) -> Iterator[tuple[str, str]]:
         "oci-domain": choices.oci_domain,
         "oci-region": choices.oci_region,
         "store": choices.store,
+        "evidence": choices.evidence,
         "prometheus": choices.prometheus,
         "rollout": choices.rollout,
     }
@@ -203,6 +210,11 @@ def _lacking(choices: Choices) -> Iterator[tuple[str, str]]:
             yield "the gate backup-check without backups", "--backup-store s3://bucket/prefix/ and --database NAME"
         if len(choices.recipients) == 1:
             yield "one recipient of backups", "two or more, so that one lost key loses no backup"
+    if choices.evidence is not None:
+        if choices.workflows != "one" or not {"scan", "verify"} & set(choices.gates):
+            yield "evidence without the workflow that stores it", "--workflows one, with the gate scan or verify"
+        if choices.repository is None:
+            yield "evidence without a signer", "--repository OWNER/NAME, whose workflow signs"
     if "canary" in choices.gates and (choices.prometheus is None or choices.rollout is None):
         yield "the gate canary without a rollout", "--prometheus URL and --rollout NAMESPACE/NAME"
 

@@ -76,6 +76,8 @@ def _verifying(choices: Choices, cloud: str, gates: list[str]) -> str:
         "repository_id": choices.repository_id,
         "signer": f"https://github.com/{choices.repository}/{workflow}",
         "issuer": _ISSUER,
+        "evidence": choices.evidence if cloud == "aws" else None,
+        "evidence_signer": f"https://github.com/{choices.repository}/{WORKFLOWS}/aegis.yml@refs/heads/{choices.branch}",
     }
     return render("policies/aegis.yml.j2", {**facts, **_places(choices)})
 

@@ -62,6 +62,7 @@ def values(choices: Choices, *, minute: int | None = None) -> Mapping[str, Any]:
         "aegis_repository": choices.aegis,
         "aegis_ref": choices.ref + (f" # {choices.version}" if choices.version else ""),
         "credentials": "verify" in choices.gates,
+        "evidence": choices.evidence,
     }
 
 

@@ -75,6 +75,7 @@ def test_the_generated_workflow_is_green_and_red_with_a_fault(form: str, tmp_pat
 CONFIGURATIONS = {
     "scan": ("--gates", "scan"),
     "one": ("--gates", "scan,verify", "--workflows", "one", *ARTIFACTS[:2]),
+    "kept": ("--gates", "scan,verify", "--workflows", "one", *ARTIFACTS[:2], "--evidence", "s3://octo/evidence/"),
     "keyed": ("--gates", "verify", "--key", "env:COSIGN_PUB_KEY", *ARTIFACTS),
     "every": EVERY,
     "odd names": (*EVERY, "--branch", "1.0", "--environment", "on", "--ref", "e" * 40, "--ref-version", "v1.2.3"),

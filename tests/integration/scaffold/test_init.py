@@ -379,6 +379,7 @@ def configurations() -> list[tuple[str, ...]]:
         ("--gates", "scan"),
         ("--gates", "scan", "--workflows", "one"),
         (*aws, "--workflows", "one"),
+        (*aws, "--workflows", "one", "--evidence", "s3://octo-evidence/aegis/"),
         (*aws, *keyed),
         (*aws, "--branch", "1.0", "--environment", "Staging of ours 2"),
         EVERY,

@@ -37,7 +37,7 @@ NASTY = (
 )  # fmt: skip
 SINGLE = (
     "repository", "branch", "environment", "drill_environment", "deploy_environment", "aegis", "ref", "version",
-    "account", "repository_id", "oci_domain", "oci_region", "store", "prometheus", "rollout", "workflows",
+    "account", "repository_id", "oci_domain", "oci_region", "store", "prometheus", "rollout", "evidence", "workflows",
 )  # fmt: skip
 SEVERAL = ("owners", "keys", "databases", "recipients", "gates")
 
@@ -67,7 +67,7 @@ def test_one_of_several_that_says_more_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["environment", "drill_environment", "deploy_environment"])
 def test_a_gate_gets_no_environment_of_more_power(name: str) -> None:
-    for value in ("backup", "release", "terraform-plan", "terraform-apply", "Terraform-Apply"):
+    for value in ("backup", "evidence", "release", "terraform-plan", "terraform-apply", "Terraform-Apply"):
         assert_refused({name: value})
 
 
@@ -159,6 +159,38 @@ def test_one_workflow_asks_for_no_more_than_its_gates_need() -> None:
     job = yaml.safe_load(one[".github/workflows/aegis.yml"])["jobs"]["gates"]
     assert "environment" not in job
     assert "id-token" not in job["permissions"]
+
+
+KEPT = Choices(gates=("scan",), repository="octo/widgets", workflows="one", evidence="s3://octo-evidence/aegis/")
+
+
+def test_verdicts_are_signed_and_stored_by_a_job_of_their_own_on_the_branch_alone() -> None:
+    written = files(check(KEPT))
+    jobs = yaml.safe_load(written[".github/workflows/aegis.yml"])["jobs"]
+    job = jobs["evidence"]
+    assert (job["environment"], job["needs"]) == ("evidence", ["gates"])
+    assert job["permissions"] == {"contents": "read", "id-token": "write"}
+    assert job["if"] == "${{ always() && github.ref == 'refs/heads/main' }}"
+    assert "id-token" not in jobs["gates"]["permissions"]
+    # a pull request has no such job, so the check does not wait for it
+    assert jobs["aegis"]["needs"] == ["gates"]
+    policy = yaml.safe_load(written["aegis.yml"])["evidence"]
+    assert policy["store"] == KEPT.evidence
+    (signer,) = policy["signers"]
+    assert signer["identity"] == "https://github.com/octo/widgets/.github/workflows/aegis.yml@refs/heads/main"
+
+
+def test_without_a_store_nothing_of_it_is_written() -> None:
+    assert "evidence" not in "".join(files(check(replace(KEPT, evidence=None))).values())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"workflows": "each"}, {"repository": None}, {"evidence": "oci://ns/bucket/v/"}, {"evidence": "s3://octo/v"}],
+)
+def test_verdicts_without_who_signs_and_stores_them_are_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        check(replace(KEPT, **change))
 
 
 def test_schedules_differ_by_repository_and_avoid_the_minutes_of_everybody() -> None:

@@ -13,7 +13,8 @@ from aegis.scaffold.choices import GATES, Artifact, Choices, check
 
 _PLAIN = (
     "repository", "branch", "environment", "drill_environment", "deploy_environment", "workflows", "aegis", "ref",
-    "version", "account", "repository_id", "oci_domain", "oci_region", "store", "prometheus", "rollout", "terraform",
+    "version", "account", "repository_id", "oci_domain", "oci_region", "store", "prometheus", "rollout", "evidence",
+    "terraform",
 )  # fmt: skip
 _SEVERAL = ("owners", "keys", "databases", "recipients")
 

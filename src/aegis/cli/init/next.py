@@ -31,6 +31,8 @@ def _steps(choices: Choices) -> Iterator[str]:
         yield f"Environment {choices.drill_environment!r}, {alone}: {_AWS}{key}."
     if "canary" in choices.gates:
         yield (f"Environment {choices.deploy_environment!r}, {alone}: the secret AEGIS_KUBECONFIG; in AWS also {_AWS}.")
+    if choices.evidence is not None:
+        yield f"Environment 'evidence', {alone}: {_AWS}; a bucket with Object Lock for {choices.evidence}."
     if choices.terraform:
         yield "Copy infra/terraform, run `terraform init`, and commit .terraform.lock.hcl."
         yield "Environment 'terraform-plan': variables TERRAFORM_ROLE (one that only reads) and AWS_REGION."
