@@ -119,6 +119,12 @@ def _shown(code: Code, example: Mapping[str, Any]) -> list[str]:
     if "weakness" in example:
         said = line_of(msgspec.convert(example["weakness"], Weakness))
         shown, kind = _block(said), "`aegis doctor` prints (exit code 1)"
+    elif "printed" in example:
+        status = example["printed"]["exit"]
+        shown, kind = (
+            _block(example["printed"]["text"]),
+            "On the terminal" + ("" if status is None else f" (exit code {status})"),
+        )
     elif (verdict := verdict_of(code, example)) is not None:
         shown = [f"> {line}".rstrip() for line in markdown.render(verdict).rstrip("\n").splitlines()]
         kind = f"The step's summary ({answer(verdict)}, exit code {exit_code(verdict)})"
@@ -143,10 +149,10 @@ def error_of(code: Code, record: Mapping[str, str]) -> AegisError:
 
 
 def verdict_of(code: Code, example: Mapping[str, Any]) -> Verdict | None:
-    """The gate's answer: as recorded, or as the gate gives it on that error. None for what is a tool's."""
+    """The gate's answer: as recorded, or as the gate gives it on that error. None for what is printed by a tool."""
     if "verdict" in example:
         return msgspec.convert(example["verdict"], Verdict)
-    if code.gate not in GATES or code.id in TOOLS:
+    if "error" not in example or code.gate not in GATES or code.id in TOOLS:
         return None
     error = error_of(code, example["error"])
     run = replace(_RUN, gate=GATES[code.gate])

@@ -72,6 +72,8 @@ def _seen(code: Code, example: Mapping[str, Any]) -> str:
         text = str(example["weakness"]["message"])
     elif "error" in example:
         text = str(example["error"]["problem"])
+    elif "printed" in example:
+        text = next(line for line in example["printed"]["text"].splitlines() if code.id in line)
     else:
         messages = [each["message"] for each in example["verdict"]["findings"] if each["rule"] == code.id]
         text = str(messages[0]).partition(" (expected: ")[0] if messages else ""

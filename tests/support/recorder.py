@@ -3,7 +3,7 @@
 `AEGIS_RECORD=DIR python -m pytest -p tests.support.recorder tests/unit/audit` leaves one file a process in DIR, which
 `scripts/record_gallery.py` reads. `AEGIS_RECORD_CODES` (with commas) runs only tests that name one of these. Kept is
 only what the program itself made (not what a test wrote by hand) in a test that passed: verdicts with their findings,
-errors, and findings of the doctor.
+errors, findings of the doctor, and what commands printed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import inspect
 import json
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ SOURCE = str(ROOT / "src") + os.sep
 FOLDER = "AEGIS_RECORD"
 CODES_WANTED = "AEGIS_RECORD_CODES"
 _MADE_UP = ("tests/unit/core/test_merge", "tests/unit/core/test_verdict", "tests/unit/report")
+_LINES = 12
+"""That are kept before and after the one that names a code."""
 _TRIED = 2
 """Tests that are run for one wanted code."""
 _KEPT = 3
@@ -50,6 +53,8 @@ class Seen:
     ours: set[int] = field(default_factory=set)
     """Ids of the findings that the program made; `held` keeps them alive."""
     held: list[Finding] = field(default_factory=list)
+    printed: list[tuple[int | None, str]] = field(default_factory=list)
+    """Exit code, where it is known, and text of what the program printed, in this process or as a child."""
     invented: set[tuple[str, str]] = field(default_factory=set)
     """Code and problem of errors that the test itself made."""
 
@@ -107,16 +112,20 @@ def _naming(items: list[pytest.Item], wanted: list[str]) -> Iterator[pytest.Item
         for word in set(_WORD.findall(_said(item))):
             naming.setdefault(word, []).append(item)
     for code in wanted:
-        named = naming.get(code, []) + naming.get(code.partition(".")[2], [])
+        bare = code.partition(".")[2]
+        named = [item for form in (code, bare, bare.replace("_", "-")) for item in naming.get(form, [])]
         yield from named[:_TRIED]
 
 
-_WORD = re.compile(r"(?<![\w.])[a-z_]+(?:\.[a-z_0-9]+)?(?![\w.])")
+_WORD = re.compile(r"(?<![\w.])[a-z_-]+(?:\.[a-z_0-9]+)?(?![\w.])")
 
 
 def _names(text: str, code: str) -> bool:
     bare = code.partition(".")[2]
-    return code in text or f'"{bare}"' in text or f"'{bare}'" in text or f"[{bare}" in text or f"-{bare}" in text
+    forms = {bare, bare.replace("_", "-")}  # the classes of use are written so in policies
+    return code in text or any(
+        mark in text for form in forms for mark in (f'"{form}"', f"'{form}'", f"[{form}", f"-{form}")
+    )
 
 
 def _examples(seen: Seen) -> Iterator[tuple[str, list[Any], int, dict[str, Any]]]:
@@ -138,6 +147,18 @@ def _examples(seen: Seen) -> Iterator[tuple[str, list[Any], int, dict[str, Any]]
     for weakness in seen.weaknesses:
         if weakness.code in CODES:
             yield weakness.code, [False, 1], 1, {"weakness": msgspec.to_builtins(weakness)}
+
+    for code in CODES:
+        for status, text in seen.printed:
+            if re.search(rf"(?<![\w.]){re.escape(code)}(?![\w.])", text):
+                yield code, [False, 2], len(text), {"printed": {"exit": status, "text": _around(text, code)}}
+
+
+def _around(text: str, code: str) -> str:
+    """At most some lines around the one that names the code."""
+    lines = text.strip("\n").splitlines()
+    place = next(number for number, line in enumerate(lines) if code in line)
+    return "\n".join(lines[max(0, place - _LINES) : place + _LINES])
 
 
 def _invented(verdict: Verdict, seen: Seen) -> bool:
@@ -191,6 +212,28 @@ def _watch(kind: type[Any], told: Callable[[Any, bool], None]) -> None:
     kind.__init__ = constructing
 
 
+def _watch_printing(recorder: Recorder) -> None:
+    """Keep what children of the program print, and what it prints in this process where a test looks at that."""
+    finished, read = subprocess.CompletedProcess.__init__, pytest.CaptureFixture.readouterr
+
+    @functools.wraps(finished)
+    def finishing(self: Any, args: Any, returncode: int, stdout: Any = None, stderr: Any = None) -> None:
+        finished(self, args, returncode, stdout, stderr)
+        for each in (stdout, stderr):
+            text = each.decode("utf-8", "replace") if isinstance(each, bytes) else each
+            if text and "aegis" in str(args):
+                recorder.seen.printed.append((returncode, text))
+
+    @functools.wraps(read)
+    def reading(self: Any) -> Any:
+        found = read(self)
+        recorder.seen.printed += [(None, text) for text in (found.out, found.err) if isinstance(text, str) and text]
+        return found
+
+    subprocess.CompletedProcess.__init__ = finishing  # type: ignore[method-assign]
+    pytest.CaptureFixture.readouterr = reading  # type: ignore[method-assign]
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Begin, where a folder is named."""
     folder = os.environ.get(FOLDER)
@@ -213,4 +256,5 @@ def pytest_configure(config: pytest.Config) -> None:
     _watch(Finding, finding)
     _watch(Verdict, lambda made, ours: recorder.seen.verdicts.append(made) if ours else None)
     _watch(Weakness, lambda made, ours: recorder.seen.weaknesses.append(made) if ours else None)
+    _watch_printing(recorder)
     config.pluginmanager.register(recorder, "recorder of the gallery")
