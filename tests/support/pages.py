@@ -74,6 +74,25 @@ def typed() -> tuple[Block, ...]:
     return tuple(block for block in blocks() if block.is_typed)
 
 
+@dataclass(frozen=True)
+class File:
+    """A block whose first line is the path of the file that it shows."""
+
+    path: str
+    text: str
+
+
+def files(page: str) -> list[File]:
+    """The files that a page shows whole, in its order."""
+    found = [(re.match(r"# ([\w./-]+\.\w+)\n", block.text), block.text) for block in blocks() if block.page == page]
+    return [File(first[1], text) for first, text in found if first]
+
+
+def workflows(page: str) -> list[File]:
+    """Those that are workflows."""
+    return [file for file in files(page) if file.path.startswith(".github/workflows/")]
+
+
 def commands(block: Block) -> list[str]:
     """What a reader types: of a `console` block the lines after `$`, of others every line; continued lines are one.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +13,7 @@ import pytest
 import yaml
 
 from tests.doubles.aws import s3
-from tests.support import shop_backups
+from tests.support import pages, shop_backups
 from tests.support.deployments import MODEL
 from tests.support.gitrepo import HERMETIC, GitRepo
 from tests.support.page_reader import Reader
@@ -123,3 +125,32 @@ def scene_drill(tmp_path: Path, home: Path) -> Iterator[Reader]:
                 "STAGING_DATABASE_URL": server.url(staging),
             },
         )
+
+
+@pytest.fixture
+def scene_migration(repo: GitRepo, tmp_path: Path, home: Path, engine: Path) -> Reader:
+    """A repository with the workflow of before, and a role whose trust is as open as many are."""
+    (before, _) = pages.workflows("docs/migration.md")
+    repo.commit({before.path: before.text, "cosign.pub": pem(KEY)})
+    provider = "token.actions.githubusercontent.com"
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Federated": f"arn:aws:iam::123456789012:oidc-provider/{provider}"},
+                "Action": "sts:AssumeRoleWithWebIdentity",
+                "Condition": {
+                    "StringEquals": {f"{provider}:aud": "sts.amazonaws.com"},
+                    "StringLike": {f"{provider}:sub": "repo:octo/*"},
+                },
+            }
+        ],
+    }
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (tmp_path / "role.json").write_text(json.dumps(trust))
+    (programs / "aws").write_text(f"#!/bin/sh\ntest \"$1 $2\" = 'iam get-role' && cat '{tmp_path}/role.json'\n")
+    (programs / "aws").chmod(0o755)
+    path = f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return Reader(repo.root, home, {**HERMETIC, "PATH": path, "AEGIS_SEMGREP_CORE": str(engine)})
