@@ -77,7 +77,7 @@ class TestOurs:
         for one in self.ours.criteria:
             for each in filter(None, (one.local, one.staging)):
                 program = ROOT / each.run[1]
-                text = program.read_text("utf-8")
+                text = "".join(file.read_text("utf-8") for file in (program, *program.parent.glob("*.py")))
                 assert each.run[0] == "{python}"
                 assert [fault.name for fault in each.faults if f'"{fault.name}"' not in text] == [], program
 
