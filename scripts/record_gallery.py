@@ -1,6 +1,7 @@
-"""Record examples of reason codes from tests: `record_gallery.py tests/unit/audit …`; `--again` replaces what is there.
+"""Record examples of reason codes from tests: `record_gallery.py` for codes without one, by tests that name them.
 
-Runs the tests with the plug-in `tests.support.recorder`, makes what it kept the same on every machine, and puts it into
+`record_gallery.py tests/unit/audit …` looks at these tests alone, and `--again` replaces what is there. Runs the tests
+with the plug-in `tests.support.recorder`, makes what it kept the same on every machine, and puts it into
 docs/gallery/recorded. `--from FOLDER` takes what an earlier run of the plug-in left there. Then `make docs`.
 """
 
@@ -23,6 +24,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
 from aegis.core.codes import CODES  # noqa: E402 - the source tree must be found first
 from scripts.pages.gallery import RECORDED, recorded  # noqa: E402
+from tests.support.recorder import ABOUT_ALL  # noqa: E402
 
 _MACHINE: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"[\w./-]*/\.venv/bin/python[\d.]*"), "/usr/bin/python3"),
@@ -47,9 +49,11 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folders = list(options.folders)
-        if options.tests:
+        codes = [] if options.again or options.every else lacking()
+        tests = options.tests or ([] if folders else naming(codes))
+        if tests:
             folders.append(Path(scratch))
-            _run(options.tests, Path(scratch), [] if options.again or options.every else lacking())
+            _run(tests, Path(scratch), codes)
         found = best(example for folder in folders for example in _read(folder))
     _merge(found, again=options.again)
     return 0
@@ -59,6 +63,24 @@ def lacking() -> list[str]:
     """Codes without an example, or whose example is of a test that does not name them."""
     there = recorded()
     return [code for code in CODES if any(there.get(code, {}).get("rank", [True])[:2])]
+
+
+def naming(codes: Iterable[str]) -> list[str]:
+    """Few files of tests that name these codes, at most two for each."""
+    texts = {
+        file.relative_to(ROOT).as_posix(): file.read_text("utf-8")
+        for folder in ("integration", "unit")
+        for file in sorted((ROOT / "tests" / folder).rglob("test_*.py"))
+    }
+    found: dict[str, None] = {}
+    for code in codes:
+        quoted = f'"{code.partition(".")[2]}"'
+        own = [name for name, text in texts.items() if code in text] or [
+            name for name, text in texts.items() if quoted in text
+        ]
+        own = [name for name in own if not name.startswith(ABOUT_ALL)]
+        found |= dict.fromkeys([name for name in own if name in found][:2] or own[:2])
+    return list(found)
 
 
 def _run(tests: list[str], folder: Path, codes: list[str]) -> None:

@@ -33,6 +33,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = str(ROOT / "src") + os.sep
 FOLDER = "AEGIS_RECORD"
 CODES_WANTED = "AEGIS_RECORD_CODES"
+ABOUT_ALL = ("tests/unit/cli/test_explain", "tests/unit/core/test_codes", "tests/unit/pages")
+"""Tests in which every code is named and none happens."""
 _MADE_UP = ("tests/unit/core/test_merge", "tests/unit/core/test_verdict", "tests/unit/report")
 _LINES = 12
 """That are kept before and after the one that names a code."""
@@ -70,6 +72,7 @@ class Recorder:
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Leave out properties: an example must not depend on chance."""
         plain = [item for item in items if not getattr(getattr(item, "obj", None), "is_hypothesis_test", False)]
+        plain = [item for item in plain if not item.nodeid.startswith(ABOUT_ALL)]
         wanted = os.environ.get(CODES_WANTED)
         kept = set(_naming(plain, wanted.split(","))) if wanted else set(plain)
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
@@ -84,6 +87,7 @@ class Recorder:
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         if report.when == "call" and report.passed:
+            self.seen.printed += [(None, text) for text in (report.capstdout, report.capstderr) if text]
             self._keep(item)
         return report
 
