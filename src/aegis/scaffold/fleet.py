@@ -96,7 +96,7 @@ class State(StrEnum):
     FOUND = "found"
     """Looked at, and something is against it."""
     REFUSED = "refused"
-    """Nothing was written, since a person's word stands against it."""
+    """Nothing was written, since something stands against it, e.g. a person's word."""
     EXCLUDED = "excluded"
     """Not meant after all: it is empty."""
     ERROR = "error"

@@ -155,10 +155,10 @@ class Meant:
     """Those that the organisation has and the token does not see."""
 
 
-def row_of(listed: Listed, error: AegisError) -> Row:
+def row_of(listed: Listed, error: AegisError, *, commit: str | None = None, url: str | None = None) -> Row:
     """Where no answer could be given, or nothing was written."""
     state = State.REFUSED if error.exit_code == 1 else State.ERROR
-    return Row(repository=listed.full_name, state=state, detail=error.problem, code=error.code)
+    return Row(repository=listed.full_name, state=state, detail=error.problem, code=error.code, commit=commit, url=url)
 
 
 def server() -> str:

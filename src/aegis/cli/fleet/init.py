@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aegis.adapters.github_fleet import Commit, GitHubCode, Listed, Pull, blob_id
-from aegis.cli.fleet.fleet import Fleet
+from aegis.cli.fleet.fleet import Fleet, row_of
 from aegis.cli.fleet.snapshot import Snapshot, deciding, snapshot
 from aegis.cli.init import choices as init_choices
 from aegis.cli.init import next as init_next
@@ -118,23 +118,21 @@ class _Asking:
         tip = self.code.tip(BRANCH)
         pull = next((each for each in pulls if each.state == "open"), None)
         if tip is not None and not fleet_pull.is_ours(tip.message, tip.tree):
-            return self._told(
-                State.REFUSED, f"somebody else committed to the branch {BRANCH}", "fleet.branch_taken", pull
-            )
+            return self._refused(_branch_taken(self.listed), pull)
         if pull is None and pulls and not pulls[0].merged and not self.fleet.arguments.again:
-            return self._told(State.REFUSED, f"#{pulls[0].number} was closed", "fleet.declined", pulls[0])
+            return self._refused(_declined(self.listed, pulls[0]), pulls[0])
         there = tip is not None and self._holds(tip)
         if there and pull is not None:
-            return self._told(State.WAITING, f"#{pull.number} waits for its review", None, pull)
+            return self._told(State.WAITING, f"#{pull.number} waits for its review", pull)
         words = f"{'open a pull request' if pull is None else f'bring #{pull.number} up to date'}: {self._files()}"
         if self.fleet.dry_run:
-            return self._told(State.WOULD_WRITE, words, None, pull)
+            return self._told(State.WOULD_WRITE, words, pull)
         if not there:
             self._commit(tip)
         if pull is None:
             pull = self.code.open_pull(fleet_pull.TITLE, self._body(), BRANCH, self.listed.default_branch)
-            return self._told(State.WRITTEN, f"#{pull.number} opened: {self._files()}", None, pull)
-        return self._told(State.WRITTEN, f"#{pull.number} brought up to date: {self._files()}", None, pull)
+            return self._told(State.WRITTEN, f"#{pull.number} opened: {self._files()}", pull)
+        return self._told(State.WRITTEN, f"#{pull.number} brought up to date: {self._files()}", pull)
 
     def _holds(self, tip: Commit) -> bool:
         """Whether the branch has every file as it is wanted."""
@@ -166,12 +164,32 @@ class _Asking:
         kinds = [(path, states.get(path, FileState.UPDATED).value) for path in sorted(self.wanted.files)]
         return fleet_pull.body(kinds, init_next.steps(self.wanted.choices))
 
-    def _told(self, state: State, detail: str, code: str | None, pull: Pull | None) -> Row:
+    def _refused(self, error: Refused, pull: Pull | None) -> Row:
+        return row_of(self.listed, error, commit=self.head.sha, url=pull.url if pull is not None else None)
+
+    def _told(self, state: State, detail: str, pull: Pull | None) -> Row:
         return Row(
             repository=self.listed.full_name,
             state=state,
             detail=detail,
-            code=code,
             commit=self.head.sha,
             url=pull.url if pull is not None else None,
         )
+
+
+def _branch_taken(listed: Listed) -> Refused:
+    return Refused(
+        "fleet.branch_taken",
+        f"somebody else committed to the branch {BRANCH} of {listed.full_name}",
+        expected="a branch whose newest commit is ours, as we wrote it",
+        remedy="Merge or close its pull request and delete the branch; then run it again.",
+    )
+
+
+def _declined(listed: Listed, pull: Pull) -> Refused:
+    return Refused(
+        "fleet.declined",
+        f"#{pull.number} of {listed.full_name} was closed without a merge",
+        expected="a pull request that nobody said no to",
+        remedy="Speak with the repository's owners; then run it with --again.",
+    )

@@ -10,7 +10,7 @@ from aegis.cli.doctor.folder import look
 from aegis.cli.fleet.fleet import Fleet, Meant
 from aegis.cli.fleet.snapshot import snapshot
 from aegis.cli.github import demand_in_force, demand_taken, difference, ruleset_form
-from aegis.core.errors import AegisError, UsageError
+from aegis.core.errors import AegisError, Refused, UsageError
 from aegis.scaffold import fleet_protect, protection
 from aegis.scaffold.fleet import Report, Row, State
 from aegis.scaffold.fleet_protect import Checks
@@ -70,12 +70,11 @@ class _Protecting:
         with snapshot(code, head.tree) as there:
             checks = tuple(sorted(look(there.root, self.fleet.arguments.aegis).required_checks()))
         if not checks:
-            return Row(
-                repository=listed.full_name,
-                state=State.FOUND,
-                detail="no workflow of it runs a gate on pull requests",
-                code="fleet.no_gates",
-                commit=head.sha,
+            raise Refused(
+                "fleet.no_gates",
+                f"no workflow of {listed.full_name} runs a gate on pull requests",
+                expected="a check that can be required",
+                remedy="Merge the pull request of `aegis fleet init` first.",
             )
         self.checks[listed.full_name] = checks
         return Row(repository=listed.full_name, state=State.WELL, detail=", ".join(checks), commit=head.sha)
@@ -149,11 +148,11 @@ class _OfOrganisation:
         settings = GitHubSettings(listed.full_name, self.protecting.fleet.rest)
         wanted = replace(self.wants, checks=checks)
         if listed.id in self.meant and (lost := sorted(self.demanded - {*checks})):
-            return self._told(
-                listed,
-                State.FOUND,
-                f"the organisation's ruleset demands what no workflow of it reports: {', '.join(lost)}",
+            raise Refused(
                 "fleet.check_without_job",
+                f"the organisation's ruleset demands {', '.join(lost)} of {listed.full_name}, and no workflow reports it",
+                expected="checks that a job reports, since a change waits for others for ever",
+                remedy=f"Take it out of the organisation's ruleset {protection.NAME!r}, or give it the workflow.",
             )
         if checks != self.checks:
             return self._own(listed, settings, wanted)
@@ -177,5 +176,5 @@ class _OfOrganisation:
         demand_in_force(settings, wanted, listed.default_branch)
         return self._told(listed, State.WRITTEN, f"{words} ({changed})")
 
-    def _told(self, listed: Listed, state: State, detail: str, code: str | None = None) -> Row:
-        return Row(repository=listed.full_name, state=state, detail=detail, code=code)
+    def _told(self, listed: Listed, state: State, detail: str) -> Row:
+        return Row(repository=listed.full_name, state=state, detail=detail)
