@@ -150,7 +150,7 @@ class _OfOrganisation:
         if listed.id in self.meant and (lost := sorted(self.demanded - {*checks})):
             raise Refused(
                 "fleet.check_without_job",
-                f"the organisation's ruleset demands {', '.join(lost)} of {listed.full_name}, and no workflow reports it",
+                f"the organisation's ruleset demands of {listed.full_name} what no workflow reports: {', '.join(lost)}",
                 expected="checks that a job reports, since a change waits for others for ever",
                 remedy=f"Take it out of the organisation's ruleset {protection.NAME!r}, or give it the workflow.",
             )
