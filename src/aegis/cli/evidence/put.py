@@ -20,10 +20,11 @@ from aegis.cli.files import read_file
 from aegis.cli.sign import signed_statement
 from aegis.core.errors import Refused, UsageError
 from aegis.core.policy import GateName
-from aegis.core.verdict import PREDICATE_TYPE, Verdict
+from aegis.core.verdict import PREDICATE_TYPE, Subject, Verdict
 from aegis.evidence import record, storing
 from aegis.report import predicate
 from aegis.report.escape import terminal
+from aegis.signatures.attestation import STRONG
 from aegis.signatures.models.sign import canonical
 from aegis.signatures.statement import V1
 from aegis.signatures.verdict_document import LIMIT, read_verdict
@@ -108,12 +109,17 @@ def _bundle(
         return read_file(arguments.bundle, record.MAX_BUNDLE)
     named = [
         {"name": "verdict.json", "digest": {"sha256": hashlib.sha256(document).hexdigest()}},
-        *({"name": each.name, "digest": each.digest} for each in verdict.subject if each.digest),
+        *({"name": each.name, "digest": digest} for each in verdict.subject if (digest := _digest(each))),
         *subjects,
     ]
     said = json.loads(predicate.render(verdict, document))
     payload = canonical({"_type": V1, "subject": named, "predicateType": PREDICATE_TYPE, "predicate": said})
     return signed_statement(arguments, payload)
+
+
+def _digest(subject: Subject) -> Mapping[str, str]:
+    """Of files: Sigstore's own client signs for no commit, which is bound by the verdict that names it."""
+    return {name: value for name, value in subject.digest.items() if name in STRONG}
 
 
 def _subjects(arguments: argparse.Namespace) -> Sequence[Mapping[str, Any]]:
