@@ -81,14 +81,18 @@ def scene_signing(repo: GitRepo, home: Path) -> Reader:
 
 @pytest.fixture
 def scene_serving(tmp_path: Path, home: Path) -> Reader:
-    """A serving system: a policy with one signed model, and a log that has gone on for a while."""
-    config = tmp_path / "config"
-    for name, content in {**MODEL, "model.sig": model_signature(MODEL, KEY)}.items():
-        (config / "models/fraud" / name).parent.mkdir(parents=True, exist_ok=True)
-        (config / "models/fraud" / name).write_bytes(content)
+    """A serving system: a policy with a signed and a forged model, and a log that has gone on for a while."""
+    config, artifacts = tmp_path / "config", []
+    for name in ("fraud", "forged"):
+        files = {**MODEL, "config.json": name.encode()}
+        for path, content in {**files, "model.sig": model_signature(files, KEY)}.items():
+            (config / "models" / name / path).parent.mkdir(parents=True, exist_ok=True)
+            (config / "models" / name / path).write_bytes(content)
+        artifact = {"name": f"{name}-model", "kind": "model", "source": f"models/{name}/"}
+        artifacts.append({**artifact, "signers": [{"key": "models.pub"}]})
+    (config / "models/forged/config.json").write_bytes(b"FORGED")
     (config / "models.pub").write_text(pem(KEY))
-    artifact = {"name": "fraud-model", "kind": "model", "source": "models/fraud/", "signers": [{"key": "models.pub"}]}
-    (config / "aegis.yml").write_text(yaml.safe_dump({"version": 1, "verify": {"artifacts": [artifact]}}))
+    (config / "aegis.yml").write_text(yaml.safe_dump({"version": 1, "verify": {"artifacts": artifacts}}))
     work = tmp_path / "work"
     (work / "published").mkdir(parents=True)
     environ = {**HERMETIC, "AEGIS_POLICY": str(config / "aegis.yml"), "AEGIS_DATA": str(tmp_path / "data")}
@@ -154,3 +158,20 @@ def scene_migration(repo: GitRepo, tmp_path: Path, home: Path, engine: Path) -> 
     (programs / "aws").chmod(0o755)
     path = f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     return Reader(repo.root, home, {**HERMETIC, "PATH": path, "AEGIS_SEMGREP_CORE": str(engine)})
+
+
+@pytest.fixture
+def scene_operator(repo: GitRepo, home: Path) -> Reader:
+    """A repository whose model is signed, with the scripts and examples of this one."""
+    artifact = {"name": "model", "kind": "model", "source": "model/", "signers": [{"key": "model.pub"}]}
+    files = {f"model/{name}": content for name, content in {**MODEL, "model.sig": model_signature(MODEL, KEY)}.items()}
+    repo.commit(
+        {
+            "aegis.yml": yaml.safe_dump({"version": 1, "verify": {"artifacts": [artifact]}}),
+            "model.pub": pem(KEY),
+            **files,
+        }
+    )
+    for name in ("scripts", "examples"):
+        (repo.root / name).symlink_to(ROOT / name)
+    return Reader(repo.root, home, HERMETIC)

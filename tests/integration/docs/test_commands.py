@@ -140,10 +140,11 @@ def _words_of(test: str) -> str:
     """The text of a test file and of the helpers of ours that it imports."""
     path = pages.ROOT / test
     assert path.is_file(), test
-    assert path.name.startswith("test_"), test
+    # the acceptance's programs are run by tests/e2e/acceptance
+    assert path.name.startswith("test_") or test.startswith("acceptance/local/"), test
     text = path.read_text(encoding="utf-8")
     found = [text]
-    for module, names in re.findall(r"^from (tests\.[\w.]+) import ([\w, ]+)$", text, re.MULTILINE):
+    for module, names in re.findall(r"^from ((?:tests|acceptance)\.[\w.]+) import ([\w, ]+)$", text, re.MULTILINE):
         places = [pages.ROOT / (module.replace(".", "/") + ".py")]
         places += [pages.ROOT / module.replace(".", "/") / f"{name.strip()}.py" for name in names.split(",")]
         found += [place.read_text(encoding="utf-8") for place in places if place.is_file()]
