@@ -230,6 +230,15 @@ def test_a_run_that_ended_before_the_pull_request_opens_it_next_time(
     assert (len(shop.pulls), github.commits) == (1, 1)
 
 
+@pytest.mark.parametrize("change", [{"parents": []}, {"tree": {"sha": "c" * 40, "url": "https://x"}}])
+def test_a_commit_that_is_not_what_was_sent_gets_no_branch(
+    change: dict[str, Any], run: Run, github: OrganisationAtGitHub, shop: RepositoryAtGitHub
+) -> None:
+    github.twists[POST_COMMIT] = lambda found: {**found, **change}
+    assert run("init", *SCAN, "--yes").codes == {"shop": "github.answer_invalid"}
+    assert REF not in shop.git.refs
+
+
 @pytest.mark.parametrize("link", [".github", ".github/workflows", WORKFLOW, "aegis.yml", RECORD, "docs/CODEOWNERS"])
 def test_a_link_in_a_files_place_is_refused(link: str, run: Run, shop: RepositoryAtGitHub) -> None:
     shop.git.commit({}, links={link: "../elsewhere"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests.doubles.github_fleet import OrganisationAtGitHub
 from tests.doubles.github_settings import TOKEN
 from tests.integration.fleet.conftest import Run
+from tests.support.git_server import GitServer, git_server
 
 USES = "import boto3\n\nboto3.client('s3')\n"
 
@@ -122,3 +124,41 @@ def test_the_token_is_in_no_argument_of_git(
     environment = (tmp_path / "environment").read_text()
     assert "GIT_CONFIG_KEY_0=http.https://github.example/.extraheader" in environment
     assert TOKEN not in environment  # encoded, in the one header
+
+
+@pytest.fixture
+def https(
+    run: Run, github: OrganisationAtGitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[GitServer]:
+    """git over HTTPS, for whoever shows the token."""
+    github.add("shop", {"src/app.py": USES})
+    served(github, tmp_path)
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with git_server(tmp_path / "server", tmp_path, TOKEN) as server:
+        monkeypatch.setenv("GITHUB_SERVER_URL", server.address)
+        monkeypatch.setenv("GIT_SSL_CAINFO", str(server.authority))
+        monkeypatch.setenv("NO_PROXY", "localhost")
+        yield server
+
+
+def test_git_shows_the_token_to_its_server(run: Run, https: GitServer) -> None:
+    assert run("scan").states == {"shop": "found"}
+    assert len(https.seen) >= 2
+    assert all(shown and TOKEN not in path for path, shown in https.seen)
+
+
+def test_a_redirect_is_not_followed_with_the_token(run: Run, https: GitServer, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    with git_server(tmp_path / "server", tmp_path / "other", TOKEN) as other:
+        https.redirect = other.address
+        assert run("scan").codes == {"shop": "fleet.not_fetched"}
+        assert other.seen == []
+
+
+def test_a_server_with_another_certificate_gets_no_token(
+    run: Run, https: GitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GIT_SSL_CAINFO")
+    assert run("scan").codes == {"shop": "fleet.not_fetched"}
+    assert https.seen == []
