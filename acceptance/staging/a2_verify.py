@@ -6,6 +6,7 @@ The fault: the same repository, whose policy asks for another signer. Nothing is
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -29,9 +30,24 @@ def main() -> None:
         folder = Path(verify.path).resolve()
         if probe.fault == "other-signer":
             folder = _asking_for_another(tools, folder, Path(temporary) / "clone")
-        done = tools.aegis("verify", "verify", f"--path={folder}", "--output", probe.evidence / "verdict")
+        done = tools.aegis("verify", "verify", "--github", more=_inputs(folder, probe.evidence / "verdict"))
         verdict = json.loads((probe.evidence / "verdict" / "verdict.json").read_bytes())
         _judge(probe, verdict, done.returncode)
+
+
+def _inputs(folder: Path, output: Path) -> dict[str, str]:
+    """As the action's inputs: only as a step of a workflow does the gate buy credentials by the job's token."""
+    inputs = {
+        "PATH": str(folder),
+        "OUTPUT": str(output),
+        "UPLOAD": "never",
+        "AWS_ROLE_TO_ASSUME": os.environ.get("AWS_ROLE_TO_ASSUME", ""),
+        "AWS_REGION": os.environ.get("AWS_REGION", ""),
+        "COSIGN_PUB_KEY": os.environ.get("COSIGN_PUB_KEY", ""),
+    }
+    # of no event: what is judged is the repository with its own policy, not a change of it
+    without = ("GITHUB_EVENT_NAME", "GITHUB_EVENT_PATH", "GITHUB_SHA", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
+    return {**{f"AEGIS_INPUT_{name}": value for name, value in inputs.items()}, **dict.fromkeys(without, "")}
 
 
 def _judge(probe: Probe, verdict: dict[str, Any], code: int) -> None:
@@ -58,12 +74,11 @@ def _asking_for_another(tools: Tools, folder: Path, clone: Path) -> Path:
     public = ec.generate_private_key(ec.SECP256R1()).public_key()
     (clone / "other.pub").write_bytes(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     policy = yaml.safe_load((clone / "aegis.yml").read_bytes())
-    other = [{"key": "other.pub"}]
-    policy["verify"]["signers"] = other
+    policy["verify"]["signers"] = [{"key": "other.pub"}]
     for artifact in policy["verify"].get("artifacts", []):
-        artifact.update({"signers": other, "threshold": 1})
+        artifact.update({"signers": [{"key": "other.pub"}], "threshold": 1})
         if artifact.get("release") is not None:
-            artifact["release"]["signers"] = other
+            artifact["release"]["signers"] = [{"key": "other.pub"}]
     (clone / "aegis.yml").write_text(yaml.safe_dump(policy), "utf-8")
     who = ["-c", "user.name=acceptance", "-c", "user.email=acceptance@example.invalid", "-c", "commit.gpgsign=false"]
     for words in (["add", "--all"], ["commit", "--quiet", "--message=another signer"]):

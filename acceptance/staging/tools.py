@@ -74,10 +74,14 @@ class Tools:
             raise RuntimeError(f"{command[0]} ended with exit code {done.returncode}: {done.stderr[-500:]}")
         return json.loads(done.stdout)
 
-    def aegis(self, name: str, *words: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
-        """`aegis …` of this tree."""
+    def aegis(
+        self, name: str, *words: str | Path, cwd: Path = ROOT, more: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """`aegis …` of this tree. `more`: variables."""
         path = os.pathsep.join(filter(None, (str(ROOT / "src"), os.environ.get("PYTHONPATH"))))
-        return self.run(name, [sys.executable, "-m", "aegis", *words], environ={"PYTHONPATH": path}, **options)
+        return self.run(
+            name, [sys.executable, "-m", "aegis", *words], cwd=cwd, environ={**(more or {}), "PYTHONPATH": path}
+        )
 
     def keep(self, name: str, text: str) -> None:
         """A numbered file of evidence."""
