@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python -I
 PYTEST := $(VENV)/bin/python -m pytest
 
-.PHONY: help venv demo test test-e2e interop lint format docs lock bench
+.PHONY: help venv demo test test-e2e acceptance interop lint format docs lock bench
 
 help: ## print the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ test: lint ## lint, unit, property and integration tests: needs PyPI and npm onl
 
 test-e2e: venv ## what needs Go, a JDK or a whole workflow: act scenarios and foreign parsers
 	go="$$($(RUN) scripts/e2e_tools.py)" && PATH="$$go:$$PATH" $(PYTEST) -n 2 --dist loadgroup tests/e2e
+
+acceptance: venv ## check the runbook's acceptance criteria on this machine, with evidence in acceptance-evidence/: needs Go
+	go="$$($(RUN) scripts/e2e_tools.py)" && PATH="$$go:$$PATH" $(VENV)/bin/aegis acceptance --mode local
 
 interop: venv ## signing and verifying by a real Fulcio, Rekor v2 and timestamp authority; needs Go
 	go="$$($(RUN) scripts/e2e_tools.py)" && PATH="$$go:$$PATH" $(PYTEST) tests/interop
@@ -49,6 +52,7 @@ lock: venv ## compile the locks anew from pyproject.toml
 
 bench: venv ## print ratios beside peers (semgrep, ruff, pip, cosign, sigstore, obstore, boto3, pymerkle, joserfc, ...), on the same work in turn
 	$(RUN) benchmarks/startup.py
+	$(RUN) benchmarks/imports.py
 	$(RUN) benchmarks/scan.py
 	$(RUN) benchmarks/verify_peers.py --large
 	$(RUN) benchmarks/verify_storage.py
