@@ -51,7 +51,7 @@ TEXT = "document.body.innerText"
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 OUTSIDE = """[...document.querySelectorAll('body *')].filter(e => {
   const place = e.getBoundingClientRect();
-  return place.right > innerWidth + 1 && !e.closest('.wide, pre') && place.width > 0;
+  return place.right > innerWidth + 1 && !e.closest('.wide') && place.width > 0;
 }).map(e => e.outerHTML.slice(0, 100))"""
 SMALL = """[...document.querySelectorAll('svg text')].filter(e => e.getBoundingClientRect().height < 8).length"""
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
-from aegis.report.escape import html
 from aegis.report.html.element import Child, Html, is_address, joined, tag
 
 Tone = Literal["good", "bad", "warn", "unknown", "plain"]
@@ -44,11 +43,6 @@ def chip(word: str, tone: Tone) -> Html:
 def code(text: str) -> Html:
     """A name, a path, a digest."""
     return tag("code", text)
-
-
-def preformatted(text: str) -> Html:
-    """Several lines as they are, e.g. a command's output."""
-    return tag("pre", tag("code", Html("\n".join(html(line) for line in text.splitlines()))), tabindex=0)
 
 
 def link(words: str, address: str | None) -> Html:

@@ -10,7 +10,6 @@ from aegis.report.html import (
     facts,
     link,
     note,
-    preformatted,
     section,
     table,
     tiles,
@@ -64,13 +63,12 @@ def test_every_part_keeps_text_as_text(value: str) -> None:
         tiles({value: value}),
         bullets([value]),
         details(value, value),
-        preformatted(value),
         link(value, value),
         link(value, f"https://{value}"),
         section(value, value),
     ]
     known = {"div", "table", "caption", "thead", "tbody", "tr", "th", "td", "p", "span", "code", "dl", "dt", "dd"}
-    known |= {"strong", "ul", "li", "details", "summary", "pre", "section", "h2", "br", "a"}
+    known |= {"strong", "ul", "li", "details", "summary", "section", "h2", "br", "a"}
     for part in parts:
         found = read(part.markup)
         assert set(found.names) <= known, part
@@ -85,10 +83,6 @@ def test_every_part_keeps_text_as_text(value: str) -> None:
             "href",
             "rel",
         }
-
-
-def test_what_is_preformatted_keeps_its_lines() -> None:
-    assert read(preformatted("a\n  b <c>\n").markup).text == "a\n  b <c>"
 
 
 @pytest.mark.parametrize(
