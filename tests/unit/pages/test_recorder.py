@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[3]
 TESTS = """
 import pytest
 from hypothesis import given, strategies
+from aegis.cli import explain
 from aegis.core.errors import Refused, UsageError
 from aegis.core.outcome import Outcome, conclude, refuse
 from aegis.core.policy_file import parse_policy
@@ -51,7 +52,7 @@ def test_a_property(one):
 
 def test_that_fails():
     with pytest.raises(UsageError):
-        parse_policy(b"version: 1\\nmode: never\\n", file="aegis.yml")
+        explain.run("nothing")
     raise AssertionError
 """
 
