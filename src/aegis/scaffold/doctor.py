@@ -184,6 +184,9 @@ def _ways_by(job: Job, facts: Facts, *, collected: bool) -> Iterator[str]:
     if job.needs and not is_always(job) and not collected:
         yield "has `needs:`, is skipped when one of them fails, and then counts as success"
     judged = {use.text for use in job.uses if use.gates}
+    if job.calls_ours:
+        given = job.keys.get("with")
+        yield from _other_rules(given if isinstance(given, dict) else {}, facts)
     for step in job.steps:
         if step.get("uses") not in judged:
             continue

@@ -15,6 +15,8 @@ from aegis.core.strict_yaml import Document, Kind, compose
 from aegis.scaffold.choices import GATES
 
 FOLDER = ".github/workflows/"
+CALLED = {**{f"{FOLDER}{gate}.yml": gate for gate in GATES}, f"{FOLDER}gates.yml": "verdict"}
+"""The workflows of Aegis that others call, and the job of each that decides."""
 _KIND = Kind("doctor.workflow_unreadable", "GitHub's workflow syntax", "`on:` and `jobs:`")
 _USES = re.compile(r"(?P<repository>[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+)(?P<path>/[^@\s]+)?@(?P<ref>\S+)")
 
@@ -54,16 +56,26 @@ class Job:
 
     @property
     def check(self) -> str | None:
-        """The name of its check; None where it is not the same in every run."""
+        """The name of its check; None where it is not the same in every run.
+
+        A workflow that is called reports its own job's name behind that of the job that calls it.
+        """
         shown = self.name if self.name is not None else self.id
-        return None if "${{" in shown or "matrix" in _mapping(self.keys.get("strategy")) else shown
+        if "${{" in shown or "matrix" in _mapping(self.keys.get("strategy")):
+            return None
+        return f"{shown} / {CALLED[self.uses[0].path]}" if self.calls_ours else shown
+
+    @property
+    def calls_ours(self) -> bool:
+        """Whether it calls a workflow of Aegis, which takes its environment as an input."""
+        return any(use.gates and use.path in CALLED and use.text == self.keys.get("uses") for use in self.uses[:1])
 
     @property
     def environment(self) -> str | None:
         """Its name; None where there is none, or none that can be told."""
-        found = self.keys.get("environment")
+        found = _mapping(self.keys.get("with")).get("environment") if self.calls_ours else self.keys.get("environment")
         name = found.get("name") if isinstance(found, dict) else found
-        return name if isinstance(name, str) and "${{" not in name else None
+        return name if isinstance(name, str) and name and "${{" not in name else None
 
     @property
     def local(self) -> bool:
@@ -119,7 +131,9 @@ def read(path: str, data: bytes, aegis: str, named: Iterable[str]) -> Workflow:
     jobs = []
     for name, job in _mapping(keys.get("jobs")).items():
         written = _mapping(job)
-        uses = tuple(replace(use, gates=tuple(_gates(use, aegis, named))) for use in _uses(written, name, line))
+        uses = tuple(
+            replace(use, gates=tuple(_gates(use, given, aegis, named))) for use, given in _uses(written, name, line)
+        )
         jobs.append(
             Job(
                 id=name,
@@ -134,13 +148,14 @@ def read(path: str, data: bytes, aegis: str, named: Iterable[str]) -> Workflow:
     return Workflow(path=path, triggers=triggers, lines=lines, jobs=tuple(jobs), keys=keys)
 
 
-def _uses(job: Mapping[str, Any], name: str, line: Any) -> Iterator[Use]:
+def _uses(job: Mapping[str, Any], name: str, line: Any) -> Iterator[tuple[Use, Mapping[str, Any]]]:
+    """Each with its inputs."""
     if isinstance(job.get("uses"), str):
-        yield _use(job["uses"], line("jobs", name, "uses"))
+        yield _use(job["uses"], line("jobs", name, "uses")), _mapping(job.get("with"))
     steps = job.get("steps")
     for number, step in enumerate(steps if isinstance(steps, list) else ()):
         if isinstance(_mapping(step).get("uses"), str):
-            yield _use(step["uses"], line("jobs", name, "steps", number, "uses"))
+            yield _use(step["uses"], line("jobs", name, "steps", number, "uses")), _mapping(step.get("with"))
 
 
 def _use(text: str, line: int) -> Use:
@@ -150,11 +165,17 @@ def _use(text: str, line: int) -> Use:
     return Use(text, line, found["repository"], (found["path"] or "").strip("/"), found["ref"])
 
 
-def _gates(use: Use, aegis: str, named: Iterable[str]) -> Iterator[str]:
+def _gates(use: Use, given: Mapping[str, Any], aegis: str, named: Iterable[str]) -> Iterator[str]:
     if use.repository.lower() != aegis.lower():
         return
     if not use.path:
-        yield from named
+        if str(given.get("task", "judge")) in ("judge", "merge"):  # a list judges nothing
+            only = str(given.get("gate") or "")
+            # which of a matrix cannot be told from here
+            yield from (gate for gate in named if only in ("", gate) or "${{" in only)
+    elif use.path in CALLED:
+        gate = use.path.removeprefix(FOLDER).removesuffix(".yml")
+        yield from (gate,) if gate in GATES else named
     elif use.path.startswith("actions/") and use.path.removeprefix("actions/") in GATES:
         yield use.path.removeprefix("actions/")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -266,3 +267,70 @@ def test_a_workflow_that_cannot_be_read_is_named(text: str) -> None:
 def test_rights_that_a_job_gets_without_asking_are_found() -> None:
     for top, code in (("", "doctor.permissions_unsaid"), ("permissions: write-all\n", "doctor.permissions_wide")):
         assert code in found({**COLLECTED, ONE: COLLECTED[ONE].replace("permissions: {}\n", top)})
+
+
+def calling(flow: str, more: str = "", name: str = "models") -> str:
+    """A workflow that calls one of ours."""
+    return (
+        "on: {pull_request: null, merge_group: null}\npermissions: {}\njobs:\n"
+        f"  {name}:\n    uses: org/aegis/.github/workflows/{flow}.yml@{'1' * 40}\n"
+        "    permissions: {contents: read, id-token: write}\n" + more
+    )
+
+
+@pytest.mark.parametrize(
+    ("flow", "gates", "check"),
+    [
+        ("scan", ("scan",), "models / scan"),
+        ("verify", ("verify",), "models / verify"),
+        ("canary", ("canary",), "models / canary"),
+        ("backup-check", ("backup-check",), "models / backup-check"),
+        ("gates", ("scan", "verify"), "models / verdict"),
+        ("release", (), "models"),
+    ],
+)
+def test_a_call_of_our_workflow_runs_its_gates(flow: str, gates: tuple[str, ...], check: str) -> None:
+    workflow = jobs.read(OTHER, calling(flow).encode(), AEGIS, ("scan", "verify"))
+    assert (workflow.jobs[0].gates, workflow.jobs[0].check) == (gates, check)
+    assert jobs.required_checks([workflow]) == ((check,) if gates else ())
+
+
+def test_each_workflow_that_others_call_is_there_with_the_job_that_decides() -> None:
+    root = Path(__file__).resolve().parents[3]
+    assert all(
+        f"\n  {job}:\n    name: {job}\n" in (root / path).read_text("utf-8") for path, job in jobs.CALLED.items()
+    )
+
+
+CALLS = {
+    "no environment": ("", "doctor.no_environment"),
+    "an environment": ("    with: {environment: staging}\n", None),
+    "an empty one": ("    with: {environment: ''}\n", "doctor.no_environment"),
+    "another policy": ("    with: {environment: staging, policy: mine.yml}\n", "doctor.passed_by"),
+    "a condition": ("    with: {environment: staging}\n    if: github.actor != 'amy'\n", "doctor.passed_by"),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_of_our_workflow_is_held_to_the_same(name: str) -> None:
+    more, code = CALLS[name]
+    new = [each.code for each in told({**GOOD, OTHER: calling("verify", more)}) if each.path == OTHER]
+    assert new == ([] if code is None else [code])
+
+
+@pytest.mark.parametrize(
+    ("given", "gates"),
+    [
+        ("{task: list}", ()),
+        ("{task: merge, verdicts: x}", ("scan", "verify")),
+        ("{gate: scan}", ("scan",)),
+        ("{gate: canary}", ()),
+        ("{gate: '${{ matrix.gate }}'}", ("scan", "verify")),
+        ("{}", ("scan", "verify")),
+        ("{task: '${{ inputs.task }}'}", ()),
+    ],
+)
+def test_a_part_of_a_matrix_runs_what_it_says(given: str, gates: tuple[str, ...]) -> None:
+    text = f"on: push\njobs:\n  a:\n    steps: [{{uses: org/aegis@v1, with: {given}}}]\n"
+    (job,) = jobs.read(OTHER, text.encode(), AEGIS, ("scan", "verify")).jobs
+    assert job.gates == gates
