@@ -24,7 +24,7 @@ from aegis.core.typed import convert
 _PAGES = 100
 """Of 100 repositories; an organisation with more is not looked through, which is said."""
 _ORGANISATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}")
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
 _SHA = re.compile(r"[0-9a-f]{40}")
 MAX_BLOB = 4 << 20
 """Bytes of a file that is read; workflows and policies are smaller."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from aegis.adapters.github_fleet import GitHubOrganisation
 from aegis.adapters.github_rest import GitHubRest
 from aegis.adapters.http_call import Clock
+from aegis.cli.interruption import Stopped
 from aegis.core.errors import AegisError
 from tests.doubles.git_store import GitStore
 from tests.doubles.github import Fault
@@ -239,7 +241,14 @@ def test_an_answer_that_is_not_what_was_asked_for_is_an_error(
 
 @pytest.mark.parametrize(
     "change",
-    [{"full_name": "evil/shop"}, {"full_name": "octo/x/../.."}, {"name": "other"}, {"archived": None}, {"id": "1"}],
+    [
+        {"full_name": "octo/..", "name": ".."},
+        {"full_name": "evil/shop"},
+        {"full_name": "octo/x/../.."},
+        {"name": "other"},
+        {"archived": None},
+        {"id": "1"},
+    ],
 )
 def test_a_list_that_names_other_things_is_not_followed(
     change: dict[str, Any], run: Run, github: OrganisationAtGitHub
@@ -274,6 +283,29 @@ def test_a_defect_in_one_repository_is_its_own(
     monkeypatch.setattr(init, "_judged", defect)
     done = run("init", *SCAN)
     assert (done.code, done.codes["shop"], done.states["tools"]) == (3, "core.crashed", "would write")
+
+
+def test_a_signal_ends_the_run_and_what_is_done_is_kept(
+    run: Run, github: OrganisationAtGitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        github.add(name, FILES)
+    from aegis.cli.fleet import init
+
+    judged = init._judged
+
+    def stopped(fleet: Any, listed: Any) -> Any:
+        if listed.name == "b":
+            raise Stopped(signal.SIGTERM)
+        return judged(fleet, listed)
+
+    words = (*SCAN, "--yes", "--state", str(tmp_path / "state"))
+    with monkeypatch.context() as patched:
+        patched.setattr(init, "_judged", stopped)
+        run("init", *words).refused(3, "core.interrupted", "SIGTERM")
+    github.requests.clear()
+    assert run("init", *words).states == {"a": "written", "b": "written"}
+    assert asked(github, "a") == 0
 
 
 class TestState:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from aegis.cli.interruption import Stopped
 from tests.doubles.github_fleet import OrganisationAtGitHub
 from tests.doubles.github_settings import TOKEN
 from tests.integration.fleet.conftest import Run
@@ -124,6 +126,23 @@ def test_the_token_is_in_no_argument_of_git(
     environment = (tmp_path / "environment").read_text()
     assert "GIT_CONFIG_KEY_0=http.https://github.example/.extraheader" in environment
     assert TOKEN not in environment  # encoded, in the one header
+
+
+def test_a_signal_while_one_is_scanned_ends_the_whole_run(
+    run: Run, github: OrganisationAtGitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        github.add(name, {"src/app.py": "print(1)\n"})
+    served(github, tmp_path)
+    from aegis.cli.scan import run as scan_run
+
+    def stopped(*_: object) -> object:
+        raise Stopped(signal.SIGINT)
+
+    monkeypatch.setattr(scan_run, "_judge", stopped)
+    done = run("scan")
+    assert (done.code, done.states) == (3, {"a": "error", "b": "not reached"})
+    assert done.codes["a"] == "core.interrupted"
 
 
 @pytest.fixture

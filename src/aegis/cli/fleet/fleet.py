@@ -22,7 +22,7 @@ from aegis.core.errors import AegisError, CouldNotDecide, UsageError, crashed
 from aegis.scaffold.fleet import Filter, Report, Row, State
 
 Judge = Callable[[Listed], Row]
-_EVERYBODYS = frozenset({"github.rate_limited", "github.token_refused"})
+_EVERYBODYS = frozenset({"github.rate_limited", "github.token_refused", "core.interrupted"})
 _OUTAGE = 3
 """Repositories in a row for which GitHub did not answer: it will not for the next."""
 
