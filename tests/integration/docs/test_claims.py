@@ -114,7 +114,7 @@ class TestReferences:
         # what a recorded example says may be cut anywhere
         said = re.sub(r"<code>.*?</code>", "", pages.prose(page))
         named = set(re.findall(r"(?<![\w.-])(?:core|scan)\.[a-z]+_?[a-z_]+(?![\w(./-])", said))
-        keys = {"scan.baseline", "scan.suppressions", "scan.allow", "scan.md", "scan.txt"}
+        keys = {"scan.baseline", "scan.suppressions", "scan.allow", "scan.md", "scan.txt", "scan.py"}
         keys |= {"core.md", "scan.yml", "scan.tests", "scan.providers", "scan.strict", "scan.allowed"}
         assert named - keys - set(CODES) == set()
 
