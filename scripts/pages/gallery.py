@@ -152,18 +152,21 @@ def verdict_of(code: Code, example: Mapping[str, Any]) -> Verdict | None:
     """The gate's answer: as recorded, or as the gate gives it on that error. None for what is printed by a tool."""
     if "verdict" in example:
         return msgspec.convert(example["verdict"], Verdict)
-    if "error" not in example or code.gate not in GATES or code.id in TOOLS:
+    run = replace(_RUN, gate=GATES.get(code.gate, "scan"))
+    if "finding" in example:
+        finding = msgspec.convert(example["finding"], Finding)
+    elif "error" not in example or code.gate not in GATES or code.id in TOOLS:
         return None
-    error = error_of(code, example["error"])
-    run = replace(_RUN, gate=GATES[code.gate])
-    if not isinstance(error, errors.Refused):
-        return refuse(run, error, _NOW)
-    finding = Finding(
-        rule=code.id,
-        message=f"{error.problem} (expected: {error.expected})",
-        remedy=error.remedy,
-        fingerprint=fingerprint_of(code.id, error.problem),
-        cause="your-change" if code.gate == "canary" else "artifact",
-    )
+    else:
+        error = error_of(code, example["error"])
+        if not isinstance(error, errors.Refused):
+            return refuse(run, error, _NOW)
+        finding = Finding(
+            rule=code.id,
+            message=f"{error.problem} (expected: {error.expected})",
+            remedy=error.remedy,
+            fingerprint=fingerprint_of(code.id, error.problem),
+            cause="your-change" if code.gate == "canary" else "artifact",
+        )
     in_force = InForce(Policy(version=1), "aegis.yml", "")
     return conclude(run, Outcome(findings=(finding,)), in_force, {}, _NOW)

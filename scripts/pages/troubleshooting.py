@@ -70,6 +70,8 @@ def _seen(code: Code, example: Mapping[str, Any]) -> str:
     """The problem alone, on one line."""
     if "weakness" in example:
         text = str(example["weakness"]["message"])
+    elif "finding" in example:
+        text = str(example["finding"]["message"])
     elif "error" in example:
         text = str(example["error"]["problem"])
     elif "printed" in example:

@@ -25,9 +25,10 @@ import msgspec
 import pytest
 
 from aegis.core.codes import CODES
-from aegis.core.errors import AegisError
+from aegis.core.errors import AegisError, UsageError
 from aegis.core.verdict import Finding, Verdict
 from aegis.scaffold.doctor import Weakness
+from aegis.startup.problem import StartupProblem
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = str(ROOT / "src") + os.sep
@@ -40,6 +41,8 @@ _LINES = 12
 """That are kept before and after the one that names a code."""
 _TRIED = 2
 """Tests that are run for one wanted code."""
+_TRIED_OF_A_FILE = 12
+"""The same where only the file names it, e.g. in a function that its tests share."""
 _KEPT = 3
 """Examples that are kept of each code; the best is chosen when all processes have ended."""
 
@@ -118,7 +121,7 @@ def _naming(items: list[pytest.Item], wanted: list[str]) -> Iterator[pytest.Item
     for code in wanted:
         bare = code.partition(".")[2]
         named = [item for form in (code, bare, bare.replace("_", "-")) for item in naming.get(form, [])]
-        yield from named[:_TRIED]
+        yield from named[:_TRIED] or [item for item in items if code in _file(item.path)][:_TRIED_OF_A_FILE]
 
 
 _WORD = re.compile(r"(?<![\w.])[a-z_-]+(?:\.[a-z_0-9]+)?(?![\w.])")
@@ -148,6 +151,9 @@ def _examples(seen: Seen) -> Iterator[tuple[str, list[Any], int, dict[str, Any]]
     for code, record in seen.errors:
         if code in CODES:
             yield code, [False, 1], 1, {"error": record}
+    for finding in seen.held:
+        if finding.rule in CODES:
+            yield finding.rule, [False, 1], 1, {"finding": msgspec.to_builtins(finding)}
     for weakness in seen.weaknesses:
         if weakness.code in CODES:
             yield weakness.code, [False, 1], 1, {"weakness": msgspec.to_builtins(weakness)}
@@ -178,6 +184,12 @@ def _of_error(error: AegisError) -> dict[str, str]:
     return {"kind": kind, "problem": error.problem, "expected": error.expected, "remedy": error.remedy}
 
 
+def _of_startup(problem: StartupProblem) -> dict[str, str]:
+    """What goes wrong before anything is installed, in the same form."""
+    kind = "UsageError" if problem.exit_code == UsageError.exit_code else "CouldNotDecide"
+    return {"kind": kind, "problem": problem.problem, "expected": problem.expected, "remedy": problem.remedy}
+
+
 def _said(item: pytest.Item) -> str:
     """A test's text, its parameters and its id."""
     return f"{_text(item)} {str(getattr(item, 'callspec', ''))[:10_000]} {item.nodeid}"
@@ -185,6 +197,11 @@ def _said(item: pytest.Item) -> str:
 
 def _text(item: pytest.Item) -> str:
     return _source(getattr(item.obj, "__func__", item.obj)) if isinstance(item, pytest.Function) else ""
+
+
+@functools.cache
+def _file(path: Path) -> str:
+    return path.read_text("utf-8")
 
 
 @functools.cache
@@ -257,6 +274,9 @@ def pytest_configure(config: pytest.Config) -> None:
             recorder.seen.held.append(made)
 
     _watch(AegisError, error)
+    _watch(
+        StartupProblem, lambda made, ours: recorder.seen.errors.append((made.code, _of_startup(made))) if ours else None
+    )
     _watch(Finding, finding)
     _watch(Verdict, lambda made, ours: recorder.seen.verdicts.append(made) if ours else None)
     _watch(Weakness, lambda made, ours: recorder.seen.weaknesses.append(made) if ours else None)
