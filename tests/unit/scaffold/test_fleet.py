@@ -21,7 +21,7 @@ def report(states: list[State], unseen: int = 0) -> Report:
     return Report(command="scan", organisation="octo", dry_run=False, rows=rows, unseen=unseen)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 @given(STATES, st.integers(0, 1))
 def test_only_a_run_in_which_all_are_well_is_green(states: list[State], unseen: int) -> None:
     code = report(states, unseen).exit_code
@@ -41,7 +41,7 @@ def ruleset(checks: tuple[str, ...], ids: frozenset[int]) -> dict[str, Any]:
     return fleet_protect.organisation_ruleset(Wanted(checks, 1), None, sorted(ids))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(
     st.dictionaries(IDS, CHECKS, min_size=1, max_size=6),
     st.none() | st.tuples(CHECKS, st.frozensets(IDS, min_size=1, max_size=4)),
