@@ -12,6 +12,14 @@ from aegis.core.errors import CouldNotDecide
 Change = Callable[[Path], object]
 
 
+def _linked_folder(folder: Path) -> None:
+    """It holds nothing that would be refused by itself."""
+    other = folder.with_name(f"{folder.name}-other")
+    other.mkdir()
+    (other / "file").touch()
+    (folder / "link").symlink_to(other)
+
+
 def _deep(folder: Path) -> None:
     (folder / "/".join("d" * 9)).mkdir(parents=True)
 
@@ -28,7 +36,7 @@ def _large(folder: Path) -> None:
 
 UNFIT: dict[str, Change] = {
     "link": lambda folder: (folder / "link").symlink_to("/etc/hostname"),
-    "linked-folder": lambda folder: (folder / "link").symlink_to("/etc"),
+    "linked-folder": _linked_folder,
     "pipe": lambda folder: os.mkfifo(folder / "pipe"),
     "control-character": lambda folder: (folder / "a\nb").touch(),
     "no-unicode": lambda folder: Path(os.fsdecode(os.fsencode(folder) + b"/\xff")).touch(),
