@@ -159,7 +159,7 @@ def test_a_verdict_of_something_else_is_no_answer(
 
 def test_a_missing_verdict_is_no_answer(merge: Merge, folder: Path) -> None:
     shutil.rmtree(folder / "aegis-verdict-verify")
-    assert_unfit(merge, "the verdict of verify is missing")
+    assert_unfit(merge, "the verdict of verify is missing", "core.verdicts_unfit")
 
 
 def test_a_second_verdict_of_one_gate_is_no_answer(merge: Merge, matrix: tuple[Path, Document], folder: Path) -> None:
