@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from aegis.artifacts.earlier import PREDICATE, Earlier, read_earlier
+from aegis.artifacts.earlier import Earlier, read_earlier
 from aegis.artifacts.trust import trust_of
 from aegis.core.policy import Release, Signer, VerifyPolicy
+from aegis.core.verdict import PREDICATE_TYPE
 from aegis.gates.verify.gate import Judged
 from aegis.report import json_report
 from aegis.signatures.lock import Entry, Lock
@@ -121,7 +122,7 @@ class TestReuse:
     def test_an_attestation_as_actions_attest_makes_it(self) -> None:
         bucket = staging()
         document = first_verdict(bucket)
-        said = statement_about(sha256(document), PREDICATE, KEYS[3], {"result": "PASSED"})
+        said = statement_about(sha256(document), PREDICATE_TYPE, KEYS[3], {"result": "PASSED"})
         assert read(kept(document, said))[0] is not None
 
     def test_a_key_that_signs_the_content_itself(self) -> None:
@@ -298,7 +299,7 @@ class TestNotCounting:
 
     @pytest.mark.parametrize(
         ("digest", "kind"),
-        [(None, "https://slsa.dev/provenance/v1"), (sha256(b"other"), PREDICATE)],
+        [(None, "https://slsa.dev/provenance/v1"), (sha256(b"other"), PREDICATE_TYPE)],
     )
     def test_an_attestation_of_something_else(self, digest: str | None, kind: str) -> None:
         document = first_verdict(staging())

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from aegis.artifacts.earlier import PREDICATE
 from aegis.artifacts.preparing import Basis
 from aegis.artifacts.result import Result
 from aegis.core.errors import AegisError, CouldNotDecide, Refused
 from aegis.core.policy import Earlier, Load
+from aegis.core.verdict import PREDICATE_TYPE
 from aegis.report import json_report
 from aegis.signatures.lock import Lock
 from aegis_multimodal_ai_system.demanded_verdict import check_verdict
@@ -95,7 +95,7 @@ def test_a_signed_pass_of_just_this_artifact(name: str) -> None:
 
 def test_an_attestation_as_actions_attest_makes_it() -> None:
     document = gate()[0]
-    check(store(document, statement_about(sha256(document), PREDICATE, KEYS[3], {"result": "PASSED"})))
+    check(store(document, statement_about(sha256(document), PREDICATE_TYPE, KEYS[3], {"result": "PASSED"})))
 
 
 def test_nothing_is_asked_where_none_is_demanded() -> None:
@@ -139,7 +139,7 @@ class TestRefused:
         assert refused(store(signature=signature)) == "verdict_untrusted"
 
     @pytest.mark.parametrize(
-        ("digest", "kind"), [(None, "https://slsa.dev/provenance/v1"), (sha256(b"other"), PREDICATE)]
+        ("digest", "kind"), [(None, "https://slsa.dev/provenance/v1"), (sha256(b"other"), PREDICATE_TYPE)]
     )
     def test_an_attestation_of_something_else(self, digest: str | None, kind: str) -> None:
         document = gate()[0]
