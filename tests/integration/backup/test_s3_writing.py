@@ -8,6 +8,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(part_upload, "PART", 5 * MIB)
 
 
-def store(service: S3, source: Callable[[], AwsCredentials] = lambda: CREDENTIALS, **more: object) -> WritableS3:
+def store(service: S3, source: Callable[[], AwsCredentials] = lambda: CREDENTIALS, **more: Any) -> WritableS3:
     more.setdefault("clock", Time().clock())
     return WritableS3("models", service.region, source, endpoint=service.address, **more)
 
