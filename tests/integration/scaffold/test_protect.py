@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import inspect
 from typing import Any
 
 import pytest
 
-from aegis.adapters import github_fleet, github_rest, github_settings
+from aegis.adapters import github_artifacts, github_fleet, github_rest, github_settings
 from aegis.adapters.github_rest import GitHubRest
 from aegis.adapters.github_settings import GitHubSettings
 from aegis.adapters.http_call import Clock
@@ -265,7 +265,7 @@ def test_a_server_that_says_nothing_is_given_up(github: SettingsAtGitHub) -> Non
 
 def test_every_operation_of_the_description_is_called_by_some_command() -> None:
     """What the slice holds is what the adapters ask for, and no more."""
-    text = "".join(Path(module.__file__).read_text("utf-8") for module in (github_fleet, github_settings))
+    text = "".join(inspect.getsource(module) for module in (github_artifacts, github_fleet, github_settings))
     for operation in description():
         last = [word for word in operation.split("/") if not word.startswith("{")][-1]
         assert last in text or operation == "GET /repos/{owner}/{repo}"
