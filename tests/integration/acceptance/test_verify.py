@@ -159,12 +159,20 @@ def _answered_otherwise(run: Acceptance) -> Acceptance:
     return _second(run, status="pass", reason="core.passed", attempts=(positive, seen))
 
 
+def _invented(run: Acceptance) -> Acceptance:
+    """One check more than the probe has told of; the conclusion is the same."""
+    positive, *negatives = run.criteria[0].attempts
+    more = replace(positive, checks=(*positive.checks, replace(positive.checks[0], name="invented")))
+    return replace(run, criteria=(replace(run.criteria[0], attempts=(more, *negatives)), run.criteria[1]))
+
+
 CONTRADICTING: dict[str, Callable[[Acceptance], Acceptance]] = {
     "accepted": _said(accepted=True),
     "result": _said(result="pass"),
     "text": _said(text="staging (real): 2 of 2 criteria passed: all accepted"),
     "status": lambda run: _second(run, status="pass", reason="core.passed"),
     "attempts": _answered_otherwise,
+    "invented-check": _invented,
     "fewer-faults": lambda run: _second(
         run, status="pass", reason="core.passed", attempts=run.criteria[1].attempts[:1]
     ),
