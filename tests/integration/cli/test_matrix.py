@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from aegis.cli.all import matrix as merging
+from aegis.cli.gate_run import GateRun
+from aegis.cli.interruption import Stopped
 from aegis.cli.main import main
 from aegis.core.verdict import Tool
 from tests.integration.cli.command import aegis, verdict
@@ -198,6 +201,21 @@ def test_what_is_no_file_is_not_opened(merge: Merge, matrix: tuple[Path, Documen
     else:
         file.mkdir()
     assert_unfit(merge, f"is a {'symbolic link' if kind == 'link' else kind}")
+
+
+def test_a_run_that_is_told_to_stop_begins_no_other_gate(
+    matrix: tuple[Path, Document], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The seconds that are left are for the verdict."""
+
+    def look(_: GateRun) -> NoReturn:
+        raise Stopped(signal.SIGTERM)
+
+    monkeypatch.setattr(GateRun, "look", look)
+    assert main(["all", str(matrix[0]), f"--output={tmp_path / 'out'}"]) == 3
+    whole = verdict(tmp_path / "out")
+    assert (whole["gate"], whole["reason"]) == ("all", "core.interrupted")
+    assert rows(whole) == {"scan": "error", "verify": "not-run", "canary": "not-run", "backup-check": "not-run"}
 
 
 def test_a_list_of_nothing_is_no_list(repo: GitRepo) -> None:
