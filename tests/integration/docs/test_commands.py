@@ -69,6 +69,11 @@ class TestWhatIsNamed:
             assert name == project["name"]
             assert set(extras.split(",")) <= set(project["optional-dependencies"])
 
+    def test_the_engine_that_is_installed_by_hand_is_the_pinned_one(self) -> None:
+        (pinned,) = re.findall(r"semgrep==[\d.]+", (pages.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+        named = [found for block in pages.typed() for found in re.findall(r"semgrep==[\d.]+", block.text)]
+        assert set(named) == {pinned}
+
     def test_each_make_target_is_there(self) -> None:
         for block in pages.typed():
             for command in pages.commands(block):
