@@ -212,10 +212,12 @@ def _source(function: Callable[..., object]) -> str:
         return ""
 
 
-def _maker(frame: FrameType | None) -> str:
-    """The file that constructs: past constructors, and past the standard library's `replace`."""
+def _maker(made: object, frame: FrameType | None) -> str:
+    """The file that constructs: past the object's own constructors, and past the standard library's `replace`."""
     while frame is not None and (
-        frame.f_code.co_name == "__init__" or frame.f_code.co_filename == __file__ or frame.f_code.co_name == "replace"
+        frame.f_code.co_filename == __file__
+        or frame.f_locals.get("self") is made
+        or frame.f_code.co_filename.endswith("dataclasses.py")
     ):
         frame = frame.f_back
     return frame.f_code.co_filename if frame is not None else ""
@@ -228,7 +230,7 @@ def _watch(kind: type[Any], told: Callable[[Any, bool], None]) -> None:
     @functools.wraps(construct)
     def constructing(self: Any, *given: Any, **named: Any) -> None:
         construct(self, *given, **named)
-        told(self, _maker(sys._getframe(1)).startswith(SOURCE))
+        told(self, _maker(self, sys._getframe(1)).startswith(SOURCE))
 
     kind.__init__ = constructing
 

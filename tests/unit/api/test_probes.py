@@ -46,6 +46,7 @@ def test_each_part_that_does_not_work_is_named(api: Api) -> None:
 def test_a_stopping_service_is_alive_and_not_ready(api: Api) -> None:
     api.app.state.service.stopping = True
     answer = api.ask("GET", "/readyz", role=None)
+    print(answer.json())  # the gallery shows it
     assert (answer.status, answer.json()["checks"]["stopping"]) == (503, "runtime.api_stopping")
     assert api.ask("GET", "/healthz", role=None).json() == {"status": "alive"}
     assert api.ask("GET", "/v1/models").status == 200
