@@ -247,6 +247,13 @@ def test_a_link_in_a_files_place_is_refused(link: str, run: Run, shop: Repositor
     assert REF not in shop.git.refs
 
 
+@pytest.mark.parametrize("path", [".github", ".github/workflows"])
+def test_a_file_in_a_folders_place_is_not_replaced(path: str, run: Run, shop: RepositoryAtGitHub) -> None:
+    shop.git.commit({path: "x"})
+    assert run("init", *SCAN, "--yes").codes == {"shop": "init.outside"}
+    assert REF not in shop.git.refs
+
+
 def test_a_record_that_is_not_ours_is_told(run: Run, shop: RepositoryAtGitHub) -> None:
     shop.git.commit({RECORD: '{"version": 1, "files": {"../../x": []}}'})
     done = run("init", *SCAN, "--yes")
