@@ -85,6 +85,20 @@ def test_a_bomb_is_read_no_further_than_a_verdict_may_be() -> None:
     assert [each.code for each in found.unread] == ["core.verdict_invalid"]
 
 
+def test_never_more_is_unpacked_than_shows_that_it_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is bounded by what is asked for, not by what comes of it."""
+    asked: list[int | None] = []
+    read = zipfile.ZipExtFile.read
+
+    def spied(file: zipfile.ZipExtFile, n: int | None = -1) -> bytes:
+        asked.append(n)
+        return read(file, n)
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", spied)
+    collected(packed(("verdict.json", b" " * (LIMIT + 5))))
+    assert asked == [LIMIT + 1]
+
+
 def test_many_members_may_not_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "MOST_BYTES", len(GOOD) + 10)
     content = packed(("a/verdict.json", GOOD), ("b/verdict.json", OTHER))
