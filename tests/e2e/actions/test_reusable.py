@@ -306,6 +306,10 @@ def test_the_verdict_of_an_attempt_before_is_no_pass_for_a_job_that_broke_off(
     gates.act = replace(gates.act, action=other)
     again = gates.attempt()
     assert not again.green
+    # all verdicts are there and fit, and the check that a ruleset requires is red all the same
+    assert gates.answer("aegis-1") == "pass core.passed"
+    (result,) = {result for job, result in again.jobs.items() if job.endswith("verdict")}
+    assert result == "failure", again.jobs
     assert "deployed anyway" not in again.log
 
 
