@@ -28,6 +28,7 @@ from tests.support.recorder import ABOUT_ALL  # noqa: E402
 
 _MACHINE: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"[\w./-]*/\.venv/bin/python[\d.]*"), "/usr/bin/python3"),
+    (re.compile(r"/root/[\w./-]+|/home/(?!runner)[\w./-]+"), "/home/runner/cache"),
     # a test's own folder, whose last part names the test
     (re.compile(r"/tmp/pytest-of-[\w-]+/pytest-\d+/(?:popen-gw\d+/)?[\w.-]+?\d+(?=[/\W]|$)"), "/work"),  # noqa: S108
     (re.compile(r"/tmp/[\w.-]+"), "/work/scratch"),  # noqa: S108
