@@ -101,13 +101,16 @@ class Recorder:
 
     def _keep(self, item: pytest.Item) -> None:
         test, text = item.nodeid.partition("@")[0].partition("[")[0], _said(item)
+        best: dict[str, dict[str, Any]] = {}
         for code, rank, size, example in _examples(self.seen):
-            named = _names(text, code)
-            kept = self.best.setdefault(code, [])
             # what is handed to the renderers themselves is made up
             made_up = "verdict" in example and test.startswith(_MADE_UP)
-            order = [made_up, not named, *rank, not test.startswith("tests/integration"), size]
-            kept.append({"code": code, "rank": order, "test": test} | example)
+            order = [made_up, not _names(text, code), *rank, not test.startswith("tests/integration"), size]
+            if code not in best or order < best[code]["rank"]:
+                best[code] = {"code": code, "rank": order, "test": test} | example
+        for code, example in best.items():
+            kept = self.best.setdefault(code, [])
+            kept.append(example)
             kept.sort(key=lambda one: (one["rank"], one["test"], json.dumps(one, sort_keys=True)))
             del kept[_KEPT:]
 
@@ -152,7 +155,7 @@ def _examples(seen: Seen) -> Iterator[tuple[str, list[Any], int, dict[str, Any]]
         if code in CODES:
             yield code, [False, 1], 1, {"error": record}
     for finding in seen.held:
-        if finding.rule in CODES:
+        if finding.rule in CODES and not _made_by_hand(finding, seen):
             yield finding.rule, [False, 1], 1, {"finding": msgspec.to_builtins(finding)}
     for weakness in seen.weaknesses:
         if weakness.code in CODES:
@@ -172,11 +175,12 @@ def _around(text: str, code: str) -> str:
 
 
 def _invented(verdict: Verdict, seen: Seen) -> bool:
-    return any(
-        finding.rule == code and problem in finding.message
-        for finding in verdict.findings
-        for code, problem in seen.invented
-    )
+    return any(_made_by_hand(finding, seen) for finding in verdict.findings)
+
+
+def _made_by_hand(finding: Finding, seen: Seen) -> bool:
+    """Whether it tells of an error that the test itself made."""
+    return any(finding.rule == code and problem in finding.message for code, problem in seen.invented)
 
 
 def _of_error(error: AegisError) -> dict[str, str]:
