@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -102,13 +103,18 @@ def _triggers(workflow: Mapping[Any, Any]) -> Mapping[str, Any]:
 
 
 def _leading(file: Path) -> list[str]:
-    """The comment at the workflow's top, as its description."""
-    kept: list[str] = []
+    """The comment at the workflow's top, as its description; what is indented in it is an example."""
+    said: list[str] = []
     for line in file.read_text("utf-8").splitlines():
         if not line.startswith("#"):
             break
-        kept.append(line.removeprefix("#").strip())
-    return [" ".join(kept), ""] if kept else []
+        said.append(line.removeprefix("#").removeprefix(" "))
+    lines: list[str] = []
+    for example, members in groupby(said, key=lambda line: line.startswith(" ")):
+        part = "\n".join(members).strip("\n").splitlines()
+        if part:
+            lines += ["```text", *part, "```", ""] if example else [*part, ""]
+    return lines
 
 
 def _environment(job: Mapping[str, Any]) -> str:
