@@ -142,7 +142,7 @@ class TestToken:
         git = tools / "git"
         git.write_text(
             f'#!/bin/sh\nprintf "%s\\n" "$@" >>"{tmp_path}/arguments"\nenv >>"{tmp_path}/environment"\n'
-            'echo "fatal: no" >&2\nexit 128\n'
+            'case " $* " in *" init "*) exit 0;; esac\necho "fatal: no" >&2\nexit 128\n'
         )
         git.chmod(0o755)
         monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
@@ -155,6 +155,7 @@ class TestToken:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         arguments, environment = self.fetch(tmp_path, monkeypatch, "https://github.example")
+        assert "https://github.example/" in arguments.split("\nfetch\n")[1]
         assert TOKEN not in arguments
         assert "GIT_CONFIG_KEY_0=http.https://github.example/.extraheader" in environment
         assert "http.followRedirects=false" in arguments  # a redirect would take the header along
