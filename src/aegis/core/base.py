@@ -91,7 +91,8 @@ def request(event: str | None, payload: object, environment: Mapping[str, str]) 
         return Request("merge-group", event, target, checkout=checkout)
     if event == "push":
         return _push(payload, checkout)
-    return Request("whole", event or "none", checkout=checkout, why=f"the event {event or 'none'} is about no change")
+    why = f"the event {event} is about no change" if event else "no change is named"
+    return Request("whole", event or "none", checkout=checkout, why=why)
 
 
 def resolve_base(repository: Repository, asked: Request, explicit: str | None = None) -> Base:

@@ -55,6 +55,7 @@ def test_pushes_without_a_base_look_at_everything(payload: dict[str, Any], why: 
 def test_other_events_look_at_everything(event: str | None) -> None:
     asked = request(event, {"before": A}, {"GITHUB_SHA": C})
     assert (asked.kind, asked.checkout) == ("whole", C)
+    assert asked.why == (f"the event {event} is about no change" if event else "no change is named")
 
 
 BAD_OIDS: list[object] = [
