@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from types import FrameType
 
 from aegis.core.errors import CouldNotDecide
@@ -22,14 +23,33 @@ class Stopped(BaseException):
         )
 
 
+_TICK = 1.0
+"""Seconds between two looks at a run that was told to stop."""
+
+
 def stop_on_signals() -> None:
-    """From now on, the first signal to stop raises `Stopped`; a second one must not cut its verdict off."""
+    """From now on, the first signal to stop raises `Stopped`; a second one must not cut its verdict off.
+
+    The exception may come between a lock's acquisition and the block that gives it back; whoever cleans up then waits
+    for that lock without an end (https://github.com/python/cpython/issues/74174). So the run is looked at each second,
+    and `Stopped` is raised once more out of a wait for the same lock: nobody else holds one of these so long.
+    """
     told: list[int] = []
+    waiting: list[FrameType] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
         if not told:
             told.append(number)
+            signal.setitimer(signal.ITIMER_REAL, _TICK, _TICK)
             raise Stopped(number)
+
+    def look(number: int, frame: FrameType | None) -> None:
+        before = waiting.pop() if waiting else None
+        if frame is not None and frame.f_code is threading.Condition.__enter__.__code__:
+            if frame is before:
+                raise Stopped(told[0])
+            waiting.append(frame)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+    signal.signal(signal.SIGALRM, look)

@@ -1,0 +1,45 @@
+"""A run that is told to stop comes to its end, whatever its cleaning up waits for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).resolve().parents[3] / "src"
+PROGRAM = """
+import os, signal, sys, threading
+sys.path.insert(0, {src!r})
+from aegis.cli.interruption import Stopped, stop_on_signals
+
+condition = threading.Condition(threading.Lock())
+stop_on_signals()
+try:
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pause()
+    finally:
+        {cleaning}
+except Stopped as stopped:
+    print(stopped.reason.code)
+"""
+
+
+@pytest.mark.parametrize(
+    ("cleaning", "said"),
+    [
+        ("pass", "core.interrupted"),
+        # as a queue's mutex that was taken the moment before
+        ("condition.acquire(); condition.__enter__(); print('never')", "core.interrupted"),
+        # what only takes its time is not cut off
+        ("condition.acquire(); condition.wait(2.5); print('cleaned')", "cleaned\ncore.interrupted"),
+        ("threading.Event().wait(2.5); print('cleaned')", "cleaned\ncore.interrupted"),
+    ],
+    ids=["nothing", "a lock that is never given back", "a condition", "an event"],
+)
+def test_a_run_that_is_told_to_stop_ends(cleaning: str, said: str) -> None:
+    program = PROGRAM.format(src=str(SRC), cleaning=cleaning)
+    done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == said
