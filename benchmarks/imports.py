@@ -28,7 +28,7 @@ HELP = "from aegis.cli.main import main\ntry: main([{command!r}, '--help'])\nexc
 STARTS: tuple[tuple[str, str, int], ...] = (
     ("bare python -I", "", 40),
     *(
-        (f"aegis {name} --help", HELP.format(command=name), 150)
+        (f"aegis {name} --help", HELP.format(command=name), 180)
         for name in ("scan", "verify", "canary", "backup-check")
     ),
     ("aegis all --help", HELP.format(command="all"), 180),
