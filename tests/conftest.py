@@ -38,3 +38,5 @@ def _signals() -> Iterator[None]:
     for number, handler in before.items():
         if signal.getsignal(number) is not handler:
             signal.signal(number, handler)
+    # what a run that was told to stop has started; its handler stays, since the last tick may be under way
+    signal.setitimer(signal.ITIMER_REAL, 0)
