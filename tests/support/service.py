@@ -94,6 +94,8 @@ class Running:
             answer = self._ask_once(method, target, role=role, body=body, headers=headers, port=port)
             if answer.status != 503 or b"token.keys_unavailable" not in answer.body or time.monotonic() > end:
                 return answer
+            # for the report of a test that fails
+            print("no keys:", [line for line in self.lines if str(line.get("message")).startswith("keys of")])
             time.sleep(int(answer.headers["retry-after"]))
 
     def _ask_once(
@@ -147,9 +149,14 @@ def started(
     tokens: Mapping[str, str] | None = None,
     ready: bool = True,
     descriptors: int | None = None,
+    context: ssl.SSLContext | None = None,
     program: Sequence[str] = (sys.executable, "-m", "aegis_multimodal_ai_system.api"),
 ) -> Iterator[Running]:
-    """The service until the block ends. `ready`: wait until it listens; `descriptors`: its limit of open files."""
+    """The service until the block ends.
+
+    `ready`: wait until it listens and has the keys of who made the `tokens`, so that no refusal for want of them is
+    among what a test counts; `descriptors`: its limit of open files; `context`: for a service that speaks TLS.
+    """
     command = [*program, "--port", "0", *arguments]
     if descriptors is not None:
         command = ["prlimit", f"--nofile={descriptors}", *command]
@@ -160,13 +167,15 @@ def started(
         stderr=subprocess.PIPE,
         text=True,
     )
-    running = Running(process, [], [], threading.Condition(), tokens=tokens or {})
+    running = Running(process, [], [], threading.Condition(), context, tokens=tokens or {})
     reader = threading.Thread(target=_read, args=(running,))
     reader.start()
     try:
         if ready:
             line = running.wait_for("listening")
             running.ports = [int(port) for port in re.findall(r":(\d+)", line["addresses"])]
+            for role in running.tokens:
+                running.ask("GET", "/v1/models", role=role)
         yield running
     finally:
         if process.poll() is None:

@@ -69,12 +69,14 @@ def test_a_flood_of_connections_takes_neither_probes_nor_loads(
     """Nobody in it has a token, and none of it says anything, not even hello to TLS."""
     authority, _ = loopback(tmp_path)
     environ = environment(tmp_path / "data", config, AEGIS_AUTH=str(auth_file))
-    arguments = ("--tls-cert", str(tmp_path / "server.pem"), "--tls-key", str(tmp_path / "server.key"))
+    context = ssl.create_default_context(cafile=str(authority))
+    files = ("--tls-cert", str(tmp_path / "server.pem"), "--tls-key", str(tmp_path / "server.key"))
     with (
-        started(environ, *arguments, "--probe-port", "0", tokens=roles(issuers), descriptors=256) as service,
+        started(
+            environ, "--probe-port", "0", *files, tokens=roles(issuers), descriptors=256, context=context
+        ) as service,
         ExitStack() as flood,
     ):
-        service.context = ssl.create_default_context(cafile=str(authority))
         caller = service.connect()
         caller.connect()
         for _ in range(400):
