@@ -24,7 +24,7 @@ from aegis.startup import surroundings  # noqa: E402
 from aegis.startup.uv import find_uv  # noqa: E402
 from tests.doubles.github_oidc import BEARER  # noqa: E402
 from tests.doubles.sigstore.signer import PrivateSigstore  # noqa: E402
-from tests.e2e.verify.versitygw import AUDIENCE, REGION, ROOT_SECRET  # noqa: E402
+from tests.e2e.verify.versitygw import AUDIENCE, REGION, ROOT_KEY, ROOT_SECRET  # noqa: E402
 from tests.support import cosign, staged  # noqa: E402
 from tests.support.act import Act, Run, commit, export  # noqa: E402
 from tests.support.consumer import AWS_CHECK, CLAIMS, SIGNER, VOCABULARY, copy  # noqa: E402
@@ -36,7 +36,16 @@ KEY = private("ecdsa-p256")
 FAULTS = {
     "changed-after-signing": "one byte of a file that cosign has signed is other in the bucket",
     "other-repository": "the role trusts another repository than the one whose pull request this is",
+    "long-lived-key": "the job may ask for no token, and has an access key of the account instead",
+    "token-kept": "a step of the job writes its token to a file",
 }
+KEEPS_TOKEN = f"""\
+      - name: Debug
+        run: |
+          curl --fail --silent --header "Authorization: bearer $ACTIONS_ID_TOKEN_REQUEST_TOKEN" \\
+            "$ACTIONS_ID_TOKEN_REQUEST_URL&audience={AUDIENCE}" > "$HOME/token.json"
+"""
+LONG_LIVED = {"AWS_ACCESS_KEY_ID": ROOT_KEY, "AWS_SECRET_ACCESS_KEY": ROOT_SECRET}
 
 
 def main() -> None:
@@ -49,7 +58,7 @@ def main() -> None:
             vocabulary = VOCABULARY.replace(b"red", b"rod") if probe.fault == "changed-after-signing" else VOCABULARY
             signature = _signed(folder, VOCABULARY)
             cloud.put({"vocabulary.json": vocabulary, "vocabulary.json.sigstore.json": signature})
-            run, kept = _checked(folder, cloud, sigstore)
+            run, kept = _checked(folder, cloud, sigstore, probe.fault)
         _judge(probe, run, kept, cloud, folder)
 
 
@@ -68,7 +77,7 @@ def _signed(folder: Path, content: bytes) -> bytes:
     return tool.sign(tool.import_key(private_pem(KEY), "builders"), file)
 
 
-def _checked(folder: Path, cloud: JudgingCloud, sigstore: PrivateSigstore) -> tuple[Run, Path]:
+def _checked(folder: Path, cloud: JudgingCloud, sigstore: PrivateSigstore, fault: str | None) -> tuple[Run, Path]:
     """The pull request's run, and the folder of what it uploaded."""
     places = {
         "account": cloud.role.split(":")[4],
@@ -76,6 +85,9 @@ def _checked(folder: Path, cloud: JudgingCloud, sigstore: PrivateSigstore) -> tu
         "s3-endpoint": cloud.addresses["s3"],
     }
     repository = copy(folder / "shop", [AWS_CHECK], {"aegis.yml": {"aws": places}}, sigstore.trusted_root())
+    if fault == "token-kept":
+        workflow = repository / AWS_CHECK
+        workflow.write_text(workflow.read_text().replace("    steps:\n", f"    steps:\n{KEEPS_TOKEN}", 1))
     commit(repository, {}, "The service as it is")
     event = pull_request(repository, {"README.md": "A shop.\n"})
     runner, kept = folder / "runner", folder / "artifacts"
@@ -84,8 +96,10 @@ def _checked(folder: Path, cloud: JudgingCloud, sigstore: PrivateSigstore) -> tu
     uv = find_uv(ROOT, surroundings.cache_folder(os.environ), os.environ).parent
     variables = {"AWS_ROLE_TO_ASSUME": cloud.role, "AWS_REGION": REGION, "COSIGN_PUB_KEY": pem(KEY)}
     options = tuple(word for name, value in variables.items() for word in ("--var", f"{name}={value}"))
-    job = {**cloud.job, "ARTIFACTS": str(kept)}
-    act = Act(export(folder / "action"), runner, (uv,), job, ("--insecure-secrets", *options))
+    job = LONG_LIVED if fault == "long-lived-key" else cloud.job
+    act = Act(
+        export(folder / "action"), runner, (uv,), {**job, "ARTIFACTS": str(kept)}, ("--insecure-secrets", *options)
+    )
     return act.run(repository, event.name, event.payload), kept
 
 
@@ -123,7 +137,7 @@ def _judge(probe: Probe, run: Run, kept: Path, cloud: JudgingCloud, folder: Path
         f"{len(tokens)} token(s) were minted for {AUDIENCE}",
         reason="probe.no_oidc_token",
     )
-    leaked = secrets_in([BEARER, *cloud.minted], without_masks(run), [folder / "runner"])
+    leaked = secrets_in([BEARER, *cloud.minted], without_masks(run), [folder / "runner", kept])
     probe.check("no-token-left", leaked == [], "; ".join(leaked) or "none in log or files", reason="probe.token_leaked")
 
 
