@@ -34,7 +34,7 @@ _HIDDEN = frozenset({"BucketNotFound", "NamespaceNotFound", "NotAuthorizedOrNotF
 
 
 class OciStore:
-    """One bucket. Fulfils `aegis.core.ports.objects.ObjectStore`."""
+    """One bucket. Fulfils `FolderStore` and `VersionedStore` of `aegis.core.ports.objects`."""
 
     def __init__(
         self,
@@ -77,6 +77,16 @@ class OciStore:
             ObjectInfo(info.key, info.size, versions.get((info.key, info.etag or "")), info.etag)
             for info in sorted(objects, key=lambda info: info.key)
         )
+
+    def removed(self, prefix: str) -> Sequence[str]:
+        """Keys below a prefix whose object was deleted, and of which the bucket keeps versions, by name.
+
+        None where versions are not kept, or may not be listed.
+        """
+        where = self._where(prefix)
+        # in this order: what is stored between the two is not taken for deleted
+        kept = {key for key, _ in self._versions(prefix, where)}
+        return tuple(sorted(kept - {info.key for info in self._objects(prefix, where)}))
 
     def folders(self, prefix: str) -> Sequence[str]:
         """The folders right below a prefix, by name."""

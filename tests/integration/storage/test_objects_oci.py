@@ -200,6 +200,42 @@ class TestListing:
         assert refused(oci, lambda: oci.store().list("staging/")).code == "verify.too_many_objects"
 
 
+class TestRemoved:
+    @pytest.mark.parametrize("size", [1, 2, 1000])
+    def test_what_has_old_versions_only(self, oci: Tenancy, size: int) -> None:
+        oci.bucket.delete(KEY)
+        oci.bucket.put("staging/again", b"1")
+        oci.bucket.delete("staging/again")
+        oci.bucket.put("staging/again", b"2")
+        oci.bucket.delete("elsewhere/x")
+        oci.storage.page_size = size
+        assert oci.store().removed("staging/") == (KEY,)
+
+    def test_all_of_them(self, oci: Tenancy) -> None:
+        for key in [key for key in oci.bucket.objects if key.startswith("staging/")]:
+            oci.bucket.delete(key)
+        assert oci.store().removed("staging/") == (KEY, "staging/sub/a b+c&d=é.txt")
+
+    def test_nothing_where_versions_are_not_kept_or_not_told(self, oci: Tenancy) -> None:
+        assert oci.store().removed("staging/") == ()
+        oci.bucket.delete(KEY)
+        oci.storage.versions_denied = True
+        assert oci.store().removed("staging/") == ()
+
+    def test_what_is_stored_in_the_meantime_was_not_deleted(self, oci: Tenancy) -> None:
+        def alter(answer: Answer) -> Answer:
+            oci.bucket.put("staging/new", b"new")
+            return answer
+
+        oci.storage.faults.append(Fault(alter=alter, on=VERSIONS))
+        assert oci.store().removed("staging/") == ()
+
+    @pytest.mark.parametrize("on", [VERSIONS, LIST])
+    def test_half_an_answer_is_none(self, oci: Tenancy, on: str) -> None:
+        oci.storage.faults.append(Fault(Answer(500), on=on, times=99))
+        assert refused(oci, lambda: oci.store().removed("staging/")).code == "verify.store_failed"
+
+
 class TestHead:
     def test_the_current_version(self, oci: Tenancy) -> None:
         one = oci.bucket.objects[KEY][0]
