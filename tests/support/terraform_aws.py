@@ -123,7 +123,8 @@ class Moto:
 
 def _bucket(moto: Moto, values: Values) -> Values:
     place = {"LocationConstraint": REGION}
-    moto.client("s3").create_bucket(Bucket=values["bucket"], CreateBucketConfiguration=place)
+    locked = {"ObjectLockEnabledForBucket": True} if values["object_lock_enabled"] else {}
+    moto.client("s3").create_bucket(Bucket=values["bucket"], CreateBucketConfiguration=place, **locked)
     return {"id": values["bucket"], "arn": f"arn:aws:s3:::{values['bucket']}"}
 
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.xdist_group("terraform")
 
 ALWAYS = {
     "cloud", "region", "bucket_name", "database_url", "database_secret_ref", "models_url", "backups_url",
-    "workload_role_arn", "backup_writer_role_arn", "backup_reader_role_arn",
+    "evidence_url", "workload_role_arn", "backup_writer_role_arn", "backup_reader_role_arn",
 }  # fmt: skip
 _PAINT = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -32,7 +32,7 @@ def test_the_line_of_the_runbook(aws: Aws) -> None:
         line, shell=True, env=aws.work.environ(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
     )  # fmt: skip
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "role_arn, drill_role_arn and canary_role_arn are missing" in " ".join(
+    assert "role_arn, drill_role_arn, canary_role_arn and evidence_role_arn are missing" in " ".join(
         _PAINT.sub("", ran.stdout).replace("│", " ").split()
     )
     outputs = aws.outputs()
@@ -43,11 +43,12 @@ def test_the_line_of_the_runbook(aws: Aws) -> None:
 
 def test_outputs(staging: Aws) -> None:
     outputs = {name: one["value"] for name, one in staging.outputs().items()}
-    assert set(outputs) == ALWAYS | {"role_arn", "drill_role_arn", "canary_role_arn"}
+    assert set(outputs) == ALWAYS | {"role_arn", "drill_role_arn", "canary_role_arn", "evidence_role_arn"}
     account = staging.moto.account
     assert outputs["bucket_name"] == f"aegis-staging-models-{account}"
     assert outputs["models_url"] == f"s3://aegis-staging-models-{account}/staging/"
     assert outputs["backups_url"] == f"s3://aegis-staging-backups-{account}/postgresql/"
+    assert outputs["evidence_url"] == f"s3://aegis-staging-evidence-{account}/verdicts/"
     (instance,) = staging.moto.client("rds").describe_db_instances()["DBInstances"]
     address = instance["Endpoint"]["Address"]
     assert outputs["database_url"] == f"postgresql://aegis@{address}:5432/aegis?sslmode=verify-full"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -51,7 +52,7 @@ def test_apply_plan_destroy_and_no_password(oci: tuple[Invented, Workspace]) -> 
     assert set(outputs) == {
         "cloud", "region", "bucket_name", "bucket_namespace", "database_url", "database_secret_ref", "models_url",
         "backups_url", "workload_role_arn", "backup_writer_role_arn", "backup_reader_role_arn", "role_arn",
-        "drill_role_arn", "canary_role_arn",
+        "drill_role_arn", "canary_role_arn", "evidence_url", "evidence_role_arn",
     }  # fmt: skip
     assert outputs["database_url"] == "postgresql://aegis@db.example:5432/postgres?sslmode=verify-full"
     assert outputs["models_url"] == "oci://octonamespace/aegis-staging-models/staging/"
@@ -97,8 +98,8 @@ def test_trust_and_rights_are_those_that_the_command_prints(oci: tuple[Invented,
         assert trust[ours] == wanted[name], name
     for rule in wanted["impersonationServiceUsers"]:
         assert rules[rule["rule"]] == rule["value"] == user
-    assert len(rules) == 6
-    assert len(set(rules.values())) == 3
+    assert len(rules) == 8
+    assert len(set(rules.values())) == 4
     assert "*" not in json.dumps(list(rules))
     policy = of(cloud, "identity_policy", name="aegis-staging-github-verify")
     assert policy["statements"] == [
@@ -110,7 +111,7 @@ def test_nobody_has_rights_beyond_one_service_account_or_group(oci: tuple[Invent
     cloud, work = oci
     work.ran("oci", "apply", "-auto-approve", "-no-color", **SETTINGS)
     statements = [line for one in cloud.made.values() for line in one.get("statements") or []]
-    assert len(statements) == 9
+    assert len(statements) == 10
     for line in statements:
         if line.startswith("Allow any-user"):
             assert "request.principal.type = 'workload'" in line
@@ -120,3 +121,6 @@ def test_nobody_has_rights_beyond_one_service_account_or_group(oci: tuple[Invent
         assert "manage all-resources" not in line
     writers = [line for line in statements if "OBJECT_DELETE" in line]
     assert all("'postgresql/aegis/*'" in line and "service_account = 'aegis-backup'" in line for line in writers)
+    (keeper,) = [line for line in statements if "-evidence'" in line and "OBJECT_CREATE" in line]
+    assert "'verdicts/*'" in keeper
+    assert not {"OBJECT_DELETE", "OBJECT_OVERWRITE"} & set(re.findall(r"OBJECT_\w+", keeper))

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from aegis.cli.main import main
 from aegis.identity.lint import Severity, lint_policy
@@ -18,7 +19,7 @@ from tests.e2e.infra.conftest import Aws
 pytestmark = pytest.mark.xdist_group("terraform")
 
 HOST = "token.actions.githubusercontent.com"
-JOBS = ("verify", "drill", "canary")
+JOBS = ("verify", "drill", "canary", "evidence")
 PODS = {"api": "aegis", "backup-writer": "aegis-backup", "backup-reader": "aegis-restore"}
 STAGING = {
     "aud": "sts.amazonaws.com",
@@ -36,6 +37,11 @@ CANARY = DRILL | {
     "sub": "repo:octo/shop:environment:production",
     "environment": "production",
     "job_workflow_ref": "octo/shop/.github/workflows/canary.yml@refs/heads/main",
+}
+EVIDENCE = DRILL | {
+    "sub": "repo:octo/shop:environment:evidence",
+    "environment": "evidence",
+    "job_workflow_ref": "octo/shop/.github/workflows/aegis.yml@refs/heads/main",
 }
 IDS = "repo:octo@42/shop@7001:environment:staging"
 
@@ -68,12 +74,16 @@ def test_the_command_says_the_same(staging: Aws, tmp_path: Any, capsys: pytest.C
         file.write_text(json.dumps(trust(staging, f"aegis-staging-github-{job}")), encoding="utf-8")
         files.append(str(file))
     assert main(["credentials", "lint", *files]) == 0
-    assert "3 file(s), 0 finding(s), 1 note(s)" in capsys.readouterr().out
+    assert "4 file(s), 0 finding(s), 1 note(s)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("job", "environment", "workflow"),
-    [("drill", "drill", "backup-check.yml"), ("canary", "production", "canary.yml")],
+    [
+        ("drill", "drill", "backup-check.yml"),
+        ("canary", "production", "canary.yml"),
+        ("evidence", "evidence", "aegis.yml"),
+    ],
 )
 def test_it_is_the_policy_that_the_command_prints(staging: Aws, job: str, environment: str, workflow: str) -> None:
     wanted = aws_trust_policy(
@@ -102,6 +112,7 @@ def test_it_is_the_policy_that_the_command_prints(staging: Aws, job: str, enviro
         ("drill", DRILL),
         ("drill", DRILL | {"sub": IDS.replace("staging", "drill")}),
         ("canary", CANARY),
+        ("evidence", EVIDENCE),
     ],
 )
 def test_a_job_of_the_repository_gets_in(staging: Aws, job: str, claims: dict[str, str]) -> None:
@@ -129,6 +140,9 @@ def test_a_job_of_the_repository_gets_in(staging: Aws, job: str, claims: dict[st
         ("drill", {"job_workflow_ref": "octo/shop/.github/workflows/evil.yml@refs/heads/main"}),
         ("drill", {"ref": None}),
         ("canary", {}),
+        ("evidence", {"sub": "repo:octo/shop:environment:staging", "environment": "staging"}),
+        ("evidence", EVIDENCE | {"ref": "refs/heads/feature"}),
+        ("evidence", EVIDENCE | {"job_workflow_ref": "octo/shop/.github/workflows/canary.yml@refs/heads/main"}),
     ],
 )
 def test_any_other_does_not(staging: Aws, job: str, changes: dict[str, str | None]) -> None:
@@ -176,6 +190,25 @@ def test_the_writer_writes_backups_as_the_gate_asks_for_it(staging: Aws) -> None
     assert same(rights(staging, "aegis-staging-backup-writer")) == same(json.loads(asked))
 
 
+def test_verdicts_are_kept_as_the_command_asks_for_it(staging: Aws) -> None:
+    bucket = f"aegis-staging-evidence-{staging.moto.account}"
+    asked = session_policy(
+        [ReadNeed(bucket, ("verdicts/",))], writes=[WriteNeed(bucket, ("verdicts/",), "nothing", retain=True)]
+    )
+    assert same(rights(staging, "aegis-staging-github-evidence")) == same(json.loads(asked))
+
+
+def test_a_verdict_is_held_fast_until_its_day(staging: Aws) -> None:
+    """By the bucket: of the three it alone takes such a day."""
+    s3 = staging.moto.client("s3")
+    account = staging.moto.account
+    found = s3.get_object_lock_configuration(Bucket=f"aegis-staging-evidence-{account}")["ObjectLockConfiguration"]
+    assert found["ObjectLockEnabled"] == "Enabled"
+    for other in ("models", "backups"):
+        with pytest.raises(ClientError, match="ObjectLockConfigurationNotFoundError"):
+            s3.get_object_lock_configuration(Bucket=f"aegis-staging-{other}-{account}")
+
+
 def test_the_reader_writes_nothing_but_records(staging: Aws) -> None:
     bucket = f"aegis-staging-backups-{staging.moto.account}"
     for role in ("backup-reader", "github-drill"):
@@ -198,7 +231,15 @@ def test_the_reader_writes_nothing_but_records(staging: Aws) -> None:
         ("github-drill", "s3:PutObject", "backups/postgresql/aegis/x", {}),
         ("github-drill", "s3:GetObject", "models/staging/a", {}),
         ("github-canary", "s3:GetObject", "models/staging/a", {}),
-        ("github-canary", "s3:PutObject", "models/verdicts/a", {}),
+        ("github-canary", "s3:GetObject", "models/verdicts/a", {}),
+        ("github-canary", "s3:PutObject", "evidence/verdicts/a", {}),
+        ("github-evidence", "s3:DeleteObject", "evidence/verdicts/a", {}),
+        ("github-evidence", "s3:DeleteObjectVersion", "evidence/verdicts/a", {}),
+        ("github-evidence", "s3:BypassGovernanceRetention", "evidence/verdicts/a", {}),
+        ("github-evidence", "s3:PutObject", "evidence/a", {}),
+        ("github-evidence", "s3:PutObject", "models/staging/a", {}),
+        ("github-evidence", "s3:GetObject", "models/staging/a", {}),
+        ("github-verify", "s3:PutObject", "evidence/verdicts/a", {}),
         ("backup-writer", "s3:PutObject", "backups/postgresql/_records/aegis/x", {}),
         ("backup-writer", "s3:DeleteObjectVersion", "backups/postgresql/aegis/x", {}),
         ("backup-reader", "s3:DeleteObject", "backups/postgresql/_records/x", {}),
@@ -215,7 +256,10 @@ def test_what_no_role_may(staging: Aws, role: str, action: str, where: str, cont
         ("github-verify", "s3:GetObject", "models/staging/a", {}),
         ("github-verify", "s3:ListBucket", "models", {"s3:prefix": ["staging/"]}),
         ("github-drill", "s3:GetObject", "backups/postgresql/aegis/x", {}),
-        ("github-canary", "s3:GetObject", "models/verdicts/a/scan.sigstore.json", {}),
+        ("github-canary", "s3:GetObject", "evidence/verdicts/a/scan.sigstore.json", {}),
+        ("github-canary", "s3:ListBucketVersions", "evidence", {"s3:prefix": ["verdicts/sha256/"]}),
+        ("github-evidence", "s3:PutObject", "evidence/verdicts/commit/a", {}),
+        ("github-evidence", "s3:PutObjectRetention", "evidence/verdicts/commit/a", {}),
         ("backup-writer", "s3:PutObject", "backups/postgresql/aegis/x", {}),
         ("backup-reader", "s3:PutObject", "backups/postgresql/_records/x", {}),
     ],

@@ -122,6 +122,7 @@ github = {
   environment = "staging"
   deploy_environment = "production"
   drill_environment = "drill"
+  evidence_environment = "evidence"
   branch = "main"
   create_provider = true
   domain_url = "https://idcs-example.identity.oraclecloud.com"

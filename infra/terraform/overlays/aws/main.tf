@@ -108,6 +108,16 @@ module "backups" {
   force_destroy      = false # what a restore needs goes by nobody's mistake
 }
 
+# Verdicts outlive the runs that signed them: none is removed before the day that its writer names.
+module "evidence" {
+  source             = "../../modules/aws/object-store"
+  bucket             = "${local.name}-evidence-${local.account}"
+  kms_key_arn        = local.key_arn
+  keep_versions_days = var.production ? 90 : 14
+  force_destroy      = false
+  object_lock        = true
+}
+
 module "database" {
   source           = "../../modules/aws/database"
   name             = local.name
@@ -167,13 +177,19 @@ module "ci_oidc" {
       ref         = "refs/heads/${var.github.branch}"
       workflow    = "canary.yml"
     }
+    evidence = {
+      environment = var.github.evidence_environment
+      policy      = local.may.keep_verdicts
+      ref         = "refs/heads/${var.github.branch}"
+      workflow    = "aegis.yml"
+    }
   }
 }
 
 check "github" {
   assert {
     condition     = var.github != null
-    error_message = "No repository may take a role: role_arn, drill_role_arn and canary_role_arn are missing. Set `github` in terraform.tfvars (see terraform.tfvars.example)."
+    error_message = "No repository may take a role: role_arn, drill_role_arn, canary_role_arn and evidence_role_arn are missing. Set `github` in terraform.tfvars (see terraform.tfvars.example)."
   }
 }
 

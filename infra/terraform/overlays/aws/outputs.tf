@@ -35,6 +35,11 @@ output "backups_url" {
   value       = "s3://${module.backups.bucket}/${var.backup_prefix}"
 }
 
+output "evidence_url" {
+  description = "`evidence.store` of aegis.yml."
+  value       = "s3://${module.evidence.bucket}/${var.verdict_prefix}"
+}
+
 output "workload_role_arn" {
   description = "Role of the API's pods: reads models."
   value       = module.workload_identity.role_arns["api"]
@@ -63,4 +68,9 @@ output "drill_role_arn" {
 output "canary_role_arn" {
   description = "AWS_ROLE_TO_ASSUME of the environment `github.deploy_environment`: the canary gate."
   value       = one(module.ci_oidc[*].role_arns["canary"])
+}
+
+output "evidence_role_arn" {
+  description = "AWS_ROLE_TO_ASSUME of the environment `github.evidence_environment`: the job that signs and keeps verdicts."
+  value       = one(module.ci_oidc[*].role_arns["evidence"])
 }

@@ -1,9 +1,11 @@
-# What each role may do: the least that the gates ask for (docs/verify.md, docs/backup.md).
+# What each role may do: the least that the gates ask for (docs/verify.md, docs/backup.md,
+# docs/evidence.md).
 
 locals {
-  models  = "arn:${local.partition}:s3:::${module.models.bucket}"
-  backups = "arn:${local.partition}:s3:::${module.backups.bucket}"
-  records = "${var.backup_prefix}_records/"
+  models   = "arn:${local.partition}:s3:::${module.models.bucket}"
+  backups  = "arn:${local.partition}:s3:::${module.backups.bucket}"
+  evidence = "arn:${local.partition}:s3:::${module.evidence.bucket}"
+  records  = "${var.backup_prefix}_records/"
 
   decrypt  = var.production ? [{ Effect = "Allow", Action = ["kms:Decrypt"], Resource = [local.key_arn] }] : []
   generate = var.production ? [{ Effect = "Allow", Action = ["kms:GenerateDataKey"], Resource = [local.key_arn] }] : []
@@ -21,6 +23,21 @@ locals {
       Condition = { StringLike = { "s3:prefix" = ["${var.backup_prefix}*"] } }
     },
     { Effect = "Allow", Action = ["s3:GetBucketLocation"], Resource = [local.backups] },
+  ]
+
+  read_verdicts = [
+    {
+      Effect   = "Allow"
+      Action   = ["s3:GetObject", "s3:GetObjectVersion"]
+      Resource = ["${local.evidence}/${var.verdict_prefix}*"]
+    },
+    {
+      Effect    = "Allow"
+      Action    = ["s3:ListBucket", "s3:ListBucketVersions"]
+      Resource  = [local.evidence]
+      Condition = { StringLike = { "s3:prefix" = ["${var.verdict_prefix}*"] } }
+    },
+    { Effect = "Allow", Action = ["s3:GetBucketLocation"], Resource = [local.evidence] },
   ]
 
   may = {
@@ -57,19 +74,7 @@ locals {
 
       # It finds the cluster, asks Prometheus, and reads the signed verdicts of the image.
       judge_canary = concat(
-        [
-          {
-            Effect   = "Allow"
-            Action   = ["s3:GetObject", "s3:GetObjectVersion"]
-            Resource = ["${local.models}/${var.verdict_prefix}*"]
-          },
-          {
-            Effect    = "Allow"
-            Action    = ["s3:ListBucket", "s3:ListBucketVersions"]
-            Resource  = [local.models]
-            Condition = { StringLike = { "s3:prefix" = ["${var.verdict_prefix}*"] } }
-          },
-        ],
+        local.read_verdicts,
         [for arn in var.cluster_arns : { Effect = "Allow", Action = ["eks:DescribeCluster"], Resource = [arn] }],
         [for arn in var.prometheus_workspace_arns : {
           Effect   = "Allow"
@@ -78,6 +83,16 @@ locals {
         }],
         local.decrypt,
       )
+
+      # It stores verdicts and holds them fast; it shortens no such day, and removes none.
+      keep_verdicts = concat(local.read_verdicts, [
+        {
+          Effect   = "Allow"
+          Action   = ["s3:PutObject", "s3:AbortMultipartUpload", "s3:PutObjectRetention", "s3:GetObjectRetention"]
+          Resource = ["${local.evidence}/${var.verdict_prefix}*"]
+        },
+        { Effect = "Allow", Action = ["s3:ListBucketMultipartUploads"], Resource = [local.evidence] },
+      ], local.decrypt, local.generate)
     } : name => jsonencode({ Version = "2012-10-17", Statement = statements })
   }
 }

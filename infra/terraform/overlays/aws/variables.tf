@@ -92,7 +92,7 @@ variable "model_prefix" {
 }
 
 variable "verdict_prefix" {
-  description = "Below which signed verdicts of images stand in the models' bucket (`canary.requires.source`)."
+  description = "Below which signed verdicts stand in their bucket, as `evidence.store` in aegis.yml says."
   type        = string
   default     = "verdicts/"
   validation {
@@ -162,23 +162,24 @@ variable "prometheus_workspace_arns" {
 variable "github" {
   description = "The repository whose jobs take roles. Ids: gh api repos/OWNER/NAME --jq '.owner.id, .id'"
   type = object({
-    repository         = string
-    owner_id           = string
-    repository_id      = string
-    environment        = optional(string, "staging")
-    drill_environment  = optional(string, "drill")
-    deploy_environment = optional(string, "production")
-    branch             = optional(string, "main")
-    create_provider    = optional(bool, true)
+    repository           = string
+    owner_id             = string
+    repository_id        = string
+    environment          = optional(string, "staging")
+    drill_environment    = optional(string, "drill")
+    deploy_environment   = optional(string, "production")
+    evidence_environment = optional(string, "evidence")
+    branch               = optional(string, "main")
+    create_provider      = optional(bool, true)
   })
   default = null
   validation {
     # GitHub tells no cases apart. The last four hold more than a gate needs.
     condition = var.github == null ? true : length(distinct(concat(
-      [for one in [var.github.environment, var.github.drill_environment, var.github.deploy_environment] : lower(one)],
+      [for one in [var.github.environment, var.github.drill_environment, var.github.deploy_environment, var.github.evidence_environment] : lower(one)],
       ["backup", "release", "terraform-plan", "terraform-apply"],
-    ))) == 7
-    error_message = "environment, drill_environment and deploy_environment must differ, and be none of backup, release, terraform-plan and terraform-apply: who is in one takes its roles."
+    ))) == 8
+    error_message = "environment, drill_environment, deploy_environment and evidence_environment must differ, and be none of backup, release, terraform-plan and terraform-apply: who is in one takes its roles."
   }
 }
 

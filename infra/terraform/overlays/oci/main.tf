@@ -56,7 +56,7 @@ resource "oci_identity_policy" "object_storage" {
   description    = "What object storage does for the buckets of ${local.name}"
   statements = [
     "Allow service objectstorage-${var.region} to use keys in compartment id ${var.compartment_id} where target.key.id = '${oci_kms_key.this.id}'",
-    "Allow service objectstorage-${var.region} to manage object-family in compartment id ${var.compartment_id} where any {target.bucket.name = '${local.name}-models', target.bucket.name = '${local.name}-backups'}",
+    "Allow service objectstorage-${var.region} to manage object-family in compartment id ${var.compartment_id} where any {target.bucket.name = '${local.name}-models', target.bucket.name = '${local.name}-backups', target.bucket.name = '${local.name}-evidence'}",
   ]
 }
 
@@ -84,6 +84,18 @@ module "backups" {
   compartment_id     = var.compartment_id
   namespace          = local.storage
   bucket             = "${local.name}-backups"
+  kms_key_id         = oci_kms_key.this.id
+  keep_versions_days = var.production ? 90 : 14
+  depends_on         = [oci_identity_policy.object_storage]
+}
+
+# It keeps versions, so that a verdict that was removed is missed; OCI takes no retention rule for such a bucket.
+# https://docs.oracle.com/iaas/Content/Object/Tasks/usingversioning.htm
+module "evidence" {
+  source             = "../../modules/oci/object-store"
+  compartment_id     = var.compartment_id
+  namespace          = local.storage
+  bucket             = "${local.name}-evidence"
   kms_key_id         = oci_kms_key.this.id
   keep_versions_days = var.production ? 90 : 14
   depends_on         = [oci_identity_policy.object_storage]
@@ -135,9 +147,10 @@ module "ci_oidc" {
   repository_id  = var.github.repository_id
   subject_forms  = var.github.subject_forms
   roles = {
-    verify = { environment = var.github.environment, rights = local.may.read_models }
-    drill  = { environment = var.github.drill_environment, rights = local.may.read_backups }
-    canary = { environment = var.github.deploy_environment, rights = local.may.judge_canary }
+    verify   = { environment = var.github.environment, rights = local.may.read_models }
+    drill    = { environment = var.github.drill_environment, rights = local.may.read_backups }
+    canary   = { environment = var.github.deploy_environment, rights = local.may.judge_canary }
+    evidence = { environment = var.github.evidence_environment, rights = local.may.keep_verdicts }
   }
 }
 

@@ -40,6 +40,11 @@ output "backups_url" {
   value       = "oci://${local.storage}/${module.backups.bucket}/${var.backup_prefix}"
 }
 
+output "evidence_url" {
+  description = "`evidence.store` of aegis.yml."
+  value       = "oci://${local.storage}/${module.evidence.bucket}/${var.verdict_prefix}"
+}
+
 output "workload_role_arn" {
   description = "Policy of the API's pods: they read models."
   value       = one(module.workload_identity[*].policy_ids["api"])
@@ -68,4 +73,9 @@ output "drill_role_arn" {
 output "canary_role_arn" {
   description = "Service user that a job in the environment `github.deploy_environment` becomes: the canary gate."
   value       = one(module.ci_oidc[*].user_ids["canary"])
+}
+
+output "evidence_role_arn" {
+  description = "Service user that a job in the environment `github.evidence_environment` becomes: it signs and keeps verdicts."
+  value       = one(module.ci_oidc[*].user_ids["evidence"])
 }

@@ -1,10 +1,11 @@
-# What each user may do: the least that the gates ask for (docs/verify.md, docs/backup.md). Listing is not bound to a
-# prefix in OCI, so OBJECT_INSPECT is for the bucket and the rest for the prefix.
+# What each user may do: the least that the gates ask for (docs/verify.md, docs/backup.md,
+# docs/evidence.md). Listing is not bound to a prefix in OCI, so OBJECT_INSPECT is for the bucket and the rest for the prefix.
 
 locals {
   in_compartment = "in compartment id ${var.compartment_id}"
   models         = "target.bucket.name = '${module.models.bucket}'"
   backups        = "target.bucket.name = '${module.backups.bucket}'"
+  evidence       = "target.bucket.name = '${module.evidence.bucket}'"
   list           = "request.permission = 'OBJECT_INSPECT'"
   get_backup     = "all {request.permission = 'OBJECT_READ', target.object.name = '${var.backup_prefix}*'}"
 
@@ -28,8 +29,13 @@ locals {
 
     # It finds the clusters, and reads the signed verdicts of the image.
     judge_canary = [
-      "read objects ${local.in_compartment} where all {${local.models}, any {${local.list}, target.object.name = '${var.verdict_prefix}*'}}",
+      "read objects ${local.in_compartment} where all {${local.evidence}, any {${local.list}, target.object.name = '${var.verdict_prefix}*'}}",
       "use clusters ${local.in_compartment} where all {request.permission = 'CLUSTER_USE'}",
+    ]
+
+    # It replaces and removes none.
+    keep_verdicts = [
+      "manage objects ${local.in_compartment} where all {${local.evidence}, any {${local.list}, all {any {request.permission = 'OBJECT_READ', request.permission = 'OBJECT_CREATE'}, target.object.name = '${var.verdict_prefix}*'}}}",
     ]
   }
 }

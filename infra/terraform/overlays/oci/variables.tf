@@ -91,7 +91,7 @@ variable "model_prefix" {
 }
 
 variable "verdict_prefix" {
-  description = "Below which signed verdicts of images stand in the models' bucket (`canary.requires.source`)."
+  description = "Below which signed verdicts stand in their bucket, as `evidence.store` in aegis.yml says."
   type        = string
   default     = "verdicts/"
   validation {
@@ -145,25 +145,26 @@ variable "cluster_id" {
 variable "github" {
   description = "The repository whose jobs become users. Ids: gh api repos/OWNER/NAME --jq '.owner.id, .id'"
   type = object({
-    repository         = string
-    owner_id           = string
-    repository_id      = string
-    domain_url         = string
-    client_id          = string
-    domain_name        = optional(string, "Default")
-    audience           = optional(string, "https://cloud.oracle.com")
-    environment        = optional(string, "staging")
-    drill_environment  = optional(string, "drill")
-    deploy_environment = optional(string, "production")
-    subject_forms      = optional(list(string), ["name", "ids"])
+    repository           = string
+    owner_id             = string
+    repository_id        = string
+    domain_url           = string
+    client_id            = string
+    domain_name          = optional(string, "Default")
+    audience             = optional(string, "https://cloud.oracle.com")
+    environment          = optional(string, "staging")
+    drill_environment    = optional(string, "drill")
+    deploy_environment   = optional(string, "production")
+    evidence_environment = optional(string, "evidence")
+    subject_forms        = optional(list(string), ["name", "ids"])
   })
   default = null
   validation {
     # GitHub tells no cases apart. The last four hold more than a gate needs.
     condition = var.github == null ? true : length(distinct(concat(
-      [for one in [var.github.environment, var.github.drill_environment, var.github.deploy_environment] : lower(one)],
+      [for one in [var.github.environment, var.github.drill_environment, var.github.deploy_environment, var.github.evidence_environment] : lower(one)],
       ["backup", "release", "terraform-plan", "terraform-apply"],
-    ))) == 7
-    error_message = "environment, drill_environment and deploy_environment must differ, and be none of backup, release, terraform-plan and terraform-apply: who is in one takes its roles."
+    ))) == 8
+    error_message = "environment, drill_environment, deploy_environment and evidence_environment must differ, and be none of backup, release, terraform-plan and terraform-apply: who is in one takes its roles."
   }
 }

@@ -3,6 +3,8 @@
 resource "aws_s3_bucket" "this" {
   bucket        = var.bucket
   force_destroy = var.force_destroy
+  # for who sets a day on each object; without such a day it keeps nothing back
+  object_lock_enabled = var.object_lock
 }
 
 resource "aws_s3_bucket_public_access_block" "this" {

@@ -25,3 +25,9 @@ variable "force_destroy" {
   description = "Whether `destroy` removes a bucket that is not empty."
   type        = bool
 }
+
+variable "object_lock" {
+  description = "Whether objects may be held until a day that their writer names (S3 Object Lock). It is for good."
+  type        = bool
+  default     = false
+}

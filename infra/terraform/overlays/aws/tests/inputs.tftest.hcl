@@ -72,6 +72,14 @@ run "drill_where_pull_requests_are" {
   expect_failures = [var.github]
 }
 
+run "evidence_where_rollouts_are_judged" {
+  command = plan
+  variables {
+    github = { repository = "octo/shop", owner_id = "42", repository_id = "7001", evidence_environment = "Production" }
+  }
+  expect_failures = [var.github]
+}
+
 run "gate_where_people_apply" {
   command = plan
   variables {

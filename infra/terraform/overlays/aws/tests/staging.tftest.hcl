@@ -20,7 +20,7 @@ run "literal_line" {
     error_message = "Staging without `github` has neither a key of its own nor roles for jobs."
   }
   assert {
-    condition     = output.role_arn == null && output.drill_role_arn == null && output.canary_role_arn == null
+    condition     = alltrue([for one in [output.role_arn, output.drill_role_arn, output.canary_role_arn, output.evidence_role_arn] : one == null])
     error_message = "Without `github` there is no role of a job."
   }
   assert {
@@ -38,8 +38,8 @@ run "with_github" {
   }
 
   assert {
-    condition     = output.role_arn != null && output.drill_role_arn != null && output.canary_role_arn != null
-    error_message = "Verify, drill and canary have a role each."
+    condition     = length(distinct([output.role_arn, output.drill_role_arn, output.canary_role_arn, output.evidence_role_arn])) == 4
+    error_message = "Verify, drill, canary and evidence have a role each."
   }
   assert {
     condition     = startswith(output.database_url, "postgresql://aegis@") && endswith(output.database_url, ":5432/aegis?sslmode=verify-full")

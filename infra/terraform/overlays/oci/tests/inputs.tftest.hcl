@@ -65,6 +65,14 @@ run "drill_where_pull_requests_are" {
   expect_failures = [var.github]
 }
 
+run "evidence_where_rollouts_are_judged" {
+  command = plan
+  variables {
+    github = { repository = "octo/shop", owner_id = "42", repository_id = "7001", domain_url = "https://idcs-example.identity.oraclecloud.com", client_id = "0123456789abcdef", evidence_environment = "Production" }
+  }
+  expect_failures = [var.github]
+}
+
 run "gate_where_people_apply" {
   command = plan
   variables {

@@ -20,7 +20,7 @@ run "everything" {
   }
 
   assert {
-    condition     = output.role_arn != null && output.drill_role_arn != null && output.canary_role_arn != null
+    condition     = alltrue([for one in [output.role_arn, output.drill_role_arn, output.canary_role_arn, output.evidence_role_arn] : one != null])
     error_message = "Each job has a user."
   }
   assert {
