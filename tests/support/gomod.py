@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.support.kept import kept
@@ -35,15 +36,20 @@ def tool(folder: Path) -> Path:
     return kept(f"go/{folder.name}-{version}-{stamp}", lambda scratch: _built(folder, scratch / "program"))
 
 
-def program(folder: Path, version: str, *, seconds: int = 600) -> Path:
+def program(folder: Path, version: str, *, seconds: int = 600, files_of: Sequence[str] = ()) -> Path:
     """The program of other people that a folder pins by go.mod and go.sum, built by the folder's own `build`.
 
-    A `build` may make a folder of programs. `seconds`: for all of it, on a machine with other work.
+    A `build` may make a folder of programs. `seconds`: for all of it, on a machine with other work. `files_of`: modules
+    whose other files it copies; `go list` names the folder of one only where it has been fetched.
     """
 
     def built(scratch: Path) -> Path:
         target = scratch / folder.name
         environment = {**os.environ, "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"}
+        if files_of:
+            subprocess.run(
+                ["go", "mod", "download", *files_of], cwd=folder, env=environment, check=True, timeout=seconds
+            )
         subprocess.run(["./build", str(target)], cwd=folder, env=environment, check=True, timeout=seconds)
         return target
 
