@@ -49,8 +49,8 @@ FORMS: dict[str, tuple[re.Pattern[str], str]] = {
         "s3://bucket/prefix/ or oci://namespace/bucket/prefix/, with `/` at its end",
     ),
     "evidence": (
-        re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,62}/([A-Za-z0-9._=+-]+/)*"),
-        "s3://bucket/prefix/, with `/` at its end",
+        re.compile(r"(s3://[a-z0-9][a-z0-9.-]{1,62}|oci://[A-Za-z0-9_-]+/[A-Za-z0-9._-]+)/([A-Za-z0-9._=+-]+/)*"),
+        "s3://bucket/prefix/ or oci://namespace/bucket/prefix/, with `/` at its end",
     ),
     "database": (_NAME, "letters, digits, `.`, `_`, `-`"),
     "recipient": (re.compile(r"age1[02-9ac-hj-np-z]{58}"), "an age recipient (age1…)"),
@@ -215,6 +215,8 @@ def _lacking(choices: Choices) -> Iterator[tuple[str, str]]:
             yield "evidence without the workflow that stores it", "--workflows one, with the gate scan or verify"
         if choices.repository is None:
             yield "evidence without a signer", "--repository OWNER/NAME, whose workflow signs"
+        if choices.evidence.startswith("oci://") and (choices.oci_domain is None or choices.oci_region is None):
+            yield "evidence in OCI without its identity domain", "--oci-domain and --oci-region"
     if "canary" in choices.gates and (choices.prometheus is None or choices.rollout is None):
         yield "the gate canary without a rollout", "--prometheus URL and --rollout NAMESPACE/NAME"
 

@@ -370,16 +370,29 @@ def test_a_person_is_asked_for_what_the_gates_need() -> None:
     assert init_choices.first(nothing_given(), None, "main", ask=questions("", "")).gates == ("scan",)
 
 
+def test_a_store_of_verdicts_in_oci_asks_for_other_secrets(init: Callable[..., Done]) -> None:
+    arguments = ("--gates", "scan", "--repository", "octo/w", "--workflows", "one", "--evidence", "oci://ns/kept/")
+    refused = init(*arguments)
+    assert (refused.code, "--oci-domain and --oci-region" in refused.err) == (2, True)
+    done = init(*arguments, "--oci-region", "eu-frankfurt-1", "--oci-domain", "https://idcs-1.identity.oraclecloud.com")
+    assert done.code == 0, done.err
+    assert (
+        "secrets OCI_CLIENT_ID and OCI_CLIENT_SECRET; a bucket with versions for oci://ns/kept/" in done.out + done.err
+    )
+
+
 def configurations() -> list[tuple[str, ...]]:
     """Choices whose workflows differ."""
     keyed = ("--key", "env:COSIGN_PUB_KEY")
     pinned = ("--ref", "d" * 40, "--ref-version", "v1.2.3", "--aegis", "acme/aegis")
+    oci = ("--oci-domain", "https://idcs-1.identity.oraclecloud.com", "--oci-region", "eu-frankfurt-1")
     aws = ("--gates", "scan,verify", "--artifact", "m=s3://models/m/", "--repository", "octo/w")
     return [
         ("--gates", "scan"),
         ("--gates", "scan", "--workflows", "one"),
         (*aws, "--workflows", "one"),
         (*aws, "--workflows", "one", "--evidence", "s3://octo-evidence/aegis/"),
+        (*aws, "--workflows", "one", "--evidence", "oci://octons/octo-evidence/", *oci),
         (*aws, *keyed),
         (*aws, "--branch", "1.0", "--environment", "Staging of ours 2"),
         EVERY,

@@ -180,6 +180,20 @@ def test_verdicts_are_signed_and_stored_by_a_job_of_their_own_on_the_branch_alon
     assert signer["identity"] == "https://github.com/octo/widgets/.github/workflows/aegis.yml@refs/heads/main"
 
 
+def test_a_store_in_oci_gets_its_own_way_to_credentials() -> None:
+    domain = "https://idcs-example.identity.oraclecloud.com"
+    store = "oci://octons/octo-evidence/aegis/"
+    written = files(check(replace(KEPT, evidence=store, oci_domain=domain, oci_region="eu-frankfurt-1")))
+    (step,) = [
+        step
+        for step in yaml.safe_load(written[".github/workflows/aegis.yml"])["jobs"]["evidence"]["steps"]
+        if step["name"] == "Sign and store"
+    ]
+    assert set(step["env"]) == {"OCI_CLIENT_ID", "OCI_CLIENT_SECRET"}
+    policy = yaml.safe_load(written["aegis.yml"])["evidence"]
+    assert (policy["store"], policy["oci"]) == (store, {"domain": domain, "region": "eu-frankfurt-1"})
+
+
 def test_without_a_store_nothing_of_it_is_written() -> None:
     assert "evidence" not in "".join(files(check(replace(KEPT, evidence=None))).values())
 

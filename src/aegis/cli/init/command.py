@@ -53,7 +53,7 @@ def add_choices(parser: argparse.ArgumentParser, *, one: bool) -> None:
         action=argparse.BooleanOptionalAction,
         help="plan infrastructure in pull requests, apply it later",
     )
-    choices.add_argument("--evidence", metavar="PREFIX", help="keep each verdict, signed, in s3://bucket/prefix/")
+    choices.add_argument("--evidence", metavar="PREFIX", help="keep each verdict, signed, in this store")
     verify = parser.add_argument_group("verify")
     verify.add_argument("--artifact", metavar="NAME=SOURCE", action="append", dest="artifacts", help="what is verified")
     verify.add_argument("--account", metavar="DIGITS", help="AWS account of the role")

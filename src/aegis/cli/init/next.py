@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from aegis.scaffold.choices import Choices
 
 _AWS = "AWS_ROLE_TO_ASSUME (a role of its own) and AWS_REGION"
+_OCI = "OCI_CLIENT_ID and OCI_CLIENT_SECRET"
 
 
 def steps(choices: Choices) -> str:
@@ -21,7 +22,7 @@ def _steps(choices: Choices) -> Iterator[str]:
         if "aws" in choices.clouds:
             yield f"Variables {_AWS} in the environment {choices.environment!r}."
         if "oci" in choices.clouds:
-            yield f"Secrets OCI_CLIENT_ID and OCI_CLIENT_SECRET in the environment {choices.environment!r}."
+            yield f"Secrets {_OCI} in the environment {choices.environment!r}."
         if "env:COSIGN_PUB_KEY" in choices.keys:
             yield f"Variable COSIGN_PUB_KEY in the environment {choices.environment!r}."
     alone = f"for the branch {choices.branch!r} alone"
@@ -32,7 +33,9 @@ def _steps(choices: Choices) -> Iterator[str]:
     if "canary" in choices.gates:
         yield (f"Environment {choices.deploy_environment!r}, {alone}: the secret AEGIS_KUBECONFIG; in AWS also {_AWS}.")
     if choices.evidence is not None:
-        yield f"Environment 'evidence', {alone}: {_AWS}; a bucket with Object Lock for {choices.evidence}."
+        oci = choices.evidence.startswith("oci://")
+        access, bucket = (f"secrets {_OCI}", "versions") if oci else (_AWS, "Object Lock")
+        yield f"Environment 'evidence', {alone}: {access}; a bucket with {bucket} for {choices.evidence}."
     if choices.terraform:
         yield "Copy infra/terraform, run `terraform init`, and commit .terraform.lock.hcl."
         yield "Environment 'terraform-plan': variables TERRAFORM_ROLE (one that only reads) and AWS_REGION."
