@@ -36,7 +36,7 @@ def tool(folder: Path) -> Path:
     return kept(f"go/{folder.name}-{version}-{stamp}", lambda scratch: _built(folder, scratch / "program"))
 
 
-def program(folder: Path, version: str, *, seconds: int = 600, files_of: Sequence[str] = ()) -> Path:
+def program(folder: Path, version: str, *, seconds: int = 1800, files_of: Sequence[str] = ()) -> Path:
     """The program of other people that a folder pins by go.mod and go.sum, built by the folder's own `build`.
 
     A `build` may make a folder of programs. `seconds`: for all of it, on a machine with other work. `files_of`: modules

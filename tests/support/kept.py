@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
 from collections.abc import Callable
@@ -9,18 +10,19 @@ from pathlib import Path
 
 
 def kept(name: str, make: Callable[[Path], Path]) -> Path:
-    """The file or folder `name` of the user's cache; `make` makes it below an empty folder if it is not there yet."""
+    """The file or folder `name` of the user's cache; `make` makes it below an empty folder if it is not there yet.
+
+    One process makes it, and others that want it wait: built by two at once, a large program takes twice as long.
+    """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aegis-tests"
     target = cache / name
     if target.exists():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        made = make(Path(scratch))
-        try:
-            made.rename(target)
-        except OSError:
-            # Another test process was faster: what it made has the same hash.
-            if not target.exists():
-                raise
+    with target.with_name(f"{target.name}.lock").open("wb") as lock:
+        # it ends with the process that has it, however that ends
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not target.exists():
+            with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+                make(Path(scratch)).rename(target)
     return target
