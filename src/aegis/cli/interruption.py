@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import signal
 import threading
 from types import FrameType
@@ -50,6 +51,8 @@ def stop_on_signals() -> None:
                 raise Stopped(told[0])
             waiting.append(frame)
 
+    # the interpreter's last steps run with the system's own answers to signals; to this one it is death
+    atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     signal.signal(signal.SIGALRM, look)

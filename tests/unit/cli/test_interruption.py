@@ -10,9 +10,13 @@ import pytest
 
 SRC = Path(__file__).resolve().parents[3] / "src"
 PROGRAM = """
-import os, signal, sys, threading
+import os, signal, sys, threading, time
 sys.path.insert(0, {src!r})
 from aegis.cli.interruption import Stopped, stop_on_signals
+
+class Late:
+    def __del__(self, sleep=time.sleep):
+        sleep(2.5)
 
 condition = threading.Condition(threading.Lock())
 stop_on_signals()
@@ -36,8 +40,10 @@ except Stopped as stopped:
         # what only takes its time is not cut off
         ("condition.acquire(); condition.wait(2.5); print('cleaned')", "cleaned\ncore.interrupted"),
         ("threading.Event().wait(2.5); print('cleaned')", "cleaned\ncore.interrupted"),
+        # the interpreter's own end
+        ("late = Late()", "core.interrupted"),
     ],
-    ids=["nothing", "a lock that is never given back", "a condition", "an event"],
+    ids=["nothing", "a lock that is never given back", "a condition", "an event", "an end that takes its time"],
 )
 def test_a_run_that_is_told_to_stop_ends(cleaning: str, said: str) -> None:
     program = PROGRAM.format(src=str(SRC), cleaning=cleaning)
