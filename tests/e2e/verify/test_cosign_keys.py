@@ -168,7 +168,12 @@ def test_cosign_takes_what_we_sign(workshop: Workshop, kind: str) -> None:
 Change = Callable[[dict[str, Any]], object]
 M, V = "messageSignature", "verificationMaterial"
 ENVELOPE = signing.envelope_bundle(signing.private(P256), STATEMENT)["dsseEnvelope"]
-BASE = signing.message_bundle(signing.private(P256))
+BASE = next(
+    bundle
+    for bundle in iter(lambda: signing.message_bundle(signing.private(P256)), None)
+    if {"+", "/"}
+    & set(bundle[M]["signature"])  # one signature in twenty has none of what the two alphabets spell apart
+)
 SIGNATURE = base64.b64decode(BASE[M]["signature"])
 SHA384 = {"algorithm": "SHA2_384", "digest": signing.text64(signing.digests(signing.CONTENT)["sha384"])}
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
