@@ -113,7 +113,7 @@ module "evidence" {
   source             = "../../modules/aws/object-store"
   bucket             = "${local.name}-evidence-${local.account}"
   kms_key_arn        = local.key_arn
-  keep_versions_days = var.production ? 90 : 14
+  keep_versions_days = 400 # a verdict that somebody hid is missed only as long as its version is there
   force_destroy      = false
   object_lock        = true
 }

@@ -10,55 +10,30 @@ locals {
   decrypt  = var.production ? [{ Effect = "Allow", Action = ["kms:Decrypt"], Resource = [local.key_arn] }] : []
   generate = var.production ? [{ Effect = "Allow", Action = ["kms:GenerateDataKey"], Resource = [local.key_arn] }] : []
 
-  read_backups = [
-    {
-      Effect   = "Allow"
-      Action   = ["s3:GetObject", "s3:GetObjectVersion"]
-      Resource = ["${local.backups}/${var.backup_prefix}*"]
-    },
-    {
-      Effect    = "Allow"
-      Action    = ["s3:ListBucket", "s3:ListBucketVersions"]
-      Resource  = [local.backups]
-      Condition = { StringLike = { "s3:prefix" = ["${var.backup_prefix}*"] } }
-    },
-    { Effect = "Allow", Action = ["s3:GetBucketLocation"], Resource = [local.backups] },
-  ]
-
-  read_verdicts = [
-    {
-      Effect   = "Allow"
-      Action   = ["s3:GetObject", "s3:GetObjectVersion"]
-      Resource = ["${local.evidence}/${var.verdict_prefix}*"]
-    },
-    {
-      Effect    = "Allow"
-      Action    = ["s3:ListBucket", "s3:ListBucketVersions"]
-      Resource  = [local.evidence]
-      Condition = { StringLike = { "s3:prefix" = ["${var.verdict_prefix}*"] } }
-    },
-    { Effect = "Allow", Action = ["s3:GetBucketLocation"], Resource = [local.evidence] },
-  ]
+  # Reading is the same everywhere: below one prefix of one bucket, old versions included.
+  read = {
+    for what, place in {
+      models   = { bucket = local.models, prefix = local.model_prefix }
+      backups  = { bucket = local.backups, prefix = var.backup_prefix }
+      verdicts = { bucket = local.evidence, prefix = var.verdict_prefix }
+      } : what => [
+      { Effect = "Allow", Action = ["s3:GetObject", "s3:GetObjectVersion"], Resource = ["${place.bucket}/${place.prefix}*"] },
+      {
+        Effect    = "Allow"
+        Action    = ["s3:ListBucket", "s3:ListBucketVersions"]
+        Resource  = [place.bucket]
+        Condition = { StringLike = { "s3:prefix" = ["${place.prefix}*"] } }
+      },
+      { Effect = "Allow", Action = ["s3:GetBucketLocation"], Resource = [place.bucket] },
+    ]
+  }
 
   may = {
     for name, statements in {
-      read_models = concat([
-        {
-          Effect   = "Allow"
-          Action   = ["s3:GetObject", "s3:GetObjectVersion"]
-          Resource = ["${local.models}/${local.model_prefix}*"]
-        },
-        {
-          Effect    = "Allow"
-          Action    = ["s3:ListBucket", "s3:ListBucketVersions"]
-          Resource  = [local.models]
-          Condition = { StringLike = { "s3:prefix" = ["${local.model_prefix}*"] } }
-        },
-        { Effect = "Allow", Action = ["s3:GetBucketLocation"], Resource = [local.models] },
-      ], local.decrypt)
+      read_models = concat(local.read.models, local.decrypt)
 
       # It cannot write that a restore has passed, and it destroys no version of an older backup.
-      write_backups = concat(local.read_backups, [
+      write_backups = concat(local.read.backups, [
         {
           Effect   = "Allow"
           Action   = ["s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject"]
@@ -68,13 +43,13 @@ locals {
       ], local.decrypt, local.generate)
 
       # It writes nothing but what was proven.
-      read_backups = concat(local.read_backups, [
+      read_backups = concat(local.read.backups, [
         { Effect = "Allow", Action = ["s3:PutObject"], Resource = ["${local.backups}/${local.records}*"] },
       ], local.decrypt, local.generate)
 
       # It finds the cluster, asks Prometheus, and reads the signed verdicts of the image.
       judge_canary = concat(
-        local.read_verdicts,
+        local.read.verdicts,
         [for arn in var.cluster_arns : { Effect = "Allow", Action = ["eks:DescribeCluster"], Resource = [arn] }],
         [for arn in var.prometheus_workspace_arns : {
           Effect   = "Allow"
@@ -85,7 +60,7 @@ locals {
       )
 
       # It stores verdicts and holds them fast; it shortens no such day, and removes none.
-      keep_verdicts = concat(local.read_verdicts, [
+      keep_verdicts = concat(local.read.verdicts, [
         {
           Effect   = "Allow"
           Action   = ["s3:PutObject", "s3:AbortMultipartUpload", "s3:PutObjectRetention", "s3:GetObjectRetention"]

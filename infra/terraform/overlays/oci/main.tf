@@ -97,7 +97,7 @@ module "evidence" {
   namespace          = local.storage
   bucket             = "${local.name}-evidence"
   kms_key_id         = oci_kms_key.this.id
-  keep_versions_days = var.production ? 90 : 14
+  keep_versions_days = 400 # a verdict that somebody removed is missed only as long as its version is there
   depends_on         = [oci_identity_policy.object_storage]
 }
 
