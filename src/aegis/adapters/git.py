@@ -14,11 +14,12 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from aegis.adapters.process_group import running
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError
 from aegis.core.ports.repository import Change, Entry, Line, Repository, Status
 
@@ -270,29 +271,26 @@ class GitRepository:
         pathspecs = "--noglob-pathspecs" if magic else "--literal-pathspecs"
         command = ["git", "--no-pager", pathspecs, *settings, *arguments]
         expired = threading.Event()
-        with tempfile.TemporaryFile() as errors:
-            process = _start(command, self.root, stdin, errors)
+        with tempfile.TemporaryFile() as errors, _started(command, self.root, stdin, errors) as process:
 
             def stop() -> None:
                 expired.set()
                 process.kill()
 
             timer = threading.Timer(limit, stop)
-            timer.start()
+            timer.daemon = True  # the interpreter would wait for one that a signal to stop left running
             trouble: CouldNotDecide | None = None
-            abandoned = True
             try:
+                timer.start()
                 assert process.stdout is not None  # noqa: S101 - it was asked for as a pipe
-                with process.stdout:
-                    yield process.stdout
-                abandoned = False
-            except CouldNotDecide as error:
-                # An answer that breaks off has its reason in how git ended; a reader who had enough closes the pipe.
-                trouble, abandoned = error, False
-            finally:
-                if abandoned:
-                    process.kill()
+                try:
+                    with process.stdout:
+                        yield process.stdout
+                except CouldNotDecide as error:
+                    # An answer that breaks off has its reason in how git ended; a reader who had enough closes the pipe
+                    trouble = error
                 code = process.wait()
+            finally:
                 timer.cancel()
             if expired.is_set():
                 raise _failed(arguments, f"was stopped after {limit:g} s") from trouble
@@ -306,8 +304,13 @@ class GitRepository:
                 raise _unreadable(told[0], "git could not read it")
 
 
-def _start(command: list[str], root: Path, stdin: IO[bytes] | None, errors: IO[bytes]) -> subprocess.Popen[bytes]:
-    try:
+@contextmanager
+def _started(
+    command: list[str], root: Path, stdin: IO[bytes] | None, errors: IO[bytes]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """git, until the block ends."""
+
+    def start() -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             command,
             cwd=root,
@@ -315,18 +318,24 @@ def _start(command: list[str], root: Path, stdin: IO[bytes] | None, errors: IO[b
             stdin=stdin or subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
+            start_new_session=True,
         )
-    except FileNotFoundError as error:
-        raise CouldNotDecide(
-            "core.git_missing",
-            f"could not start {command[0]!r} in {root}: {error.strerror}",
-            expected="git 2.30 or newer on PATH",
-            remedy="install git",
-        ) from error
-    except OSError as error:
-        raise _failed(command[-1:], f"could not be started: {error.strerror}") from error
-    except ValueError as error:  # a NUL byte in an argument
-        raise _failed(["…"], f"could not be started: {error}") from error
+
+    with ExitStack() as stack:
+        try:
+            process = stack.enter_context(running(start))
+        except FileNotFoundError as error:
+            raise CouldNotDecide(
+                "core.git_missing",
+                f"could not start {command[0]!r} in {root}: {error.strerror}",
+                expected="git 2.30 or newer on PATH",
+                remedy="install git",
+            ) from error
+        except OSError as error:
+            raise _failed(command[-1:], f"could not be started: {error.strerror}") from error
+        except ValueError as error:  # a NUL byte in an argument
+            raise _failed(["…"], f"could not be started: {error}") from error
+        yield process
 
 
 def _environment() -> dict[str, str]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import base64
 import os
 import re
-import signal
 import subprocess
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from aegis.adapters.process_group import running
 
 TIMEOUT_SECONDS = 60.0
 """For each call of git; one commit without its history takes a second."""
@@ -62,9 +64,9 @@ class GitRemote:
     def run(self, folder: Path, *arguments: str) -> bytes:
         """What git says. Raises GitFailed."""
         settings = [word for setting in _SETTINGS for word in ("-c", setting)]
-        try:
-            # A session of its own, so that the program that talks to the server ends with git.
-            process = subprocess.Popen(
+
+        def start() -> subprocess.Popen[bytes]:
+            return subprocess.Popen(
                 ["git", "-C", str(folder), *settings, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -72,16 +74,16 @@ class GitRemote:
                 env=self._environment(),
                 start_new_session=True,
             )
-        except (OSError, ValueError) as error:
-            raise GitFailed(f"git could not be started: {type(error).__name__}") from error
-        try:
-            output, complaint = process.communicate(timeout=self.timeout)
-        except subprocess.TimeoutExpired as error:
-            raise GitFailed(f"`git {arguments[0]}` gave no answer within {self.timeout:g} s") from error
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.communicate()
+
+        with ExitStack() as stack:
+            try:
+                process = stack.enter_context(running(start))
+            except (OSError, ValueError) as error:
+                raise GitFailed(f"git could not be started: {type(error).__name__}") from error
+            try:
+                output, complaint = process.communicate(timeout=self.timeout)
+            except subprocess.TimeoutExpired as error:
+                raise GitFailed(f"`git {arguments[0]}` gave no answer within {self.timeout:g} s") from error
         if process.returncode != 0:
             last = complaint.decode("utf-8", "replace").strip().splitlines()[-1:] or ["no message"]
             raise GitFailed(last[0][:200])

@@ -10,10 +10,9 @@ import base64
 import importlib
 import json
 import os
-import signal
 import subprocess
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +21,7 @@ import yaml
 
 from aegis.adapters.http_call import is_loopback, is_safe
 from aegis.adapters.kubernetes_faults import no_configuration, no_login, unsafe
+from aegis.adapters.process_group import running
 from aegis.core.errors import AegisError
 
 EXEC_SECONDS: Final = 60.0
@@ -177,8 +177,9 @@ def _run(plugin: Any, cluster: Any, folder: Path, environ: Mapping[str, str]) ->
         "kind": "ExecCredential",
         "spec": {"interactive": False, **({"cluster": _told(cluster)} if plugin.get("provideClusterInfo") else {})},
     }
-    try:
-        process = subprocess.Popen(
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
             [command, *(plugin.get("args") or ())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -186,17 +187,16 @@ def _run(plugin: Any, cluster: Any, folder: Path, environ: Mapping[str, str]) ->
             env={**_handed_on(environ), **variables, "KUBERNETES_EXEC_INFO": json.dumps(asked)},
             start_new_session=True,
         )
-    except OSError as error:
-        raise no_login(f"{shown} cannot be started: {error.strerror}") from None
-    try:
-        output, _ = process.communicate(timeout=EXEC_SECONDS)
-    except subprocess.TimeoutExpired:
-        raise no_login(f"{shown} did not end within {EXEC_SECONDS:.0f} s") from None
-    finally:
-        # with what it started: a child that outlives it would hold the pipe
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+
+    with ExitStack() as stack:
+        try:
+            process = stack.enter_context(running(start))
+        except OSError as error:
+            raise no_login(f"{shown} cannot be started: {error.strerror}") from None
+        try:
+            output, _ = process.communicate(timeout=EXEC_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise no_login(f"{shown} did not end within {EXEC_SECONDS:.0f} s") from None
     if process.returncode != 0:
         raise no_login(f"{shown} failed with exit code {process.returncode}")
     return _credential(output, plugin["apiVersion"], shown)

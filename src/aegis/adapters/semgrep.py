@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from aegis.adapters.process_group import running
 from aegis.core.errors import CouldNotDecide
 from aegis.core.ports.engine import EngineReport, Match, Target
 
@@ -54,26 +55,27 @@ class SemgrepCore:
             "-max_memory", str(MEMORY_LIMIT_MIB),
         ]  # fmt: skip
         environment = {"PATH": os.defpath, "HOME": str(folder), "TMPDIR": str(folder)}
-        try:
-            process = subprocess.Popen(
+
+        def start() -> subprocess.Popen[bytes]:
+            return subprocess.Popen(
                 command, cwd=folder, env=environment, stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
             )  # fmt: skip
-        except OSError as error:
-            raise CouldNotDecide(
-                "scan.engine_missing",
-                f"{binary} cannot be run: {error.strerror}",
-                expected=f"the semgrep-core binary of semgrep {VERSION}",
-                remedy="unset AEGIS_SEMGREP_CORE, or point it at that binary",
-            ) from error
-        try:
-            output, complaint = process.communicate(timeout=self._timeout)
-        except subprocess.TimeoutExpired as error:
-            raise _failed(f"no answer within {self._timeout:g} s") from error
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.communicate()
+
+        with ExitStack() as stack:
+            try:
+                process = stack.enter_context(running(start))
+            except OSError as error:
+                raise CouldNotDecide(
+                    "scan.engine_missing",
+                    f"{binary} cannot be run: {error.strerror}",
+                    expected=f"the semgrep-core binary of semgrep {VERSION}",
+                    remedy="unset AEGIS_SEMGREP_CORE, or point it at that binary",
+                ) from error
+            try:
+                output, complaint = process.communicate(timeout=self._timeout)
+            except subprocess.TimeoutExpired as error:
+                raise _failed(f"no answer within {self._timeout:g} s") from error
         if process.returncode != 0:
             last = complaint.decode("utf-8", "replace").strip().splitlines()[-1:] or ["no message"]
             raise _failed(f"exit status {process.returncode}: {last[0][:200]}")

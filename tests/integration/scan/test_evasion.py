@@ -71,7 +71,7 @@ def _git(remove: str | None = None, add: tuple[str, ...] = ()) -> Disable:
     """git is asked without an option, or with one more."""
 
     def disable(monkeypatch: pytest.MonkeyPatch) -> None:
-        start = git._start
+        start = git._started
 
         def changed(command: list[str], *rest: Any) -> Any:
             where = next(i for i, word in enumerate(command) if word in ("grep", "diff", "ls-files", "cat-file"))
@@ -79,7 +79,7 @@ def _git(remove: str | None = None, add: tuple[str, ...] = ()) -> Disable:
             extra = add if command[where] == "grep" else ()
             return start([*command[: where + 1], *extra, *words], *rest)
 
-        monkeypatch.setattr(git, "_start", lambda command, *rest: _or_as_it_is(changed, start, command, rest))
+        monkeypatch.setattr(git, "_started", lambda command, *rest: _or_as_it_is(changed, start, command, rest))
 
     return disable
 
