@@ -10,6 +10,7 @@ import json
 import math
 import sys
 import tempfile
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,6 +20,7 @@ from acceptance.local.commands import Commands, go_on_path  # noqa: E402 - probe
 from acceptance.probe import Probe, probing  # noqa: E402
 from tests.support.cluster_example import (  # noqa: E402
     EXAMPLE,
+    IMAGE,
     NAMESPACE,
     SHIPPED,
     Example,
@@ -33,6 +35,8 @@ DEGRADED = "bad-8x"
 """Fails eight times as often as the version that is out."""
 FAULTS = {
     "wrong-series": "the policy counts answers that nobody ever gives, so that the judge sees no failure",
+    "nobody-judges": "the judge is not there, so that the analysis gives up without having seen a breach",
+    "pod-left": "a pod of the degraded version that nobody takes away",
 }
 
 
@@ -71,7 +75,11 @@ def _roll_out(probe: Probe, example: Example) -> None:
                 "bad": 'aegis_http_requests_total{status="418"}',
             }
 
-    with example.judge(planted):
+    judge: AbstractContextManager[None] = example.judge(planted)
+    if probe.fault == "nobody-judges":
+        example.patch("analysistemplate", "aegis-canary", "/spec/metrics/0/consecutiveErrorLimit", 1)
+        judge = nullcontext()
+    with judge:
         example.deploy(DEGRADED)
         # Healthy with another stable version is a promotion
         example.cluster.await_rollout(
@@ -86,7 +94,7 @@ def _roll_out(probe: Probe, example: Example) -> None:
     (probe.evidence / "analysis.json").write_text(json.dumps(example.run(), indent=1))
     probe.facts |= {"verdicts": [answer["verdict"] for answer in answers], "canary_looks": _looks(answers)}
     rolled_back = (status.get("abort"), status["phase"], status["stableRS"]) == (True, "Degraded", stable)
-    last = answers[-1]
+    last = answers[-1] if answers else {"verdict": "nothing", "findings": []}
     probe.check(
         "rolled-back-by-itself",
         rolled_back,
@@ -95,10 +103,11 @@ def _roll_out(probe: Probe, example: Example) -> None:
         reason="probe.not_rolled_back",
     )
     if rolled_back:
-        awaited(lambda: example.images() == {SHIPPED}, lambda: str(example.images()))
-        probe.check(
-            "only-stable-pods", example.images() == {SHIPPED}, "all pods are stable ones", reason="probe.canary_left"
-        )
+        awaited(lambda: _scaled_down(example), lambda: str(example.pods()))
+        if probe.fault == "pod-left":
+            _leave_a_pod(example)
+        images = example.images()
+        probe.check("only-stable-pods", images == {SHIPPED}, f"pods of {sorted(images)}", reason="probe.canary_left")
         findings = last["findings"]
         probe.check(
             "breach-is-named",
@@ -112,6 +121,22 @@ def _ended(status: Document, stable: str) -> bool:
     if status.get("abort"):
         return bool(status["phase"] == "Degraded")
     return bool(status["phase"] == "Healthy" and status["stableRS"] != stable)
+
+
+def _scaled_down(example: Example) -> bool:
+    """Argo wants no pod of the new version any more, and what was to go is gone."""
+    leaving = any("deletionTimestamp" in pod["metadata"] for pod in example.pods())
+    return not leaving and not example.status.get("updatedReplicas")
+
+
+def _leave_a_pod(example: Example) -> None:
+    """As those that are there, but owned by nobody."""
+    pod = example.pods()[0]
+    labels = pod["metadata"]["labels"]
+    labels.pop("rollouts-pod-template-hash")
+    pod["spec"]["containers"][0]["image"] = IMAGE.format(DEGRADED)
+    left = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "left", "labels": labels}, "spec": pod["spec"]}
+    example.cluster.apply(left, namespace=NAMESPACE)
 
 
 def _looks(answers: list[Document]) -> list[dict[str, float | None]]:

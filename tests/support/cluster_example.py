@@ -69,8 +69,10 @@ class Example:
 
     def images(self) -> set[str]:
         """Tags of the pods that are there."""
-        pods = self.cluster.get_all("pods", NAMESPACE, SELECTOR)
-        return {tag_of(each["spec"]["containers"][0]["image"]) for each in pods}
+        return {tag_of(each["spec"]["containers"][0]["image"]) for each in self.pods()}
+
+    def pods(self) -> list[Document]:
+        return self.cluster.get_all("pods", NAMESPACE, SELECTOR)
 
     def run(self) -> Document:
         """What became of the newest analysis."""
