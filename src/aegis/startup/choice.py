@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from aegis.startup.children import completed
 from aegis.startup.tier0 import read_input
 
 SINGLE = ("scan", "verify", "canary", "backup-check")
@@ -57,6 +58,7 @@ def _committed(workspace: Path, name: str) -> bytes:
     """A file of a commit; empty where there is none, or no git that tells."""
     argv = ["git", "-C", str(workspace), "cat-file", "blob", name]
     try:
-        return subprocess.run(argv, capture_output=True, timeout=_GIT_SECONDS, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
+        done = completed(argv, seconds=_GIT_SECONDS)
+    except (OSError, subprocess.TimeoutExpired):
         return b""
+    return done.stdout if done.returncode == 0 else b""

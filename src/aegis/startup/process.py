@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from aegis.startup.children import completed
 from aegis.startup.problem import StartupProblem
 
 LIMIT_SECONDS = 600
@@ -19,9 +20,7 @@ def run(argv: Sequence[str | Path], env: Mapping[str, str], *, what: str) -> str
     remedy = "Run the job again; an index named by `index-url` must serve the very files whose hashes the lock names."
     words = [str(word) for word in argv]
     try:
-        done = subprocess.run(
-            words, env=dict(env), capture_output=True, text=True, errors="replace", timeout=LIMIT_SECONDS, check=False
-        )
+        done = completed(words, env=dict(env), seconds=LIMIT_SECONDS)
     except subprocess.TimeoutExpired as late:
         problem = f"{what} took longer than {LIMIT_SECONDS} s and was ended."
         raise StartupProblem("core.install_failed", problem, expected="an answer in time", remedy=remedy) from late
@@ -31,9 +30,10 @@ def run(argv: Sequence[str | Path], env: Mapping[str, str], *, what: str) -> str
             "core.install_failed", problem, expected="a program that starts", remedy=remedy
         ) from refused
     if done.returncode != 0:
-        problem = f"{what} failed with exit code {done.returncode}:\n{last_words(done.stderr or done.stdout)}"
+        said = (done.stderr or done.stdout).decode("utf-8", "replace")
+        problem = f"{what} failed with exit code {done.returncode}:\n{last_words(said)}"
         raise StartupProblem("core.install_failed", problem, expected="exit code 0", remedy=remedy)
-    return done.stdout
+    return done.stdout.decode("utf-8", "replace")
 
 
 def last_words(text: str, lines: int = 12) -> str:

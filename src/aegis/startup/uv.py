@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from aegis.startup import process, surroundings
+from aegis.startup.children import completed
 from aegis.startup.problem import StartupProblem
 
 _PROBE_SECONDS = 10
@@ -45,18 +46,10 @@ def locked_version(lock: Path) -> str:
 
 def _version_of(program: Path, environ: Mapping[str, str]) -> str | None:
     try:
-        done = subprocess.run(
-            [program, "--version"],
-            env=surroundings.for_installers(environ),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_PROBE_SECONDS,
-            check=False,
-        )
+        done = completed([program, "--version"], env=surroundings.for_installers(environ), seconds=_PROBE_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    words = done.stdout.split()
+    words = done.stdout.decode("utf-8", "replace").split()
     return words[1] if done.returncode == 0 and len(words) > 1 else None
 
 

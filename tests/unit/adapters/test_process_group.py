@@ -8,13 +8,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
+from types import FrameType, SimpleNamespace
+from typing import Any
 
 import pytest
 
+from aegis.adapters import pg_engine, pg_tools, terraform
 from aegis.adapters.process_group import running
+from aegis.startup import children, choice, process, uv
 
 SRC = Path(__file__).resolve().parents[3] / "src"
 PROGRAM = """
@@ -108,6 +111,81 @@ def test_a_signal_in_the_start_is_told_after_it(number: signal.Signals) -> None:
         pytest.fail("the signal was not told")
     assert started[0].returncode in (-signal.SIGTERM, -signal.SIGKILL)
     assert signal.getsignal(number) is handler
+
+
+@pytest.mark.usefixtures("told_by_signals")
+@pytest.mark.parametrize(
+    "start",
+    [
+        pytest.param(lambda folder: process.run([folder / "uv"], os.environ, what="Installing"), id="an installer"),
+        pytest.param(lambda folder: uv._version_of(folder / "uv", os.environ), id="uv"),
+        pytest.param(lambda folder: choice._committed(folder, "HEAD^1:aegis.yml"), id="the start-up's git"),
+        pytest.param(lambda folder: terraform.outputs_of(folder), id="terraform"),
+        pytest.param(lambda folder: pg_tools._version_of(folder / "pg_dump"), id="pg_dump"),
+        pytest.param(lambda folder: pg_engine._version(folder), id="postgres"),
+    ],
+)
+def test_a_signal_in_the_start_of_what_is_only_asked(
+    start: Callable[[Path], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`subprocess.run` would not end it: its `try` begins after the start."""
+    for name in ("uv", "git", "terraform", "pg_dump", "postgres"):
+        stuck = tmp_path / name
+        stuck.write_text("#!/bin/sh\nexec sleep 600\n")
+        stuck.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    numbers: list[int] = []
+    real: Any = getattr(subprocess.Popen, "_execute_child")  # noqa: B009 - no stub has it
+
+    def begun(process: subprocess.Popen[bytes], *given: Any) -> None:
+        real(process, *given)
+        numbers.append(process.pid)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(subprocess.Popen, "_execute_child", begun)
+    with pytest.raises(ToldError):
+        start(tmp_path)
+    (number,) = numbers
+    try:
+        assert not runs(number)
+    finally:
+        if runs(number):
+            os.kill(number, signal.SIGKILL)
+
+
+@pytest.mark.usefixtures("told_by_signals")
+def test_a_signal_between_two_handlers_leaves_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+
+    def taken(number: int, handler: Any) -> Any:
+        found = signal.signal(number, handler)
+        if number == signal.SIGINT and handler is not handlers[0]:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return found
+
+    fake = SimpleNamespace(**{**vars(signal), "signal": taken})
+    monkeypatch.setattr(children, "signal", fake)
+    with pytest.raises(ToldError), running(sleeping):
+        pytest.fail("the signal was not told")
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
+
+
+def test_a_handler_that_python_did_not_set_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that embeds Python may have one in C: `getsignal` gives None, which `signal` does not take."""
+    asked: list[int] = []
+
+    def foreign(number: int, handler: Any) -> Any:
+        if number == signal.SIGTERM:
+            asked.append(number)
+            return None
+        return signal.signal(number, handler)
+
+    fake = SimpleNamespace(**{**vars(signal), "signal": foreign})
+    fake.getsignal = lambda number: None if number == signal.SIGTERM else signal.getsignal(number)
+    monkeypatch.setattr(children, "signal", fake)
+    with running(sleeping) as process:
+        assert process.poll() is None
+    assert not asked
 
 
 @pytest.mark.usefixtures("told_by_signals")
