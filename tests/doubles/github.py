@@ -14,7 +14,6 @@ import json
 import re
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -49,7 +48,7 @@ class Fault:
     raw: bytes | None = None
     """These bytes instead of an HTTP answer, then the connection is closed."""
     silence: float = 0.0
-    """Seconds without a word before the answer."""
+    """Seconds without a word before the answer; none is waited for once the service ends."""
 
 
 @dataclass(frozen=True)
@@ -206,7 +205,7 @@ class _Handler(BaseHTTPRequestHandler):
         if github.faults:
             fault = github.faults[0]
             github.faults[:1] = [] if fault.times == 1 else [_once_less(fault)]
-            time.sleep(fault.silence)
+            self.server.ended.wait(fault.silence)
             if fault.raw is not None:
                 self.wfile.write(fault.raw)
                 self.close_connection = True
@@ -231,6 +230,7 @@ class _Handler(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     github: GitHub
+    ended: threading.Event
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that gave up waiting is part of the play; any other error is shown."""
@@ -246,13 +246,14 @@ def _once_less(fault: Fault) -> Fault:
 def serve(github: GitHub) -> Iterator[GitHub]:
     """Serve it on a free port of 127.0.0.1 until the block ends."""
     server = _Server(("127.0.0.1", 0), _Handler)
-    server.github = github
+    server.github, server.ended = github, threading.Event()
     github.address = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
         yield github
     finally:
+        server.ended.set()
         server.shutdown()
         thread.join()
         server.server_close()

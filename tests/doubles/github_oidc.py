@@ -135,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
             issuer.faults[:1] = [] if fault.times == 1 else [
                 Fault(fault.status, fault.message, fault.headers, fault.times - 1, fault.raw, fault.silence)
             ]  # fmt: skip
-            time.sleep(fault.silence)
+            self.server.ended.wait(fault.silence)
             if fault.raw is not None:
                 self.wfile.write(fault.raw)
                 self.close_connection = True
@@ -160,6 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     issuer: Issuer
+    ended: threading.Event
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that gave up waiting is part of the play."""
@@ -173,7 +174,7 @@ def serve(
     # before there are threads: two that ask at once would each make a key
     signing_key("k1")
     server = _Server(at, _Handler)
-    server.issuer = issuer
+    server.issuer, server.ended = issuer, threading.Event()
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     # with TLS, under the name that the tokens have
@@ -183,6 +184,7 @@ def serve(
     try:
         yield issuer
     finally:
+        server.ended.set()
         server.shutdown()
         thread.join()
         server.server_close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -51,7 +50,7 @@ class Fault:
     cut: int | None = None
     """So many bytes of the body, then the connection is closed."""
     silence: float = 0.0
-    """Seconds without a word before the answer."""
+    """Seconds without a word before the answer; none is waited for once the service ends."""
     on: str = ""
     """Only for requests whose line holds this."""
     times: int = 1
@@ -87,7 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
         request = Request(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body)
         service.requests.append(request)
         fault = _next(service, request)
-        time.sleep(fault.silence)
+        self.server.ended.wait(fault.silence)
         if fault.raw is not None:
             self.wfile.write(fault.raw)
             self.close_connection = True
@@ -119,6 +118,7 @@ def _next(service: Service, request: Request) -> Fault:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     service: Service
+    ended: threading.Event
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that gave up waiting is part of the play; any other error is shown."""
@@ -130,13 +130,14 @@ class _Server(ThreadingHTTPServer):
 def serve(service: Service) -> Iterator[None]:
     """Serve it on a free port of 127.0.0.1 until the block ends."""
     server = _Server(("127.0.0.1", 0), _Handler)
-    server.service = service
+    server.service, server.ended = service, threading.Event()
     service.address = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
         yield
     finally:
+        server.ended.set()
         server.shutdown()
         thread.join()
         server.server_close()

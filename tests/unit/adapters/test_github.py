@@ -16,6 +16,7 @@ from aegis.core.verdict import Verdict
 from aegis.report import sarif
 from tests.doubles import github as double
 from tests.doubles.github import TOKEN, Fault
+from tests.support.ports import nobody
 from tests.support.verdicts import COMMIT, failing, finding, verdict
 
 
@@ -275,14 +276,15 @@ class TestRetries:
         assert time.slept == [0.5]
 
     def test_a_silent_service_is_given_up(self, service: double.GitHub, time: Time) -> None:
-        service.faults = [Fault(silence=0.3, times=100)]
+        service.faults = [Fault(silence=600, times=100)]
         told = refused(adapter.GitHub(TOKEN, service.api, time.clock(), timeout=0.05))
         assert "could not be reached: TimeoutError" in told
 
     def test_nobody_listens(self, time: Time) -> None:
-        with double.serve(double.GitHub()) as gone:
-            pass
-        assert "could not be reached: ConnectionRefusedError" in refused(client(gone, time))
+        with nobody() as address:
+            assert "could not be reached: ConnectionRefusedError" in refused(
+                adapter.GitHub(TOKEN, address, time.clock())
+            )
         assert len(time.slept) == adapter.TRIES - 1
 
 

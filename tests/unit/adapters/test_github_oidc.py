@@ -16,6 +16,7 @@ from aegis.core.errors import AegisError, CouldNotDecide
 from tests.doubles import github_oidc as double
 from tests.doubles.github import Fault
 from tests.doubles.github_oidc import BEARER, PATH, Issuer
+from tests.support.ports import nobody
 
 AUDIENCE = "sts.amazonaws.com"
 
@@ -146,16 +147,15 @@ class TestFaults:
             assert other.requests == []
 
     def test_a_silent_service_is_given_up(self, minter: Minter, issuer: Issuer) -> None:
-        issuer.faults = [Fault(silence=0.3, times=99)]
+        issuer.faults = [Fault(silence=600, times=99)]
         assert "could not be reached: TimeoutError" in refused(
             replace(minter, timeout=0.05), "verify.token_unavailable"
         )
 
     def test_nobody_listens(self, masked: list[str], time: Time) -> None:
-        with double.serve(Issuer()) as gone:
-            pass
-        minter = replace(minter_of(gone.environ, {}, mask=masked.append), clock=time.clock())
-        assert "ConnectionRefusedError" in refused(minter, "verify.token_unavailable")
+        with nobody() as address:
+            minter = replace(minter_of(Issuer(address=address).environ, {}, mask=masked.append), clock=time.clock())
+            assert "ConnectionRefusedError" in refused(minter, "verify.token_unavailable")
         assert masked == []
 
     def test_a_wrong_bearer(self, minter: Minter) -> None:

@@ -10,6 +10,7 @@ from aegis.adapters.http_call import Clock
 from aegis.adapters.pushgateway import push
 from aegis.core.errors import CouldNotDecide, UsageError
 from tests.doubles.pushgateway import Pushgateway, serve
+from tests.support.ports import nobody
 
 METRICS = '# HELP x y\n# TYPE x gauge\nx{database="shop"} 1\n'
 QUICK = Clock(now=lambda: 0.0, sleep=lambda _: None, jitter=lambda: 0.5)
@@ -44,9 +45,7 @@ def test_one_that_refuses_is_told(gateway: Pushgateway, status: int) -> None:
 
 
 def test_one_that_is_not_there_is_told() -> None:
-    with serve() as gone:
-        address = gone.address
-    with pytest.raises(CouldNotDecide) as caught:
+    with nobody() as address, pytest.raises(CouldNotDecide) as caught:
         push(address, "shop", METRICS, clock=QUICK)
     assert caught.value.code == "backup_check.push_failed"
 
