@@ -20,7 +20,7 @@ from typing import IO, Final
 
 from aegis.adapters.pg_tools import Tools
 from aegis.adapters.postgres import invalid, parts
-from aegis.adapters.process_group import WATCHED, end_group
+from aegis.adapters.process_group import WATCHED, running
 from aegis.core.errors import CouldNotDecide
 
 _KEPT: Final = frozenset({"PATH", "HOME", "TMPDIR", "USER", "LOGNAME"})
@@ -124,30 +124,31 @@ def started(
                 surroundings["PGPASSFILE"] = f"/proc/self/fd/{inherited[0]}"
         reading, writing = os.pipe()
         stack.callback(os.close, writing)
-        try:
-            _check_runs(Path(argv[0]))
-            process = subprocess.Popen(
-                ["sh", "-c", WATCHED, program, str(reading), *argv],
-                env=surroundings,
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=said,
-                pass_fds=(*inherited, reading),
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise CouldNotDecide(
-                "backup_check.dump_failed",
-                f"{argv[0]} cannot be started: {error.strerror}",
-                expected="a program that starts",
-                remedy="Install PostgreSQL's programs anew.",
-            ) from error
-        finally:
-            os.close(reading)
-        try:
+
+        def start() -> subprocess.Popen[bytes]:
+            try:
+                _check_runs(Path(argv[0]))
+                return subprocess.Popen(
+                    ["sh", "-c", WATCHED, program, str(reading), *argv],
+                    env=surroundings,
+                    stdin=subprocess.DEVNULL,
+                    stdout=stdout,
+                    stderr=said,
+                    pass_fds=(*inherited, reading),
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise CouldNotDecide(
+                    "backup_check.dump_failed",
+                    f"{argv[0]} cannot be started: {error.strerror}",
+                    expected="a program that starts",
+                    remedy="Install PostgreSQL's programs anew.",
+                ) from error
+            finally:
+                os.close(reading)
+
+        with running(start, _GRACE) as process:
             yield Child(program, process, said, password)
-        finally:
-            end_group(process, _GRACE)
 
 
 def _check_runs(program: Path) -> None:

@@ -31,7 +31,8 @@ NOBODY: Final = 65534
 """The user inside: it owns nothing, and every system has it (Linux's overflow id)."""
 MEMORY: Final = 4 << 30
 """Bytes of address space of each process. PostgreSQL's own needs are far less, a hostile function's are endless."""
-_PROBE_TIMEOUT: Final = 20.0
+_PROBE_TIMEOUT: Final = 60.0
+"""Seconds; what takes longer counts as not there, and less is isolated. Usually it takes some milliseconds."""
 _END_TIMEOUT: Final = 20.0
 """Seconds in which the kernel ends processes and a folder of many files is removed."""
 _SYSTEM: Final = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/ld.so.cache")

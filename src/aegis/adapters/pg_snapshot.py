@@ -10,16 +10,16 @@ the block ends, and others wait behind them: so pg_dump needs a `--lock-wait-tim
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as Items
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from queue import Empty, SimpleQueue
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any
 
 import msgspec
@@ -52,9 +52,13 @@ _TRIES = 3
 """Tables may be made or dropped between the list and the locks."""
 _BATCH = 200
 """Tables or sequences in one statement."""
+_GRACE = 3.0
+"""Seconds that the threads have to end after the first error or a signal to stop."""
 _LET_GO = 50
 """Questions after which a session lets its locks go. Each keeps one for its table and for each index of that, of a
 number that all sessions of the server share (`max_locks_per_transaction`)."""
+_AGAIN = 0.5
+"""Seconds between two looks at a reading, and between two orders to end it."""
 _INTEGERS = ("int2", "int4", "int8")
 _LARGE_OBJECTS = "large objects"
 _Answers = Mapping[object, tuple[Any, ...]]
@@ -93,7 +97,7 @@ class Held:
         self._jobs = jobs
         self._before = _positions(first, catalog.sequences)
         self._lock = Lock()
-        self._reading: Items[Session] = ()
+        self._reading: list[Session] = []
         self._cancelled = False
         self._feeds: defaultdict[int, list[SequenceFacts]] = defaultdict(list)
         for sequence in catalog.sequences:
@@ -130,11 +134,8 @@ class Held:
 
     def cancel(self) -> None:
         """End `read`, which runs in another thread; whatever it raises then says nothing."""
-        with self._lock:
-            self._cancelled = True
-            reading = self._reading
-        for each in reading:
-            each.cancel()
+        self._cancelled = True
+        self._end_answers()
 
     def finish(self, inventory: Inventory) -> Inventory:
         """The same, with where its sequences stand now that pg_dump has read them.
@@ -202,47 +203,80 @@ class Held:
             queue.put(question)
         answers: dict[object, tuple[Any, ...]] = {}
 
-        def work(worker: Session) -> None:
-            for asked in count():
-                if self._cancelled:
-                    return
-                try:
-                    question = queue.get_nowait()
-                except Empty:
-                    return
-                if asked and asked % _LET_GO == 0:
-                    worker.end()
-                    worker.begin(self.snapshot)
-                answers[question.key] = worker.row(question.query, question.what)
+        ended: SimpleQueue[BaseException | None] = SimpleQueue()
 
-        with ExitStack() as stack:
-            workers = [
-                stack.enter_context(session(self._url, patience)) for _ in range(min(self._jobs, len(questions)))
-            ]
-            for worker in workers:
+        def work() -> None:
+            with session(self._url, patience) as worker, self._cancellable(worker):
                 worker.begin(self.snapshot)
-            with self._lock:
-                self._reading = workers
-            stack.callback(self._forget)
-            pool = stack.enter_context(ThreadPoolExecutor(len(workers)))
-            running = [pool.submit(work, worker) for worker in workers]
+                for asked in count():
+                    if self._cancelled:
+                        return
+                    try:
+                        question = queue.get_nowait()
+                    except Empty:
+                        return
+                    if asked and asked % _LET_GO == 0:
+                        worker.end()
+                        worker.begin(self.snapshot)
+                    answers[question.key] = worker.row(question.query, question.what)
+
+        def run() -> None:
             try:
-                wait(running, return_when=FIRST_EXCEPTION)
-            finally:
-                if not all(each.done() and each.exception() is None for each in running):
-                    _drain(queue)
-                    for worker in workers:
-                        worker.cancel()
-            failed = [error for each in running if (error := each.exception()) is not None]
-            if failed:
-                raise failed[0]
-            if self._cancelled:
-                raise unavailable("the reading was cancelled", expected="a backup that goes on")
+                work()
+            except BaseException as error:
+                ended.put(error)
+            else:
+                ended.put(None)
+
+        # Daemons, not an executor's: the interpreter's end would wait for the answer of a server, which may take hours.
+        threads = [Thread(target=run, name="aegis-table", daemon=True) for _ in range(min(self._jobs, len(questions)))]
+        try:
+            for thread in threads:
+                thread.start()
+            for _ in threads:
+                if (error := self._next(ended)) is not None:
+                    raise error
+        except BaseException:
+            _drain(queue)
+            self._end(threads)
+            raise
+        if self._cancelled:
+            raise unavailable("the reading was cancelled", expected="a backup that goes on")
         return answers
 
-    def _forget(self) -> None:
+    @contextmanager
+    def _cancellable(self, worker: Session) -> Iterator[None]:
         with self._lock:
-            self._reading = ()
+            self._reading.append(worker)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._reading.remove(worker)
+
+    def _next(self, ended: SimpleQueue[BaseException | None]) -> BaseException | None:
+        """How the next thread ended: with what error, if any."""
+        while True:
+            with suppress(Empty):
+                return ended.get(timeout=_AGAIN)
+            if self._cancelled:
+                self._end_answers()
+
+    def _end(self, threads: Items[Thread]) -> None:
+        """Wait for the threads, but not for long: a server that is gone never answers."""
+        last = time.monotonic() + _GRACE
+        while any(thread.is_alive() for thread in threads) and time.monotonic() < last:
+            self._end_answers()
+            for thread in threads:
+                if thread.is_alive():
+                    thread.join(_AGAIN / len(threads))
+
+    def _end_answers(self) -> None:
+        """An order that comes between two questions is lost. Each has a thread: nor does it return from such a server."""
+        with self._lock:
+            reading = tuple(self._reading)
+        for each in reading:
+            Thread(target=each.cancel, name="aegis-cancel", daemon=True).start()
 
     def _inventory(self, answers: _Answers) -> Inventory:
         catalog = self._catalog
@@ -372,5 +406,6 @@ def _positions(session: Session, sequences: Items[SequenceFacts]) -> list[Positi
 
 
 def _drain(queue: SimpleQueue[_Question]) -> None:
-    while not queue.empty():
-        queue.get()
+    with suppress(Empty):  # the threads take from it, too
+        while True:
+            queue.get_nowait()

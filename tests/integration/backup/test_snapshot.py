@@ -24,6 +24,8 @@ from tests.support.pooler import pooling
 from tests.support.postgres import Server, running
 
 ROUNDS = 3
+PATIENCE = 300
+"""Seconds on a busy machine, for what is not to end by itself meanwhile."""
 BANK = """
 CREATE TABLE accounts (id int PRIMARY KEY, balance int NOT NULL);
 CREATE TABLE branches (id serial PRIMARY KEY, balance int NOT NULL);
@@ -329,7 +331,7 @@ class TestRoles:
             "transaction_timeout = '1h'",
         ):
             fill(postgres, database, f"ALTER ROLE reader SET {limit}")
-        with pg_session.session(url, 10) as reader:
+        with pg_session.session(url, 60) as reader:
             assert reader.row("SHOW statement_timeout") == ("1h",)
             reader.begin()
             for limit in ("statement_timeout", "idle_in_transaction_session_timeout", "transaction_timeout"):
@@ -417,7 +419,7 @@ def test_rows_that_an_extension_wants_dumped_are_compared(tmp_path: Path) -> Non
 def test_a_snapshot_of_another_server_is_told(postgres: Server, database: str) -> None:
     with hold(postgres.url(postgres.new_database())) as held:
         for snapshot in (held.snapshot, "0000FFFF-00000001-1"):
-            with pg_session.session(postgres.url(database), 10) as reader:
+            with pg_session.session(postgres.url(database), 60) as reader:
                 error = refused(lambda: reader.begin(snapshot))  # noqa: B023 - called at once
                 assert error.code == "backup_check.address_pooled"
 
@@ -432,6 +434,7 @@ def test_a_truncate_waits_until_the_snapshot_is_given_up(postgres: Server, datab
                     other.execute(statement)
             other.execute("INSERT INTO t VALUES (2)")
             assert content(held.read())["t"][0] == 1
+        other.execute("SET lock_timeout = '60s'")  # the server may take a moment to see that it was given up
         other.execute("TRUNCATE t")
 
 
@@ -457,9 +460,10 @@ def test_a_migration_that_waits_for_the_snapshot_is_not_waited_for_in_turn(
     ids=["made", "dropped", "renamed"],
 )
 def test_tables_that_come_or_go_while_they_are_listed(
-    postgres: Server, database: str, meanwhile: bytes, found: set[str]
+    postgres: Server, database: str, meanwhile: bytes, found: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The list is read in another moment than the snapshot; what is new in that has no lock."""
+    monkeypatch.setattr(pg_session, "LOCK_WAIT", PATIENCE)
     fill(postgres, database, "CREATE TABLE t AS SELECT 1 AS v")
 
     def locked() -> set[str]:
@@ -494,7 +498,6 @@ def test_a_view_that_is_dropped_meanwhile_is_told(postgres: Server, database: st
 
 def test_an_answer_that_takes_too_long_is_told(postgres: Server, database: str) -> None:
     with pg_session.session(postgres.url(database), 0.2) as reader:
-        reader.begin()
         assert refused(lambda: reader.row("SELECT pg_sleep(30)")).code == "backup_check.database_unavailable"
 
 
@@ -523,8 +526,9 @@ def test_a_session_that_is_ended_meanwhile_is_told(postgres: Server, database: s
         assert refused(end_all).code == "backup_check.database_unavailable"
 
 
-def test_a_reading_that_waits_can_be_ended(postgres: Server, database: str) -> None:
+def test_a_reading_that_waits_can_be_ended(postgres: Server, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Behind somebody who waits for the table, the sums wait too."""
+    monkeypatch.setattr(pg_session, "LOCK_WAIT", PATIENCE)
     fill(postgres, database, BANK)
     url = postgres.url(database)
     waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'accounts'::regclass"
@@ -542,9 +546,33 @@ def test_a_reading_that_waits_can_be_ended(postgres: Server, database: str) -> N
             held.cancel()
             # not tables_changed, as after its own patience with locks
             assert refused(reading.result).code == "backup_check.database_unavailable"
-            other.cancel_safe()
+            other.cancel_safe(timeout=PATIENCE)
             with pytest.raises(psycopg.errors.QueryCanceled):
                 locking.result()
+
+
+def test_a_reading_that_is_about_to_ask_can_be_ended(
+    postgres: Server, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order to end it comes when the server has nothing to end yet."""
+    about, ordered = threading.Event(), threading.Event()
+    row = pg_session.Session.row
+
+    def asked(of: pg_session.Session, query: str, what: str = "its catalog") -> object:
+        if not what.startswith("table"):
+            return row(of, query, what)
+        about.set()
+        assert ordered.wait(PATIENCE)
+        return row(of, "SELECT pg_sleep(3600)", what)
+
+    fill(postgres, database, BANK)
+    with hold(postgres.url(database), jobs=1) as held, ThreadPoolExecutor(1) as beside:
+        monkeypatch.setattr(pg_session.Session, "row", asked)
+        reading = beside.submit(held.read)
+        assert about.wait(PATIENCE)
+        held.cancel()
+        ordered.set()
+        assert refused(reading.result).code == "backup_check.database_unavailable"
 
 
 def test_one_that_was_ended_before_it_began_does_not_begin(postgres: Server, database: str) -> None:
