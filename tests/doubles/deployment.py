@@ -111,7 +111,7 @@ class Loader:
         self.calls.append((model_name, actor, correlation_id))
         self.started.release()
         if self.hold is not None:
-            assert self.hold.wait(30)
+            assert self.hold.wait(60)
         if model_name in self.refusals:
             raise ModelRefused(model_name, self.refusals[model_name])
         descriptor = os.open("/dev/null", os.O_RDONLY)

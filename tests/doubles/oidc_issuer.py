@@ -292,7 +292,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path.endswith(DISCOVERY):
             return self._discovery(issuer)
         if issuer.hold is not None:
-            assert issuer.hold.wait(30)
+            assert issuer.hold.wait(60)
         return self._keys(issuer)
 
     def _discovery(self, issuer: Issuer) -> None:
@@ -356,6 +356,8 @@ def _paths(issuer: Issuer) -> Sequence[str]:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128
+    """With the five of the base class, one more who connects at once waits for seconds (its SYN is dropped)."""
     issuers: Issuers
     url: str
 

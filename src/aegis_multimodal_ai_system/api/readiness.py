@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from threading import Lock
 
 from aegis.core.errors import AegisError, crashed
@@ -51,11 +51,12 @@ class Readiness:
 
 def _outcome(name: str, asked: Future[object], seconds: float) -> str:
     try:
-        asked.result(max(0.0, seconds))
+        # not `result(seconds)`: an answer may come between its TimeoutError and a look at whose that was
+        if not wait([asked], max(0.0, seconds)).done:
+            raise undecided("runtime.api_timed_out", "it does not answer", expected="an answer in time")
+        asked.result()
     except BaseException as error:  # whatever it is, the part does not work
         told = error if isinstance(error, AegisError) else crashed(error)
-        if not asked.done():
-            told = undecided("runtime.api_timed_out", "it does not answer", expected="an answer in time")
         log("not ready", check=name, code=told.code, problem=told.problem)
         return told.code
     return "ok"

@@ -71,8 +71,8 @@ class Workers:
             async with asyncio.timeout(seconds):
                 return await done
         except TimeoutError as error:
-            if done.done() and not done.cancelled():  # the work's own error
-                raise
+            if done.done() and not done.cancelled():
+                return done.result()  # it came with the last tick; or the error is the work's own
             raise undecided(
                 "runtime.api_timed_out", f"no answer within {seconds:g} s", expected="an answer in time"
             ) from error

@@ -203,17 +203,17 @@ def test_what_is_denied_while_an_entry_is_being_written_is_in_the_next_one() -> 
 
     def slow(event: Event) -> None:
         writing.set()
-        assert going.wait(30)
+        assert going.wait(60)
         append(event)
 
     recorded.denials = Denials(slow, now=recorded.clock)
     thread = threading.Thread(target=recorded.deny)
     thread.start()
-    assert writing.wait(30)
+    assert writing.wait(60)
     for _ in range(4):
         recorded.deny()
     going.set()
-    thread.join(30)
+    thread.join(60)
     recorded.denials.flush(everything=True)
     assert recorded.counts == [("ada", 1), ("ada", 4)]
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
 
 import pytest
 
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError
-from aegis_multimodal_ai_system.api.service import Limits
 from tests.doubles.deployment import BrokenDatabase, refusal
-from tests.unit.api.conftest import Api
-
-PATIENT = Limits(prepares=2, prepare_seconds=30.0)
+from tests.unit.api.conftest import PATIENT, Api
 
 
 def test_models_of_the_policy_come_first_then_those_with_a_state(api: Api) -> None:
@@ -104,14 +102,14 @@ def test_a_refusal_is_told_with_its_reason(api: Api, cause: AegisError, status: 
 
 
 def test_only_so_many_are_prepared_at_once(api: Api) -> None:
-    api.limits, api.loader.hold = PATIENT, threading.Event()
+    api.limits, api.loader.hold = replace(PATIENT, prepares=2), threading.Event()
 
     async def play() -> None:
         assert api.loader.hold is not None
         client = api.client("operator")
         two = [asyncio.create_task(client.ask("POST", "/v1/models/shop/prepare")) for _ in range(2)]
         for _ in range(2):
-            assert await asyncio.to_thread(api.loader.started.acquire, timeout=30)
+            assert await asyncio.to_thread(api.loader.started.acquire, timeout=60)
         third = await client.ask("POST", "/v1/models/fraud/prepare")
         assert (third.status, third.code) == (503, "runtime.api_busy")
         # what is short is answered all the same
@@ -124,7 +122,7 @@ def test_only_so_many_are_prepared_at_once(api: Api) -> None:
 
 
 def test_a_load_that_takes_too_long_goes_on_without_its_caller(api: Api) -> None:
-    api.limits, api.loader.hold = Limits(prepares=1, prepare_seconds=0.05), threading.Event()
+    api.limits, api.loader.hold = replace(PATIENT, prepares=1, prepare_seconds=0.05), threading.Event()
 
     async def play() -> None:
         assert api.loader.hold is not None
@@ -134,7 +132,7 @@ def test_a_load_that_takes_too_long_goes_on_without_its_caller(api: Api) -> None
         # its place is taken until it ends
         assert (await client.ask("POST", "/v1/models/shop/prepare")).code == "runtime.api_busy"
         api.loader.hold.set()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while (await client.ask("POST", "/v1/models/shop/prepare")).status != 200:
                 await asyncio.sleep(0.001)
 

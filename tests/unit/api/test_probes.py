@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import replace
 
 import pytest
 
 from aegis_multimodal_ai_system.api.readiness import FRESH_SECONDS, Readiness
 from aegis_multimodal_ai_system.api.routes import OPERATIONS
-from aegis_multimodal_ai_system.api.service import Limits
 from aegis_multimodal_ai_system.metrics import Metrics
 from tests.doubles.deployment import BrokenDatabase, down, refusal
-from tests.unit.api.conftest import Api
+from tests.unit.api.conftest import PATIENT, Api
 from tests.unit.api.test_access import name_of, path_of
 
 READY = {"auth": "ok", "policy": "ok", "database": "ok", "audit": "ok"}
@@ -54,14 +55,14 @@ def test_a_stopping_service_is_alive_and_not_ready(api: Api) -> None:
 
 def test_a_database_that_hangs_holds_neither_life_nor_others(api: Api) -> None:
     hanging = threading.Event()
-    api.limits = Limits(probes=2, part_seconds=0.05)
-    api.deployment.database.check = lambda: hanging.wait(30)  # type: ignore[method-assign, assignment]
+    api.limits = replace(PATIENT, probes=2, part_seconds=0.05)
+    api.deployment.database.check = lambda: hanging.wait(60)  # type: ignore[method-assign, assignment]
 
     async def play() -> None:
         client = api.client()
         for _ in range(5):  # more than may wait at once
             answer = await client.ask("GET", "/readyz")
-            assert (answer.status, answer.json()["checks"]) == (503, {**READY, "database": "runtime.api_timed_out"})
+            assert (answer.status, answer.json()["checks"]["database"]) == (503, "runtime.api_timed_out")
         assert (await client.ask("GET", "/healthz")).status == 200
         assert (await api.client("reader").ask("GET", "/v1/models")).status == 200
         hanging.set()
@@ -69,18 +70,26 @@ def test_a_database_that_hangs_holds_neither_life_nor_others(api: Api) -> None:
     asyncio.run(play())
 
 
-def test_all_parts_are_asked_at_once_and_a_hanging_one_just_once_until_it_ends() -> None:
-    hanging, asked, now = threading.Event(), [], [0.0]
+def test_all_parts_are_asked_at_once() -> None:
+    together = threading.Barrier(3)
+    readiness = Readiness({name: lambda: together.wait(60) for name in "abc"}, seconds=60)
+    assert readiness.look() == dict.fromkeys("abc", "ok")
+
+
+def test_a_hanging_part_is_asked_just_once_until_it_ends() -> None:
+    hanging, asked, now = threading.Event(), threading.Semaphore(0), [0.0]
 
     def hang() -> None:
-        asked.append(1)
-        hanging.wait(30)
+        asked.release()
+        hanging.wait(60)
 
-    readiness = Readiness({"a": hang, "b": lambda: None, "c": hang}, seconds=0.05, now=lambda: now[0])
+    readiness = Readiness({"a": hang, "c": hang}, seconds=0.05, now=lambda: now[0])
     for _ in range(3):
-        assert readiness.look() == {"a": "runtime.api_timed_out", "b": "ok", "c": "runtime.api_timed_out"}
+        assert readiness.look() == {"a": "runtime.api_timed_out", "c": "runtime.api_timed_out"}
         now[0] += FRESH_SECONDS
-    assert len(asked) == 2
+    assert asked.acquire(timeout=60)
+    assert asked.acquire(timeout=60)
+    assert not asked.acquire(blocking=False)
     hanging.set()
     found = readiness.look()
     while found["a"] != "ok" or found["c"] != "ok":
@@ -88,13 +97,31 @@ def test_all_parts_are_asked_at_once_and_a_hanging_one_just_once_until_it_ends()
         found = readiness.look()
 
 
+def test_a_part_that_answers_just_after_its_time_has_not_crashed(monkeypatch: pytest.MonkeyPatch) -> None:
+    late, result = threading.Event(), Future[object].result
+
+    def just_after(self: Future[object], timeout: float | None = None) -> object:
+        try:
+            return result(self, timeout)
+        except TimeoutError:
+            late.set()
+            result(self, 60)
+            raise
+
+    monkeypatch.setattr(Future, "result", just_after)
+    try:
+        assert Readiness({"a": lambda: late.wait(60)}, seconds=0.05).look() == {"a": "runtime.api_timed_out"}
+    finally:
+        late.set()
+
+
 def test_a_database_that_hangs_takes_nothing_but_the_states_from_the_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aegis_multimodal_ai_system.metrics.STATES_SECONDS", 0.05)
-    hanging, asked = threading.Event(), []
+    hanging, asked = threading.Event(), threading.Semaphore(0)
 
     def states() -> Mapping[str, str]:
-        asked.append(1)
-        hanging.wait(30)
+        asked.release()
+        hanging.wait(60)
         return {"shop": "verified"}
 
     metrics = Metrics(["shop"], states=states)
@@ -103,7 +130,8 @@ def test_a_database_that_hangs_takes_nothing_but_the_states_from_the_metrics(mon
         text = metrics.render().decode()
         assert 'reason="verify.wrong_signature",version="none"} 1.0' in text
         assert "aegis_model_state{" not in text
-    assert len(asked) == 1
+    assert asked.acquire(timeout=60)
+    assert not asked.acquire(blocking=False)
     hanging.set()
     while 'aegis_model_state{model="shop",state="verified"} 1.0' not in metrics.render().decode():
         pass
@@ -112,7 +140,7 @@ def test_a_database_that_hangs_takes_nothing_but_the_states_from_the_metrics(mon
 def test_the_parts_are_asked_once_a_second_whoever_asks() -> None:
     calls: list[str] = []
     now = [0.0]
-    readiness = Readiness({"database": lambda: calls.append("database")}, seconds=30, now=lambda: now[0])
+    readiness = Readiness({"database": lambda: calls.append("database")}, seconds=300, now=lambda: now[0])
     for _ in range(100):
         assert readiness.look() == {"database": "ok"}
     assert calls == ["database"]
@@ -128,7 +156,7 @@ def test_a_check_that_crashes_is_a_part_that_does_not_work() -> None:
     def fail() -> None:
         raise down("audit.unavailable")
 
-    assert Readiness({"a": crash, "b": fail}, seconds=30).look() == {"a": "core.crashed", "b": "audit.unavailable"}
+    assert Readiness({"a": crash, "b": fail}, seconds=300).look() == {"a": "core.crashed", "b": "audit.unavailable"}
 
 
 def test_requests_are_counted_by_their_route(api: Api) -> None:

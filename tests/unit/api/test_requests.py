@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
+from dataclasses import replace
 
 import pytest
 
 from aegis_multimodal_ai_system.api.edge import MAX_HEADER_BYTES, MAX_HEADERS
 from aegis_multimodal_ai_system.api.problems import Problem
 from aegis_multimodal_ai_system.api.reading import MAX_BODY
-from aegis_multimodal_ai_system.api.service import Limits
 from tests.support.asgi import Answer
-from tests.unit.api.conftest import Api
+from tests.unit.api.conftest import PATIENT, Api
 
 JSON = ("content-type", "application/json")
 MEMBERS = set(Problem.__struct_fields__)
@@ -147,7 +147,7 @@ def test_a_large_body_is_not_read_on(api: Api, pieces: list[bytes], announced: b
 
 
 def test_a_trickling_body_is_not_waited_for(api: Api) -> None:
-    api.limits = Limits(body_seconds=0.05)
+    api.limits = replace(PATIENT, body_seconds=0.05)
     headers = [JSON, ("content-length", "100")]
     answer = api.ask("POST", "/v1/models/shop/revoke", body=b'{"reas', headers=headers, stall=True)
     is_problem(answer, 408, "runtime.api_too_slow")
@@ -240,8 +240,7 @@ def test_headers_are_bounded(api: Api, headers: list[tuple[str, str]]) -> None:
 
 
 def test_requests_at_once_are_bounded(api: Api) -> None:
-    api.limits = Limits(in_flight=2)
-
+    api.limits = replace(PATIENT, in_flight=2)
     api.probe_port = 9090
 
     async def play() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 
 import pytest
 
 from aegis.core.errors import AegisError
 from aegis_multimodal_ai_system.api.workers import Workers
 
-SECONDS = 30.0
+SECONDS = 60.0
 
 
 class Panic(BaseException):
@@ -88,3 +89,27 @@ def test_a_place_stays_taken_until_the_work_ends_and_then_is_free() -> None:
         assert await workers.run(lambda: "done", SECONDS) == "done"
 
     asyncio.run(play())
+
+
+@pytest.mark.parametrize("error", [None, TimeoutError("the work's own")], ids=["result", "error"])
+def test_an_end_that_comes_with_the_end_of_the_time_is_told(error: TimeoutError | None) -> None:
+    """Both wait for a loop that was busy, or whose machine was: the work did end."""
+    going = threading.Event()
+
+    def work() -> str:
+        assert going.wait(SECONDS)
+        if error is not None:
+            raise error
+        return "done"
+
+    async def play() -> object:
+        task = asyncio.create_task(Workers(1, "a piece of work").run(work, 0.05))
+        await asyncio.sleep(0)
+        (thread,) = (each for each in threading.enumerate() if each.name == "a piece of work")
+        going.set()
+        thread.join(SECONDS)
+        time.sleep(0.06)  # the loop runs on after the work's end and after its time
+        (outcome,) = await asyncio.gather(task, return_exceptions=True)
+        return outcome
+
+    assert asyncio.run(play()) == (error or "done")
