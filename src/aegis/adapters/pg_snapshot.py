@@ -272,7 +272,7 @@ class Held:
                     thread.join(_AGAIN / len(threads))
 
     def _end_answers(self) -> None:
-        """An order that comes between two questions is lost. Each has a thread: nor does it return from such a server."""
+        """To be repeated: an order between two questions is lost. By threads: one to such a server does not return."""
         with self._lock:
             reading = tuple(self._reading)
         for each in reading:

@@ -7,10 +7,11 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Final
 
 import msgspec
@@ -244,8 +245,12 @@ class _Reading:
         self._held = held
         self._found: Inventory | None = None
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="aegis-checksums", daemon=True)
-        self._thread.start()
+        self._ended: SimpleQueue[None] = SimpleQueue()
+        """Not the thread itself is asked: it counts as ended once a signal's handler raises out of `join`."""
+
+    def start(self) -> None:
+        """Begin."""
+        threading.Thread(target=self._run, name="aegis-checksums", daemon=True).start()
 
     def check(self) -> None:
         """Raise what has ended it."""
@@ -253,8 +258,8 @@ class _Reading:
             raise self._error
 
     def result(self) -> Inventory:
-        """Wait for it."""
-        self._thread.join()
+        """Wait for it, once."""
+        self._ended.get()
         self.check()
         if self._found is None:
             raise AssertionError("a reading ends with an inventory or an error")
@@ -262,21 +267,25 @@ class _Reading:
 
     def cancel(self) -> None:
         """Nobody waits for it."""
-        if self._thread.is_alive():
+        if self._found is None and self._error is None:
             self._held.cancel()
-            self._thread.join(_GRACE)
+            with suppress(Empty):
+                self._ended.get(timeout=_GRACE)
 
     def _run(self) -> None:
         try:
             self._found = self._held.read()
         except BaseException as error:
             self._error = error
+        finally:
+            self._ended.put(None)
 
 
 @contextmanager
 def _reading(held: Held) -> Iterator[_Reading]:
     reading = _Reading(held)
     try:
+        reading.start()
         yield reading
     finally:
         reading.cancel()

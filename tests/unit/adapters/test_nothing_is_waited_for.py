@@ -1,0 +1,139 @@
+"""A run that a signal stops ends, whatever its threads wait for: the interpreter waits for an executor's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any, cast
+
+import pytest
+
+from aegis.adapters.pg_snapshot import Held
+from aegis.cli.backup import taking
+
+SRC = Path(__file__).resolve().parents[3] / "src"
+STOPPED = """
+import os, signal, sys, threading, time
+sys.path.insert(0, {src!r})
+from aegis.cli.interruption import Stopped, stop_on_signals
+
+def tell():
+    os.kill(os.getpid(), signal.SIGTERM)
+
+stop_on_signals()
+try:
+    {body}
+except Stopped as stopped:
+    print(stopped.reason.code, flush=True)
+"""
+LIMIT = 200
+"""Seconds; what is stuck here lasts for 600."""
+
+
+def stopped(body: str) -> str:
+    """What a program says that stops itself."""
+    code = STOPPED.format(src=str(SRC), body=body.strip().replace("\n", "\n    "))
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code], capture_output=True, text=True, timeout=LIMIT, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+READING = """
+from contextlib import contextmanager
+from aegis.adapters import pg_snapshot
+
+class Gone:
+    def begin(self, snapshot=None): pass
+    def cancel(self): time.sleep(600)
+    def row(self, query, what=""):
+        tell()
+        time.sleep(600)
+
+@contextmanager
+def session(url, patience):
+    yield Gone()
+
+pg_snapshot.session = session
+held = object.__new__(pg_snapshot.Held)
+held.snapshot, held._url, held._jobs = "a-1", "", 2
+held._lock, held._reading, held._cancelled = threading.Lock(), [], False
+question = pg_snapshot._Question
+held._ask([question(number, "", "", 0) for number in range(9)], 600)
+"""
+
+
+def test_checksums_of_a_server_that_is_gone() -> None:
+    assert stopped(READING) == "core.interrupted"
+
+
+class Reading:
+    """In place of `Held`: reads until it is cancelled. `stops`: where a signal comes from."""
+
+    def __init__(self) -> None:
+        self.cancelled = threading.Event()
+
+    def read(self) -> Any:
+        self.cancelled.wait(60)
+        raise AssertionError("nobody takes this")
+
+    def cancel(self) -> None:
+        self.cancelled.set()
+
+
+class ToldError(Exception):
+    """What the handler raises."""
+
+
+@pytest.fixture
+def told_by_signals() -> Iterator[None]:
+    def tell(number: int, _frame: FrameType | None) -> None:
+        raise ToldError(number)
+
+    before = signal.signal(signal.SIGTERM, tell)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("told_by_signals")
+def test_a_signal_while_checksums_are_waited_for_ends_them() -> None:
+    """Python 3.11 takes a thread for ended where a handler raises out of its `join`."""
+    held = Reading()
+    main = threading.get_ident()
+
+    def told() -> None:
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            frame = sys._current_frames()[main]
+            if frame.f_code.co_name in ("_wait_for_tstate_lock", "result"):
+                break
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=told, daemon=True).start()
+    with pytest.raises(ToldError), taking._reading(cast("Held", held)) as reading:
+        reading.result()
+    assert held.cancelled.is_set()
+
+
+@pytest.mark.usefixtures("told_by_signals")
+def test_a_signal_while_checksums_are_begun_ends_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Reading()
+    real = threading.Thread.start
+
+    def begun(thread: threading.Thread) -> None:
+        real(thread)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(threading.Thread, "start", begun)
+    with pytest.raises(ToldError), taking._reading(cast("Held", held)):
+        pytest.fail("the signal was not told")
+    assert held.cancelled.is_set()
