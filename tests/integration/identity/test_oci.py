@@ -193,7 +193,7 @@ def test_nor_does_it_in_a_new_process(oci: Tenancy, tmp_path: Path) -> None:
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), **POISON},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert (run.returncode, run.stdout, run.stderr) == (0, f"{len(DATA)}\n", "")

@@ -98,6 +98,14 @@ def serve(server: Server) -> Iterator[Server]:
         httpd.server_close()
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No sink is left behind because this machine is busy: a test of that sets the seconds itself."""
+    defaults = Alerts.__init__.__kwdefaults__
+    assert defaults
+    monkeypatch.setitem(defaults, "seconds", 300.0)
+
+
 @dataclass
 class Recorder:
     """A sink that remembers, and fails as it is told."""
@@ -111,7 +119,7 @@ class Recorder:
     def send(self, alert: Alert, repeated: int) -> str:
         self.told.append((alert, repeated))
         if self.waits is not None:
-            self.waits.wait(30)
+            self.waits.wait(60)
         if self.raises:
             raise RuntimeError("s3cr3t")
         return self.problem
@@ -426,12 +434,16 @@ class TestFailing:
 
     def test_one_that_hangs_is_left_behind(self) -> None:
         ended = threading.Event()
-        hangs, good = Recorder("webhook", waits=ended), Recorder("issue")
+        hangs = Recorder("webhook", waits=ended)
         try:
-            failures = Alerts([hangs, good], seconds=0.1).send(ALERT)
+            for seconds in (0.1, 1, 20):  # a busy machine may need longer for the good one
+                good = Recorder("issue")
+                failures = Alerts([hangs, good], seconds=seconds).send(ALERT)
+                if len(failures) == 1:
+                    break
         finally:
             ended.set()
-        assert [(failure.sink, failure.problem) for failure in failures] == [("webhook", "no answer within 0.1 s")]
+        assert [(each.sink, each.problem) for each in failures] == [("webhook", f"no answer within {seconds:g} s")]
         assert len(good.told) == 1
 
     def test_all_are_told_at_once(self) -> None:
@@ -439,10 +451,10 @@ class TestFailing:
 
         class Waits(Recorder):
             def send(self, alert: Alert, repeated: int) -> str:
-                together.wait(20)  # goes on when all five are here
+                together.wait(60)  # goes on when all five are here
                 return ""
 
-        assert Alerts([Waits() for _ in range(5)], seconds=20).send(ALERT) == ()
+        assert Alerts([Waits() for _ in range(5)]).send(ALERT) == ()
 
     def test_a_counter_that_fails_changes_nothing(self) -> None:
         def broken(kind: str) -> None:
