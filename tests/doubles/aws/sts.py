@@ -193,9 +193,9 @@ class Sts:
         try:
             # an opener of its own: the common one keeps the proxies of the moment in which it is first used
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            with opener.open(f"{provider.address}/.well-known/openid-configuration", timeout=5) as answer:
+            with opener.open(f"{provider.address}/.well-known/openid-configuration", timeout=60) as answer:
                 found = json.load(answer)
-            with opener.open(found["jwks_uri"], timeout=5) as answer:
+            with opener.open(found["jwks_uri"], timeout=60) as answer:
                 keys = json.load(answer)["keys"]
         except OSError:
             message = "Couldn't retrieve verification key from your identity provider"

@@ -92,7 +92,7 @@ class Tenancy:
         client = OciClient(CLIENT_ID, CLIENT_SECRET)
         return replace(OciExchange(domain=self.domain.address, audience=AUDIENCE, client=client), **changes)
 
-    def sessions(self, timeout: float = 5.0, **changes: Any) -> OciSessions:
+    def sessions(self, timeout: float = 60.0, **changes: Any) -> OciSessions:
         mint = minter_of(self.issuer.environ, None, mask=self.masked.append).mint
         return OciSessions(
             self.exchange(**changes),
@@ -106,7 +106,7 @@ class Tenancy:
     def signer(self) -> RequestSigner:
         return RequestSigner(self.sessions(), now=lambda: self.time.date)
 
-    def store(self, bucket: str = BUCKET, timeout: float = 5.0, **changes: Any) -> OciStore:
+    def store(self, bucket: str = BUCKET, timeout: float = 60.0, **changes: Any) -> OciStore:
         arguments: Mapping[str, Any] = {"endpoint": self.storage.address, **changes}
         clock = self.time.store_clock()
         return OciStore(NAMESPACE, bucket, REGION, self.signer(), timeout=timeout, clock=clock, **arguments)

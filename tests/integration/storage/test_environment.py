@@ -100,7 +100,7 @@ def test_a_poisoned_environment_changes_nothing(tmp_path: Path, trap: tuple[str,
     with double.serve(S3()) as service:
         service.put("m/a", b"the artifact")
         argv = [sys.executable, "-c", READ, service.address, double.ACCESS_KEY, double.SECRET_KEY, double.TOKEN]
-        done = subprocess.run(argv, env={**poison, **more}, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(argv, env={**poison, **more}, capture_output=True, text=True, timeout=300, check=False)
         assert (done.stdout, done.stderr) == ("the artifact", "")
         assert [one.operation for one in service.asked] == ["ListObjectVersions", "HeadObject", "GetObject"]
     assert callers == []

@@ -6,6 +6,7 @@ import re
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -79,14 +80,21 @@ class _Page(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+@contextmanager
+def served(site: _Site) -> Iterator[_Site]:
+    thread = threading.Thread(target=site.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield site
+    finally:
+        site.shutdown()
+        thread.join()
+
+
 @pytest.fixture
 def site() -> Iterator[_Site]:
-    with _Site() as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        yield running
-        running.shutdown()
-        thread.join()
+    with _Site() as made, served(made):
+        yield made
 
 
 def store(site: _Site, time: Time | None = None) -> HttpsStore:
@@ -198,7 +206,7 @@ def test_only_https_is_an_origin(origin: str) -> None:
 
 class TestTls:
     @pytest.fixture
-    def secure(self, site: _Site, tmp_path: Path) -> tuple[_Site, Path]:
+    def secure(self, tmp_path: Path) -> Iterator[tuple[_Site, Path]]:
         """The same site behind a certificate that only its own file vouches for."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
@@ -216,8 +224,11 @@ class TestTls:
         )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(both)
-        site.socket = context.wrap_socket(site.socket, server_side=True)
-        return site, both
+        with _Site() as site:
+            # before it is served: whoever waits at a socket knows nothing of the one that takes its place
+            site.socket = context.wrap_socket(site.socket, server_side=True)
+            with served(site):
+                yield site, both
 
     def test_a_server_that_the_system_trusts(self, secure: tuple[_Site, Path], monkeypatch: pytest.MonkeyPatch) -> None:
         site, authority = secure

@@ -369,13 +369,13 @@ class TestVersions:
 class TestTime:
     def test_silence_is_an_error(self, service: S3) -> None:
         info = head(obstore_s3(service))
-        service.faults = [Fault(times=FOREVER, silence=0.6)]
+        service.faults = [Fault(times=FOREVER, silence=60)]
         assert told(lambda: read(obstore_s3(service, timeout=0.1), info)).code == "verify.store_slow"
 
     def test_silence_that_passes_is_waited_for(self, service: S3) -> None:
         info = head(obstore_s3(service))
-        service.faults = [Fault(silence=0.6)]
-        assert read(obstore_s3(service, timeout=0.2), info) == DATA
+        service.faults = [Fault(silence=60)]
+        assert read(obstore_s3(service, timeout=2.0), info) == DATA
 
     def test_a_trickle_ends_with_the_time_for_everything(self, service: S3) -> None:
         info = head(obstore_s3(service))

@@ -303,7 +303,7 @@ def test_only_the_keys_are_taken_from_a_poisoned_environment(tmp_path: Path) -> 
         service.put("m/a", b"the artifact")
         poison = dict.fromkeys(POISON, f"http://127.0.0.1:{trap.getsockname()[1]}")
         argv = [sys.executable, "-c", READ, service.address]
-        done = subprocess.run(argv, env={**poison, **more}, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(argv, env={**poison, **more}, capture_output=True, text=True, timeout=300, check=False)
         assert (done.stdout, done.stderr) == ("the artifact", "")
         assert {one.operation for one in service.asked} == {"ListObjectsV2", "HeadObject", "GetObject"}
     assert callers == []

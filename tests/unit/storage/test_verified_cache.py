@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from aegis.core.errors import AegisError, Refused
-from aegis.storage.verified_cache import MAX_AGE, Question, VerifiedCache, snapshot
+from aegis.storage import verified_cache
+from aegis.storage.verified_cache import GRAIN, MAX_AGE, Question, VerifiedCache, snapshot
 
 QUESTION = Question(policy="p" * 64, keys="k" * 64, trusted_root="t" * 64, root="r" * 64)
 
@@ -118,15 +119,21 @@ def test_a_change_while_it_was_hashed_is_not_remembered(
     assert not cache.holds(model, QUESTION)
 
 
-def test_a_snapshot_waits_until_a_later_change_must_show(model: Path) -> None:
+def test_a_snapshot_waits_until_a_later_change_must_show(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
 
-    def sleep(seconds: float) -> None:
-        slept.append(seconds)
+    class Still:
+        """A clock that stands at the moment of the change, however long the machine takes until it is looked at."""
+
+        @staticmethod
+        def time() -> float:
+            return (model / "config.json").stat().st_ctime_ns / 1e9 + GRAIN / 2
 
     (model / "config.json").write_bytes(b"[]")
-    assert not snapshot(model, sleep=sleep).settled
-    assert len(slept) == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(verified_cache, "time", Still)
+        assert not snapshot(model, sleep=slept.append).settled
+    assert slept == [GRAIN]
     (model / "config.json").write_bytes(b"{}")
     assert snapshot(model).settled
 
