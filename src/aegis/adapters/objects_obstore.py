@@ -14,8 +14,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from datetime import timedelta
+from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -208,11 +209,7 @@ class ObstoreS3:
             except TimeoutError:
                 raise faults.slow(where, f"the listing takes more than {self._list_seconds:g} s") from None
 
-        # In a thread of its own: the caller's may run an event loop already.
-        with ThreadPoolExecutor(1) as thread:
-            return retried(
-                lambda: self._asked(thread.submit(in_time).result, where, listing=True), self._patience, self._clock
-            )
+        return retried(lambda: self._asked(lambda: _aside(in_time), where, listing=True), self._patience, self._clock)
 
     def _asked(self, ask: Callable[[], T], where: str, *, listing: bool = False) -> T:
         """An answer of obstore, or what its fault means."""
@@ -232,6 +229,23 @@ class ObstoreS3:
 
     def _where(self, key: str) -> str:
         return f"{self.location}/{key}"
+
+
+def _aside(work: Callable[[], T]) -> T:
+    """What it gives, in a thread of its own: the caller's may run an event loop already.
+
+    A daemon, not an executor's: a run that is told to stop, and the interpreter's end, would wait for the store.
+    """
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=run, name="aegis-listing", daemon=True).start()
+    return future.result()
 
 
 def _check_process(where: str) -> None:

@@ -75,6 +75,26 @@ def test_checksums_of_a_server_that_is_gone() -> None:
     assert stopped(READING) == "core.interrupted"
 
 
+LISTING = """
+import asyncio
+import obstore
+from aegis.adapters.objects_obstore import ObstoreS3
+
+async def endless(*given, **named):
+    tell()
+    await asyncio.sleep(600)
+    yield []
+
+obstore.list = endless
+place = ObstoreS3("models", "eu-west-1", list_seconds=600, environ={})
+place.list("a/")
+"""
+
+
+def test_a_listing_of_a_store_that_is_gone() -> None:
+    assert stopped(LISTING) == "core.interrupted"
+
+
 class Reading:
     """In place of `Held`: reads until it is cancelled. `stops`: where a signal comes from."""
 
