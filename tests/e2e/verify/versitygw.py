@@ -39,6 +39,7 @@ from aegis.identity.session_policy import ReadNeed, session_policy
 from aegis.identity.trust_policy import TrustedJob, aws_trust_policy
 from tests.doubles import github_oidc
 from tests.doubles.github_oidc import Issuer
+from tests.support.ports import free_port as free_port
 
 ADDRESS = "198.18.0.1"
 """For benchmarks (RFC 2544): neither loopback nor private, and nobody's."""
@@ -89,24 +90,17 @@ def certificate(folder: Path) -> tuple[Path, Path, str]:
     return pem, private, hashlib.sha1(made.public_bytes(serialization.Encoding.DER)).hexdigest()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextmanager
 def running(name: str, folder: Path, arguments: list[str], port: int, environ: dict[str, str]) -> Iterator[str]:
     """A server until the block ends; ready when it takes connections."""
     with (folder / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(arguments, cwd=folder, env=environ, stdout=log, stderr=log)
         try:
-            end = time.monotonic() + 30
+            end = time.monotonic() + 120
             while True:
                 assert process.poll() is None, (folder / f"{name}.log").read_text()
                 try:
-                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                    socket.create_connection(("127.0.0.1", port), timeout=60).close()
                     break
                 except OSError:
                     assert time.monotonic() < end, f"{name} does not listen"
@@ -114,7 +108,7 @@ def running(name: str, folder: Path, arguments: list[str], port: int, environ: d
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=120)
 
 
 def client(service: str, endpoint: str, credentials: AwsCredentials) -> Any:

@@ -98,12 +98,13 @@ def test_the_server_goes_and_comes_back() -> None:
 
 
 def test_a_server_that_answers_no_more_counts_as_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapter, "PATIENCE", 0.3)
     with running() as server:
-        database = open_database(f"{server.url()}?connect_timeout=1")
+        database = open_database(server.url())
         database.migrate()
-        with server.frozen():
+        with server.frozen(), monkeypatch.context() as patched:
+            patched.setattr(adapter, "_CONNECT", 2)
             fails("runtime.states_unavailable", database)
+        monkeypatch.setattr(adapter, "_CONNECT", 300)  # it may take its time to come back
         assert database.states.get("m") is None
         database.close()
 
@@ -111,17 +112,20 @@ def test_a_server_that_answers_no_more_counts_as_down(monkeypatch: pytest.Monkey
 def test_a_lock_that_another_holds_is_not_waited_for_for_ever(
     postgres: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adapter, "PATIENCE", 0.5)
     name = postgres.new_database()
     database = open_database(postgres.url(name))
     database.migrate()
     database.states.mark_unverified("m", "verify.expired")
+    with monkeypatch.context() as patched:
+        patched.setattr(adapter, "PATIENCE", 0.5)
+        hurried = open_database(postgres.url(name))
     with psycopg.connect(postgres.url(name)) as holding:
         holding.execute("SELECT * FROM model_states FOR UPDATE")
         with pytest.raises(CouldNotDecide, match=r"57014|WaitTimeout") as raised:
-            database.states.quarantine("m", "x")
+            hurried.states.quarantine("m", "x")
         assert raised.value.code == "runtime.states_unavailable"
     assert database.states.quarantine("m", "x").state == "quarantined"
+    hurried.close()
     database.close()
     postgres.drop_database(name)
 
