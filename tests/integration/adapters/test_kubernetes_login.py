@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -253,12 +254,22 @@ class TestExec:
     def test_one_that_does_not_end_is_ended_with_what_it_started(
         self, api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(kubernetes_login, "EXEC_SECONDS", 3.0)
-        file = tmp_path / "get-token"
-        file.write_text(f"#!/bin/sh\nsleep 600 &\necho $! > {tmp_path}/child\nwait\n")
+        monkeypatch.setattr(kubernetes_login, "EXEC_SECONDS", 0.1)
+        file, told, until_its_end = tmp_path / "get-token", tmp_path / "child", subprocess.Popen.communicate
+        file.write_text(f"#!/bin/sh\nsleep 600 &\necho $! > {told}.new\nmv {told}.new {told}\nwait\n")
         file.chmod(0o700)
+
+        def communicate(process: subprocess.Popen[bytes], timeout: float) -> tuple[bytes, bytes]:
+            """Its time begins when it has started what it starts."""
+            end = time.monotonic() + 60
+            while not told.exists():
+                assert time.monotonic() < end
+                time.sleep(0.02)
+            return until_its_end(process, timeout=timeout)
+
+        monkeypatch.setattr(subprocess.Popen, "communicate", communicate)
         assert "did not end" in error_of(kubeconfig(tmp_path, api, user=plugin(file))).problem
-        child, end = Path("/proc", (tmp_path / "child").read_text().strip(), "stat"), time.monotonic() + 60
+        child, end = Path("/proc", told.read_text().strip(), "stat"), time.monotonic() + 60
         while runs(child):
             assert time.monotonic() < end
             time.sleep(0.02)

@@ -22,6 +22,7 @@ from aegis.signatures.types import IdentitySigner, SignedBy, Trust
 from tests.doubles.sigstore.server import CERTIFICATES, ENTRIES, STAMPS, TILES, Service, serve
 from tests.doubles.sigstore.signer import IDENTITY, ISSUER, PrivateSigstore
 from tests.support.keyless.case import CONTENT, STATEMENT
+from tests.support.ports import nobody
 
 DIGEST = hashlib.sha256(CONTENT).digest()
 PAYLOAD = json.dumps(STATEMENT).encode()
@@ -104,20 +105,22 @@ def test_log_that_lies(service: Service) -> None:
 
 
 def test_nobody_answers() -> None:
-    with serve(PrivateSigstore()) as gone:
-        config = gone.trust_config()
-    error = _fails(gone, config)
+    with nobody() as address:
+        gone = Service(PrivateSigstore())
+        gone.url = address
+        error = _fails(gone, gone.trust_config())
     assert error.code == "verify.signing_failed"
     assert gone.url.removeprefix("http://") in error.problem
     assert error.exit_code == 3
 
 
 @pytest.mark.parametrize(
-    "token",
-    ["", "not.a.token", _token(aud="sts.amazonaws.com"), _token(exp=1), _token(sub=None)],
+    "given",
+    ["", "not.a.token", {"aud": "sts.amazonaws.com"}, {"exp": 1}, {"sub": None}],
     ids=["empty", "none", "other audience", "expired", "no subject"],
 )
-def test_token_that_is_none(service: Service, token: str) -> None:
+def test_token_that_is_none(service: Service, given: str | dict[str, Any]) -> None:
+    token = given if isinstance(given, str) else _token(**given)
     with pytest.raises(CouldNotDecide) as error:
         sign_digest(DIGEST, token=token, trust_config=_config(service.trust_config()))
     assert error.value.code == "verify.token_invalid"
