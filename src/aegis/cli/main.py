@@ -43,6 +43,14 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; give back the exit code (0 pass, 1 fail, 2 wrong usage or policy, 3 could not decide)."""
     given = sys.argv[1:] if arguments is None else arguments
+    try:
+        return _ended(given)
+    except Stopped as stopped:  # the answer was there already, or was being told
+        return _told(stopped.reason)
+
+
+def _ended(given: Sequence[str]) -> int:
+    """The exit code, with everything written."""
     code = _run(given)
     try:
         sys.stdout.flush()

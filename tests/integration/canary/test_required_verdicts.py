@@ -76,12 +76,17 @@ class Stage:
         return CanaryOptions(path=str(self.shop.folder), **given)
 
     def watch(self, **changes: Any) -> Verdict:
+        slept = 0.0
+
         def sleep(seconds: float) -> None:
+            nonlocal slept
+            slept += seconds
             if seconds >= 1:
                 self.happens()
                 self.shop.live(round(seconds))
 
-        return watched(self.options(**changes), {}, Means(clock=lambda: self.shop.store.clock, sleep=sleep))
+        means = Means(clock=lambda: self.shop.store.clock, sleep=sleep, passed=lambda: slept)
+        return watched(self.options(**changes), {}, means)
 
     def wishes(self) -> list[Any]:
         return [asked.body["status"] for asked in self.api.patches() if asked.body]

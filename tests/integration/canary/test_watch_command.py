@@ -19,7 +19,7 @@ from aegis.cli.interruption import Stopped
 from aegis.core.verdict import Verdict, exit_code
 from tests.doubles.argo_controller import hash_of, reconcile, rollout
 from tests.doubles.kubernetes_api import Api, serve
-from tests.integration.cli.command import AEGIS, environment
+from tests.integration.cli.command import AEGIS, PATIENCE, environment
 from tests.support.canary_server import Shop, shop
 from tests.support.clusters import kubeconfig
 
@@ -38,8 +38,13 @@ class Stage:
 
     frozen: bool = False
     """No time passes."""
+    slept: float = 0.0
+
+    def passed(self) -> float:
+        return self.slept
 
     def sleep(self, seconds: float) -> None:
+        self.slept += seconds
         if seconds >= 1 and not self.frozen:
             self.happens()
             self.shop.live(round(seconds))
@@ -48,7 +53,7 @@ class Stage:
         plain = CanaryOptions(
             path=str(self.shop.folder), state=self.shop.folder / "state.json", act=True, kubeconfig=self.kubeconfig
         )
-        means = Means(clock=lambda: self.shop.store.clock, sleep=self.sleep)
+        means = Means(clock=lambda: self.shop.store.clock, sleep=self.sleep, passed=self.passed)
         return watched(replace(plain, **changes), {}, means)
 
     @property
@@ -297,7 +302,7 @@ def test_a_process_that_is_told_to_stop_keeps_what_it_saw(stage: Stage, tmp_path
         # the first look's line: what it saw is kept before it is told
         assert process.stderr.readline().startswith("continue: after 0 s of 600 s ")
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 3, out + err
     assert "core.interrupted" in out
     assert json.loads((tmp_path / "out" / "verdict.json").read_bytes())["reason"] == "core.interrupted"
@@ -316,7 +321,7 @@ def test_a_killed_process_leaves_a_rollout_that_waits(stage: Stage, tmp_path: Pa
         assert process.stderr is not None
         assert process.stderr.readline().startswith("continue: ")
         process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE)
     assert stage.status["phase"] == "Paused"
     # the lock has ended with the process, and the next run goes on
     assert stage.watch().decision == "promote"
@@ -411,7 +416,7 @@ def test_a_clock_of_this_machine_that_jumps_decides_nothing(stage: Stage, jump: 
     plain = CanaryOptions(
         path=str(stage.shop.folder), state=stage.shop.folder / "state.json", act=True, kubeconfig=stage.kubeconfig
     )
-    assert watched(plain, {}, Means(clock=clock, sleep=stage.sleep)).decision == "promote"
+    assert watched(plain, {}, Means(clock=clock, sleep=stage.sleep, passed=stage.passed)).decision == "promote"
 
 
 def test_a_clock_that_jumps_during_an_outage_never_promotes(stage: Stage) -> None:
@@ -425,7 +430,7 @@ def test_a_clock_that_jumps_during_an_outage_never_promotes(stage: Stage) -> Non
     plain = CanaryOptions(
         path=str(stage.shop.folder), state=stage.shop.folder / "state.json", act=True, kubeconfig=stage.kubeconfig
     )
-    verdict = watched(plain, {}, Means(clock=clock, sleep=stage.sleep))
+    verdict = watched(plain, {}, Means(clock=clock, sleep=stage.sleep, passed=stage.passed))
     assert (verdict.decision, verdict.reason, stage.patches()) == ("inconclusive", "canary.no_data", [])
 
 

@@ -15,6 +15,8 @@ from tests.support.gitrepo import HERMETIC
 ROOT = Path(__file__).resolve().parents[3]
 AEGIS = (sys.executable, "-I", str(ROOT / "src" / "aegis" / "startup" / "launch.py"))
 """How the actions start it."""
+PATIENCE = 300
+"""Seconds for what takes one or two, on a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def aegis(*arguments: str | Path, cwd: Path, **changes: str) -> Done:
         env=environment(cwd, **changes),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)
@@ -63,7 +65,7 @@ def script(name: str, *arguments: str, cwd: Path, python: str = sys.executable, 
         env=environment(cwd, **changes),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.integration.cli.command import AEGIS, Done, aegis, environment, verdict
+from tests.integration.cli.command import AEGIS, PATIENCE, Done, aegis, environment, verdict
 from tests.support.gitrepo import GitRepo
 
 CLEAN = "import json\n"
@@ -90,9 +91,22 @@ class TestOutput:
 
 class TestStandardOutput:
     def test_nobody_reads_it(self, clean: GitRepo, tmp_path: Path) -> None:
-        script = '"$@" | true; exit "${PIPESTATUS[0]}"'
-        done = _bash(script, clean.root, "scan", "--format", "json")
-        assert (done.code, done.err) == (3, "")
+        reading, writing = os.pipe()
+        os.close(reading)
+        try:
+            done = subprocess.run(
+                [*AEGIS, "scan", "--format", "json"],
+                cwd=clean.root,
+                env=environment(clean.root),
+                stdout=writing,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=PATIENCE,
+                check=False,
+            )
+        finally:
+            os.close(writing)
+        assert (done.returncode, done.stderr) == (3, "")
 
     @pytest.mark.parametrize("arguments", [["scan"], ["scan", "--migration"], ["scan", "--explain", "scan.runtime"]])
     def test_the_disk_is_full(self, arguments: list[str], clean: GitRepo) -> None:
@@ -115,7 +129,7 @@ def _bash(script: str, cwd: Path, *arguments: str) -> Done:
         env=environment(cwd),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)

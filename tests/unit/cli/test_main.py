@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -180,3 +181,39 @@ def test_every_command_tells_what_it_takes(capsys: pytest.CaptureFixture[str]) -
             main(arguments)
         assert ended.value.code == 0
         assert capsys.readouterr().out
+
+
+class Signalled(io.StringIO):
+    """A stream; who first does with it what is named is told to stop."""
+
+    def __init__(self, doing: str) -> None:
+        super().__init__()
+        self.doing = doing
+
+    def _does(self, what: str) -> None:
+        if what == self.doing:
+            self.doing = ""
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def flush(self) -> None:
+        self._does("flush")
+
+    def write(self, text: str) -> int:
+        self._does("write")
+        return super().write(text)
+
+
+@pytest.mark.parametrize("doing", ["flush", "write"])
+def test_a_signal_while_the_answer_is_told_is_no_traceback(doing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = CouldNotDecide("core.wrong_usage", "it was red", expected="blue", remedy="paint it")
+    if doing == "write":
+        monkeypatch.setattr(scan, "answer", fail(error))
+    else:
+        stop_on_signals()
+        monkeypatch.setattr(command, "_run", lambda _: 0)
+    out, err = Signalled(doing), Signalled(doing)
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", err)
+    assert main(["scan"]) == 3
+    assert "" in (out.doing, err.doing)
+    assert err.getvalue().startswith("aegis: core.interrupted: stopped by SIGTERM\n")

@@ -214,6 +214,9 @@ class _Session:
     def _result(self, criterion: Criterion) -> CriterionResult:
         if criterion.id in self.results:
             return self.results[criterion.id]
+        if (end := self.end) is not None and criterion in self.asked.criteria:
+            # the signal came before its turn was taken down
+            return not_run(criterion, self.mode, end.code, end.problem, end.remedy)
         return not_run(criterion, self.mode, "acceptance.not_asked", "it was left out by --only")
 
 

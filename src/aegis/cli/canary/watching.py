@@ -37,6 +37,8 @@ class Means:
     clock: Callable[[], float] = time.time
     """Unix seconds."""
     sleep: Callable[[float], None] = time.sleep
+    passed: Callable[[], float] = time.monotonic
+    """Seconds of a clock that nobody sets."""
 
 
 def watched(options: CanaryOptions, environ: Mapping[str, str], means: Means) -> Verdict:
@@ -116,7 +118,7 @@ class _Watcher:
                 rollouts,
                 act,
                 seen,
-                now=time.monotonic,
+                now=self.means.passed,
                 sleep=self.means.sleep,
                 seconds=_TRUE_WITHIN,
                 told=_say,
@@ -131,7 +133,13 @@ class _Watcher:
         if rollouts is not None and self.acts and is_due(watched.plan, looked.judgement, seen):
             try:
                 seen = carry_out(
-                    rollouts, "step", seen, now=time.monotonic, sleep=self.means.sleep, seconds=_TRUE_WITHIN, told=_say
+                    rollouts,
+                    "step",
+                    seen,
+                    now=self.means.passed,
+                    sleep=self.means.sleep,
+                    seconds=_TRUE_WITHIN,
+                    told=_say,
                 )
                 _say(f"{seen.place} goes on to step {seen.step} of {len(seen.steps)}")
             except CouldNotDecide as error:
