@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.support.kept import kept
+from tests.support.kept import kept, locked
 
 
 def program(package: str, name: str) -> Path:
@@ -32,7 +32,7 @@ def tree(*packages: str) -> Path:
     """These packages unpacked over each other, as the machine's Debian offers them today; none of their scripts ran."""
     _offered(packages[0])  # reads the package sources anew where the machine has none yet
     versions = subprocess.run(
-        ["apt-cache", "policy", *packages], check=True, timeout=60, capture_output=True, text=True
+        ["apt-cache", "policy", *packages], check=True, timeout=300, capture_output=True, text=True
     ).stdout
     candidates = [line for line in versions.splitlines() if line.strip().startswith("Candidate:")]
     assert len(candidates) == len(packages), f"a package of {packages} is in none of the machine's package sources"
@@ -78,15 +78,18 @@ def started(package: str, name: str) -> list[str]:
 def _offered(package: str) -> str:
     found = _candidate(package)
     if found == "(none)":
-        subprocess.run(["apt-get", "update", "-q"], check=True, timeout=300, stdout=subprocess.DEVNULL)
-        found = _candidate(package)
+        with locked("debian/sources"):  # apt refuses a second one at once
+            found = _candidate(package)
+            if found == "(none)":
+                subprocess.run(["apt-get", "update", "-q"], check=True, timeout=900, stdout=subprocess.DEVNULL)
+                found = _candidate(package)
     assert found != "(none)", f"{package} is in none of the machine's package sources"
     return found.replace(":", "_")
 
 
 def _candidate(package: str) -> str:
     told = subprocess.run(
-        ["apt-cache", "policy", package], check=True, timeout=60, capture_output=True, text=True
+        ["apt-cache", "policy", package], check=True, timeout=300, capture_output=True, text=True
     ).stdout
     lines = [line.strip() for line in told.splitlines() if line.strip().startswith("Candidate:")]
     return lines[0].partition(": ")[2] if lines else "(none)"

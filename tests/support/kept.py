@@ -5,7 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -14,15 +15,26 @@ def kept(name: str, make: Callable[[Path], Path]) -> Path:
 
     One process makes it, and others that want it wait: built by two at once, a large program takes twice as long.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aegis-tests"
-    target = cache / name
+    target = _cache() / name
     if target.exists():
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.with_name(f"{target.name}.lock").open("wb") as lock:
-        # it ends with the process that has it, however that ends
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(name):
         if not target.exists():
             with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
                 make(Path(scratch)).rename(target)
     return target
+
+
+@contextmanager
+def locked(name: str) -> Iterator[None]:
+    """One process at a time does what bears this name; the others wait."""
+    file = _cache() / f"{name}.lock"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("wb") as lock:
+        # it ends with the process that has it, however that ends
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aegis-tests"

@@ -38,7 +38,7 @@ def wire(to: str, script: Wire) -> Iterator[Wire]:
                 script.connections += 1
                 cut = script.cuts.pop(0) if script.cuts else None
                 hold = script.holds.pop(0) if script.holds and cut is None else None
-                upstream = socket.create_connection((host, int(port)), timeout=30)
+                upstream = socket.create_connection((host, int(port)))
                 threading.Thread(target=_pass, args=(client, upstream), daemon=True).start()
                 threading.Thread(target=_back, args=(upstream, client, cut, hold, script), daemon=True).start()
 
