@@ -270,9 +270,16 @@ def _scan_all(source: Source, pieces: Sequence[range], size: int, wanted: set[in
         return
     # A fork would copy the locks of other threads in whatever state they are.
     context = multiprocessing.get_context("spawn")
+    others = multiprocessing.active_children()
     with concurrent.futures.ProcessPoolExecutor(jobs, mp_context=context) as pool:
         count = len(pieces)
-        yield from pool.map(scan, [source] * count, pieces, [size] * count, [wanted] * count)
+        try:
+            yield from pool.map(scan, [source] * count, pieces, [size] * count, [wanted] * count)
+        except BaseException:  # a signal to stop, above all: the pool would wait for pieces that nobody takes
+            for child in multiprocessing.active_children():
+                if child not in others:
+                    child.kill()
+            raise
 
 
 def _join(whole: Part, part: Part) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from aegis.adapters.pg_snapshot import Held
 from aegis.cli.backup import taking
+from tests.unit.adapters.test_process_group import runs
 
 SRC = Path(__file__).resolve().parents[3] / "src"
 STOPPED = """
@@ -93,6 +94,37 @@ place.list("a/")
 
 def test_a_listing_of_a_store_that_is_gone() -> None:
     assert stopped(LISTING) == "core.interrupted"
+
+
+SLOW = """
+import os, signal, time
+
+def scan(*given):
+    with open(f"{os.path.dirname(__file__)}/{os.getpid()}.number", "w"):
+        pass
+    os.kill(os.getppid(), signal.SIGTERM)
+    time.sleep(600)
+"""
+VERIFYING = """
+sys.path.insert(0, {folder!r})
+import slow
+from aegis.audit import verify
+
+verify.scan = slow.scan
+list(verify._scan_all(0, [range(1)] * 9, 9, set(), 2))
+"""
+
+
+def test_processes_that_verify_a_large_log(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(SLOW)
+    try:
+        assert stopped(VERIFYING.format(folder=str(tmp_path))) == "core.interrupted"
+        left = [file for file in tmp_path.glob("*.number") if runs(int(file.stem))]
+        assert not left
+    finally:
+        for file in tmp_path.glob("*.number"):
+            if runs(int(file.stem)):
+                os.kill(int(file.stem), signal.SIGKILL)
 
 
 class Reading:
