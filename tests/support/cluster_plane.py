@@ -30,7 +30,7 @@ from tests.support.cluster_network import Network, network
 from tests.support.ports import free_port
 
 Document = dict[str, Any]
-PATIENCE: Final = 120
+PATIENCE: Final = 300
 """Seconds for what takes about five; the machine has other work."""
 MISSED: Final = 5
 """Seconds after which a controller that takes less than one has missed a change."""

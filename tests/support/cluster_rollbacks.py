@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 
 from tests.integration.cli.command import environment
-from tests.support.cluster_plane import awaited
+from tests.support.cluster_plane import PATIENCE, awaited
 from tests.support.cluster_shop import GOOD, ClusterShop
 
 WORSE = "example.test/api:{}-bad-8x"
@@ -48,7 +48,7 @@ def rollback(shop: ClusterShop, name: str) -> Rollback:
         sent = time.monotonic()
         awaited(lambda: _is_back(shop), lambda: f"not back: {shop.status}", pause=0.02)
         back = time.monotonic()
-        told, errors = process.communicate(timeout=120)
+        told, errors = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
         process.communicate()

@@ -17,7 +17,7 @@ from typing import Any
 
 from tests.support.debian import program
 
-READY_SECONDS = 60
+READY_SECONDS = 120
 """Far more than it needs, on a machine with other work."""
 
 

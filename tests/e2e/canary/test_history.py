@@ -123,7 +123,7 @@ def test_a_replayed_history_is_counted_exactly(tmp_path: Path) -> None:
     backfill(tmp_path, exposition)
     counted: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0, 0.0])
     with prometheus(tmp_path, free_port()) as server:
-        store, counters = Replayed(PrometheusServer(server.url)), Counters()
+        store, counters = Replayed(PrometheusServer(server.url, timeout=120)), Counters()
         scope = Scope("shop", Hashes("web", "new", "old"))
         for number in (*range(WATCH, SCRAPES - 1, 3), SCRAPES - 1):
             store.at = BEGIN + number * SCRAPE + 9.0

@@ -29,8 +29,8 @@ SLOW = source_of(CanaryMetric(preset="http-latency", slo=0.5), ROLLOUT)
 CANARY, STABLE = "web-new-aaaaa", "web-old-bbbbb"
 OLD = 3 * START_JITTER
 """Seconds; a start is known to a second or so."""
-PATIENCE = 60
-"""Seconds until a scrape must have shown what was counted; the machine has other work."""
+PATIENCE = 120.0
+"""Seconds for an answer, and until a scrape must have shown what was counted; the machine has other work."""
 
 
 @dataclass
@@ -58,7 +58,7 @@ class World:
     def tell(self) -> None:
         self.server.scrape([(each.port, {"namespace": "shop", "pod": pod}) for pod, each in self.pods.items()])
 
-    def look(self, *sources: Source, timeout: float = 15.0) -> Reading:
+    def look(self, *sources: Source, timeout: float = PATIENCE) -> Reading:
         asked = PrometheusServer(self.server.url, timeout=timeout)
         reading = look(asked, sources or (HTTP, SLOW), starts_of(ROLLOUT), SCOPE, self.counters, scrape_interval=1)
         for each in reading.increments:
@@ -100,7 +100,7 @@ class World:
 
 def scraped(server: RealPrometheus) -> set[str]:
     """The pods that stand in the store."""
-    asked = PrometheusServer(server.url)
+    asked = PrometheusServer(server.url, timeout=PATIENCE)
     return {each.labels["pod"] for each in asked.samples("http_requests_total{}", 30, asked.now())}
 
 
@@ -154,7 +154,7 @@ def test_a_target_that_is_down_adds_nothing_and_loses_nothing(world: World) -> N
 
 def stale(world: World) -> bool:
     """Whether no scrape of the last second shows the canary."""
-    asked = PrometheusServer(world.server.url)
+    asked = PrometheusServer(world.server.url, timeout=PATIENCE)
     return CANARY not in {each.labels["pod"] for each in asked.samples("http_requests_total{}", 1, asked.now())}
 
 

@@ -14,7 +14,7 @@ from aegis.adapters.kubernetes_rollouts import KubernetesRollouts
 from aegis.core.errors import CouldNotDecide, Refused
 from aegis.core.ports.rollouts import Act, RolloutState
 from aegis.gates.canary.carrying_out import carry_out
-from tests.support.cluster_plane import ControlPlane
+from tests.support.cluster_plane import PATIENCE, ControlPlane
 from tests.support.cluster_shop import BETTER, GOOD, NAME, rollout
 
 THIRD = "example.test/api:third"
@@ -58,7 +58,7 @@ class Scene:
     def comes_to(self, is_so: Callable[[RolloutState], bool]) -> None:
         self.cluster.await_rollout(self.namespace, NAME, lambda: is_so(self.seen), lambda: str(self.seen))
 
-    def carry_out(self, act: Act, judged: RolloutState, seconds: float = 60) -> RolloutState:
+    def carry_out(self, act: Act, judged: RolloutState, seconds: float = PATIENCE) -> RolloutState:
         return carry_out(self, act, judged, now=time.monotonic, sleep=time.sleep, seconds=seconds)
 
 

@@ -13,7 +13,7 @@ import yaml
 from aegis.adapters.kubernetes_api import cluster_of
 from aegis.adapters.kubernetes_rights import missing_rights, of_proxy, of_rollout
 from aegis.adapters.kubernetes_rollouts import KubernetesRollouts
-from tests.support.cluster_plane import ControlPlane, awaited
+from tests.support.cluster_plane import PATIENCE, ControlPlane, awaited
 from tests.support.cluster_shop import NAME, WATCHER, rollout
 
 
@@ -27,7 +27,7 @@ def test_its_server_is_known_by_its_authority_and_by_no_other(cluster: ControlPl
     assert set(entry["cluster"]) == {"server", "certificate-authority"}
     handler = urllib.request.HTTPSHandler(context=ssl.create_default_context())
     with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
-        urllib.request.build_opener(urllib.request.ProxyHandler({}), handler).open(cluster.url, timeout=30)
+        urllib.request.build_opener(urllib.request.ProxyHandler({}), handler).open(cluster.url, timeout=PATIENCE)
 
 
 def test_a_rollout_becomes_healthy_and_its_pods_are_ready(cluster: ControlPlane, namespace: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.integration.cli.command import environment
-from tests.support.cluster_plane import ControlPlane
+from tests.support.cluster_plane import PATIENCE, ControlPlane
 from tests.support.cluster_rollbacks import rollback
 from tests.support.cluster_shop import BAD, BETTER, GOOD, NAME, WATCHER, ClusterShop, cluster_shop
 
@@ -94,7 +94,7 @@ def test_who_may_only_look_is_told_before_and_after(shop: ClusterShop) -> None:
     shop.paused(BAD)
     ready = subprocess.run(
         shop.command("preflight", "--format=json", kubeconfig=onlooker),
-        cwd=shop.folder, env=environment(shop.folder), capture_output=True, text=True, timeout=120,
+        cwd=shop.folder, env=environment(shop.folder), capture_output=True, text=True, timeout=PATIENCE,
     )  # fmt: skip
     assert (ready.returncode, json.loads(ready.stdout)[1]["code"]) == (3, "canary.cluster_forbidden"), ready.stderr
     done = shop.watch(kubeconfig=onlooker)
