@@ -28,6 +28,8 @@ from tests.support.verifying import FILES, KEYS, model_signature
 
 PATIENCE = 60
 """Seconds that a busy machine may need for anything."""
+AGAIN = ((503, True), (408, False))
+"""Without keys, and too slow: status, and whether it is for want of keys."""
 
 
 MODELS = ("shop", "talker", "noted", "forged")
@@ -74,6 +76,19 @@ class Running:
             return http.client.HTTPSConnection("localhost", number, timeout=PATIENCE, context=self.context)
         return http.client.HTTPConnection("127.0.0.1", number, timeout=PATIENCE)
 
+    def connected(self, port: int = 0) -> http.client.HTTPConnection:
+        """The same, made: the service gives TLS some seconds, which a busy machine may need for less."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            connection = self.connect(port)
+            try:
+                connection.connect()
+                return connection
+            except (ssl.SSLError, ConnectionResetError):
+                connection.close()
+                if time.monotonic() > end:
+                    raise
+
     def ask(
         self,
         method: str,
@@ -86,17 +101,31 @@ class Running:
     ) -> Answer:
         """One request on a connection of its own. `body` is sent as JSON.
 
-        An issuer in a thread of a busy test process may not answer the service in time: like any client it then
-        comes again when it is told to.
+        An issuer in a thread of a busy test process may not answer the service in time, nor may the request be sent
+        in time: like any client it then comes again.
         """
         end = time.monotonic() + PATIENCE
         while True:
             answer = self._ask_once(method, target, role=role, body=body, headers=headers, port=port)
-            if answer.status != 503 or b"token.keys_unavailable" not in answer.body or time.monotonic() > end:
+            if time.monotonic() > end or (answer.status, b"token.keys_unavailable" in answer.body) not in AGAIN:
                 return answer
             # for the report of a test that fails
             print("no keys:", [line for line in self.lines if str(line.get("message")).startswith("keys of")])
-            time.sleep(int(answer.headers["retry-after"]))
+            time.sleep(int(answer.headers.get("retry-after", "0")))
+
+    def ready(self, *, port: int = 0, **checks: str) -> dict[str, str]:
+        """What it says of its parts, once it is ready, or once those of `checks` are so.
+
+        Each has a second to answer, which a busy machine may not give it: whoever asks comes again.
+        """
+        end = time.monotonic() + PATIENCE
+        while True:
+            answer = self.ask("GET", "/readyz", role=None, port=port)
+            found: dict[str, str] = answer.json().get("checks", {})
+            if answer.status == (503 if checks else 200) and checks.items() <= found.items():
+                return found
+            assert time.monotonic() < end, answer
+            time.sleep(0.1)
 
     def _ask_once(
         self, method: str, target: str, *, role: str | None, body: Any, headers: Mapping[str, str] | None, port: int
@@ -106,7 +135,7 @@ class Running:
             sent["Authorization"] = f"Bearer {self.tokens[role]}"
         if body is not None:
             sent["Content-Type"] = "application/json"
-        connection = self.connect(port)
+        connection = self.connected(port)
         try:
             connection.request(method, target, None if body is None else json.dumps(body), sent)
             return answer_of(connection.getresponse())
