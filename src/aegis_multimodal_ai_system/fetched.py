@@ -6,11 +6,11 @@ import hashlib
 import os
 import resource
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import Lock
+from queue import SimpleQueue
+from threading import Lock, Thread
 from typing import BinaryIO, Literal, Self
 
 from aegis.artifacts import preparing
@@ -374,34 +374,56 @@ class Fetcher:
 
 
 class _Keeper:
-    """Copies sealed memory to disk beside the hashing of it; before the block ends, all of it is done or given up."""
+    """Copies sealed memory to disk beside the hashing of it; before the block ends, all of it is done or given up.
+
+    By a daemon: a service's end would wait for an executor's thread, and for minutes where a model is large.
+    """
 
     def __init__(self, staging: Staging | None) -> None:
         """None: nothing is kept."""
         self._staging = staging
-        self._thread = ThreadPoolExecutor(1, "aegis-keep")
-        self._copies: list[Future[None]] = []
+        self._wanted: SimpleQueue[tuple[str, int, int] | None] = SimpleQueue()
+        """None: that was all."""
+        self._ended: SimpleQueue[BaseException | None] = SimpleQueue()
+        self._given_up = False
 
     def __enter__(self) -> Self:
+        if self._staging is not None:
+            Thread(target=self._run, args=(self._staging,), name="aegis-keep", daemon=True).start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._thread.shutdown(cancel_futures=True)
+        self._given_up = True
+        self._end()
 
     def keep(self, name: str, sealed: int, size: int) -> None:
         """Soon: the descriptor stays open until the block ends."""
-        if self._staging is not None:
-            self._copies.append(self._thread.submit(self._copy, self._staging, name, sealed, size))
+        self._wanted.put((name, sealed, size))
 
     def finish(self) -> None:
         """Wait for all copies. Raises CouldNotDecide `verify.disk_failed`."""
-        for copy in self._copies:
-            copy.result()
+        error = self._end()
+        if error is not None:
+            raise error
 
-    @staticmethod
-    def _copy(staging: Staging, name: str, sealed: int, size: int) -> None:
-        with staging.create(name) as file:
-            file.copy(sealed, size)
+    def _end(self) -> BaseException | None:
+        if self._staging is None:
+            return None
+        self._wanted.put(None)
+        error = self._ended.get()
+        self._ended.put(error)  # both a good end and the block's ask for it
+        return error
+
+    def _run(self, staging: Staging) -> None:
+        try:
+            while (copy := self._wanted.get()) is not None and not self._given_up:
+                name, sealed, size = copy
+                with staging.create(name) as file:
+                    file.copy(sealed, size)
+        except BaseException as error:
+            self._ended.put(error)
+        else:
+            self._ended.put(None)
 
 
 def _place_of(prepared: Prepared) -> str | None:

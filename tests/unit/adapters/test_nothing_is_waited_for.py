@@ -96,6 +96,33 @@ def test_a_listing_of_a_store_that_is_gone() -> None:
     assert stopped(LISTING) == "core.interrupted"
 
 
+KEEPING = """
+from contextlib import contextmanager
+from aegis_multimodal_ai_system import fetched
+
+class Staging:
+    @contextmanager
+    def create(self, name):
+        yield self
+    def copy(self, sealed, size):
+        tell()
+        time.sleep(600)
+
+def load():
+    with fetched._Keeper(Staging()) as keeper:
+        keeper.keep("weights", 0, 1)
+        keeper.finish()
+
+threading.Thread(target=load, daemon=True).start()
+time.sleep(600)
+"""
+
+
+def test_a_copy_of_a_model_that_is_kept() -> None:
+    """A service loads in threads that its end does not wait for."""
+    assert stopped(KEEPING) == "core.interrupted"
+
+
 SLOW = """
 import os, signal, time
 
