@@ -81,6 +81,8 @@ class Page:
     """What it wrote to the console as a warning or an error, and exceptions."""
     requests: list[str] = field(default_factory=list)
     """Addresses that it asked for beside its own."""
+    loaded: set[str] = field(default_factory=set)
+    """Documents (by their loader's id) that have loaded."""
 
     def value(self, expression: str) -> Any:
         """A JavaScript expression's value in the page, awaited where it is a promise."""
@@ -132,8 +134,10 @@ class Browser:
             media="print" if paper else "screen",
             features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}],
         )
-        page.ask("Page.navigate", url=address)
-        self._until("Page.loadEventFired", page)
+        page.ask("Page.setLifecycleEventsEnabled", enabled=True)
+        document = page.ask("Page.navigate", url=address)["loaderId"]
+        while document not in page.loaded:  # of the empty one before, a slow machine may tell only now
+            self._told(page)
         if address in page.requests:
             page.requests.remove(address)
         try:
@@ -154,10 +158,6 @@ class Browser:
                 assert "error" not in told, (method, told["error"])
                 return dict(told["result"])
 
-    def _until(self, event: str, page: Page) -> None:
-        while self._told(page).get("method") != event:
-            pass
-
     def _told(self, page: Page | None) -> dict[str, Any]:
         """The next message."""
         while b"\0" not in self._rest:
@@ -177,6 +177,8 @@ def _keep(event: str, told: Mapping[str, Any], page: Page) -> None:
     match event:
         case "Network.requestWillBeSent":
             page.requests.append(told["request"]["url"])
+        case "Page.lifecycleEvent" if told["name"] == "load":
+            page.loaded.add(told["loaderId"])
         case "Log.entryAdded" if told["entry"]["level"] in {"warning", "error"}:
             page.errors.append(told["entry"]["text"])
         case "Runtime.consoleAPICalled":
@@ -193,7 +195,7 @@ def browser() -> Iterator[Browser]:
     ours_in, theirs_out = os.pipe()
     # from numbers that are neither 3 nor 4
     high = [fcntl.fcntl(each, fcntl.F_DUPFD, 20) for each in (theirs_in, theirs_out)]
-    with tempfile.TemporaryDirectory() as profile, tempfile.TemporaryFile() as log:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile, tempfile.TemporaryFile() as log:
         started = subprocess.Popen(
             [
                 sys.executable, "-c", _MOVED, *map(str, high),

@@ -33,7 +33,7 @@ class Cosign:
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "COSIGN_PASSWORD": ""}
         return subprocess.run(
             [self.program, *arguments],
-            cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=60,
+            cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=300,
         )  # fmt: skip
 
     def run(self, *arguments: str | Path) -> str:

@@ -30,7 +30,7 @@ def module(spec: str) -> Path:
 
 def tool(folder: Path) -> Path:
     """The program built from a folder with a go.mod that needs nothing but the standard library."""
-    told = subprocess.run(["go", "version"], capture_output=True, text=True, check=True, timeout=60).stdout
+    told = subprocess.run(["go", "version"], capture_output=True, text=True, check=True, timeout=300).stdout
     version = told.split()[2]
     stamp = max(int(file.stat().st_mtime_ns) for file in folder.iterdir())
     return kept(f"go/{folder.name}-{version}-{stamp}", lambda scratch: _built(folder, scratch / "program"))

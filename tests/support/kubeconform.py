@@ -51,7 +51,7 @@ def judge(text: str, minor: str = NEWEST) -> list[str]:
     place = f"{folder}/{{{{.Group}}}}/{{{{.ResourceKind}}}}_{{{{.ResourceAPIVersion}}}}.json"
     ran = subprocess.run(
         [kubeconform(), "-strict", "-output", "json", "-verbose", "-schema-location", place, "-"],
-        input=text, capture_output=True, text=True, check=False, timeout=120,
+        input=text, capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     assert ran.stdout, f"kubeconform said nothing: {ran.stderr}"
     # between two `---` a template may have left nothing: then there is neither a kind nor a status

@@ -46,7 +46,7 @@ def _download(folder: Path) -> Path:
     subprocess.run(
         [str(python), "-m", "pip", *arguments, "--dest", str(folder), "--requirement", str(asked)],
         check=True,
-        timeout=120,
+        timeout=600,
     )
     (wheel,) = folder.glob("*.whl")
     return wheel

@@ -89,5 +89,5 @@ def test_every_generated_workflow_passes_actionlint(name: str, tmp_path: Path) -
     lint = program(ROOT / "tests" / "e2e" / "tools" / "actionlint", ACTIONLINT)
     workflows = sorted((repository / ".github" / "workflows").iterdir())
     command: list[str | Path] = [lint, "-shellcheck=", "-pyflakes=", "-no-color", "-oneline", *workflows]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert (done.returncode, done.stdout) == (0, "")

@@ -287,7 +287,7 @@ def test_the_packed_rules_are_rules_and_reach_the_operator_unchanged(tmp_path: P
     file = tmp_path / "rules.yaml"
     file.write_text(yaml.safe_dump(rule["spec"]))
     command = [str(debian_program("prometheus", "promtool")), "check", "rules", str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -21,7 +21,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What every attempt came to; see `versitygw.py` for what is attempted."""
     binary = program(ROOT / "tests/e2e/tools/versitygw", VERSION)
     built = subprocess.run(
-        ["go", "version", "-m", binary], capture_output=True, text=True, check=True, timeout=60
+        ["go", "version", "-m", binary], capture_output=True, text=True, check=True, timeout=300
     ).stdout
     assert f"github.com/versity/versitygw\tv{VERSION}" in built
     folder = tmp_path_factory.mktemp("versitygw")
@@ -29,7 +29,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         ["unshare", "--user", "--map-root-user", "--net", "--mount", sys.executable, "-m", "tests.e2e.verify.versitygw",
          str(binary), str(folder)],
         cwd=ROOT, env={"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
-        capture_output=True, text=True, check=False, timeout=180,
+        capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     logs = "".join(f"\n--- {log.name}\n{log.read_text()[-4000:]}" for log in sorted(folder.glob("*.log")))
     assert done.returncode == 0, done.stderr + logs

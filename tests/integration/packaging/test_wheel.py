@@ -32,7 +32,7 @@ def site(wheel: Path) -> Path:
 
 def build(target: Path) -> Path:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(target)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=600)
     (wheel,) = target.glob("*.whl")
     assert wheel.name.startswith(f"aegis_gates-{aegis.__version__}-")
     return wheel
@@ -45,7 +45,7 @@ def installed(site: Path, *arguments: str | Path, **environ: str) -> subprocess.
     )
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(site), **environ}
     command = [sys.executable, "-I", "-c", code, *map(str, arguments)]
-    return subprocess.run(command, cwd=site, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, cwd=site, env=environment, capture_output=True, text=True, check=False, timeout=600)
 
 
 def scan(site: Path, repo: GitRepo, engine: Path | None) -> subprocess.CompletedProcess[str]:

@@ -166,7 +166,7 @@ def test_as_a_program_of_its_own_with_what_every_gate_has(tmp_path: Path) -> Non
         env={**os.environ, "PYTHONPATH": str(root / "src")},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")

@@ -185,7 +185,7 @@ class Waits:
         return Clock(now=lambda: 0.0, sleep=self.pauses.append, jitter=lambda: 0.5)
 
 
-def client(github: SettingsAtGitHub, waits: Waits, timeout: float = 20.0) -> GitHubSettings:
+def client(github: SettingsAtGitHub, waits: Waits, timeout: float = 60.0) -> GitHubSettings:
     return GitHubSettings("octo/widgets", GitHubRest(TOKEN, github.api, waits.clock(), timeout))
 
 
@@ -257,7 +257,7 @@ def test_a_list_without_an_end_is_not_followed_for_ever(
 
 
 def test_a_server_that_says_nothing_is_given_up(github: SettingsAtGitHub) -> None:
-    github.faults, waits = [Fault(silence=3.0, times=9)], Waits()
+    github.faults, waits = [Fault(silence=60.0, times=9)], Waits()
     with pytest.raises(AegisError) as caught:
         client(github, waits, timeout=1.0).facts()
     assert caught.value.code == "github.unreachable"

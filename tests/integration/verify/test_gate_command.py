@@ -355,7 +355,7 @@ class TestWithoutPackages:
             env={"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin", "HOME": str(repo.root.parent), **HERMETIC},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
         assert "Traceback" not in done.stdout + done.stderr

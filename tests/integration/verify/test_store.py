@@ -239,7 +239,7 @@ class TestShards:
             env={"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin", "HOME": "/", **HERMETIC, **credentials},
             capture_output=True,
             check=True,
-            timeout=60,
+            timeout=300,
         )
         assert json.loads(done.stdout) == here
         shards = here["shards"]

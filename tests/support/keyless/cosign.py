@@ -44,7 +44,7 @@ class Cosign:
         ran = subprocess.run(
             [str(self.program), *command],
             env=self._environment(made) if older else {**os.environ, "HOME": str(self.folder)},
-            cwd=self.folder, capture_output=True, text=True, check=False, timeout=60,
+            cwd=self.folder, capture_output=True, text=True, check=False, timeout=300,
         )  # fmt: skip
         assert ran.returncode in {0, 1}, ran.stderr
         assert "unknown flag" not in ran.stderr, ran.stderr

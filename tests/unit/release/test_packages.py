@@ -12,7 +12,7 @@ SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "finish_packages.py"
 
 def finish(folder: Path) -> int:
     command = [sys.executable, "-I", str(SCRIPT), str(folder)]
-    return subprocess.run(command, check=False, capture_output=True, timeout=120).returncode
+    return subprocess.run(command, check=False, capture_output=True, timeout=600).returncode
 
 
 def package(folder: Path) -> Path:
