@@ -35,7 +35,8 @@ def receiving() -> Iterator[Receiver]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         made.url = f"http://127.0.0.1:{server.server_address[1]}/alerts"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        # a daemon: a signal may come before the `try`, and the end would wait for it
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         try:
             yield made

@@ -123,6 +123,26 @@ def test_a_copy_of_a_model_that_is_kept() -> None:
     assert stopped(KEEPING) == "core.interrupted"
 
 
+RECEIVING = """
+sys.path.insert(0, {root!r})
+from acceptance.local.receiver import receiving
+
+real = threading.Thread.start
+
+def begun(thread):
+    real(thread)
+    tell()
+
+threading.Thread.start = begun
+with receiving():
+    pass
+"""
+
+
+def test_the_receiver_of_alerts_of_a_probe() -> None:
+    assert stopped(RECEIVING.format(root=str(SRC.parent))) == "core.interrupted"
+
+
 SLOW = """
 import os, signal, time
 
