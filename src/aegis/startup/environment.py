@@ -20,9 +20,10 @@ def environment(name: str, root: Path, cache: Path, environ: Mapping[str, str] |
     environ = os.environ if environ is None else environ
     lock = _lock(name, root)
     place = cache / f"{name}-{_fingerprint(lock)}"
-    if _usable(place):
-        return place
+    # in this order: one that another builder puts there in between is whole, and already in use
     if place.exists():
+        if _usable(place):
+            return place
         # a cleaner took a part of it, or the interpreter that it stands on is gone
         shutil.rmtree(place, ignore_errors=True)
     uv = find_uv(root, cache, environ)

@@ -31,7 +31,7 @@ def fsck(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], str]:
     """What the tool says of a folder."""
     binary = program(ROOT / "tests/e2e/tools/tessera-fsck", VERSION)
     built = subprocess.run(
-        ["go", "version", "-m", binary], capture_output=True, text=True, check=True, timeout=60
+        ["go", "version", "-m", binary], capture_output=True, text=True, check=True, timeout=180
     ).stdout
     assert f"github.com/transparency-dev/tessera\tv{VERSION}" in built
     key = tmp_path_factory.mktemp("key") / "vkey"
@@ -40,7 +40,7 @@ def fsck(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], str]:
     def run(folder: Path) -> str:
         ran = subprocess.run(
             [str(binary), f"--storage_url=file://{folder}/", f"--public_key={key}", "--ui=false", "--N=4"],
-            capture_output=True, text=True, check=False, timeout=60,
+            capture_output=True, text=True, check=False, timeout=180,
         )  # fmt: skip
         return ran.stdout + ran.stderr
 

@@ -17,7 +17,7 @@ from aegis.audit.log import Receipt
 from aegis.core.errors import CouldNotDecide
 from tests.support.audit_logs import PRODUCER, event
 
-SECONDS = 30.0
+SECONDS = 60.0
 
 
 class Disk:

@@ -169,7 +169,7 @@ except StartupProblem as problem:
 """
 
 
-def stop(tmp_path: Path, script: str, number: signal.Signals, grace: float = 30.0) -> tuple[int, str]:
+def stop(tmp_path: Path, script: str, number: signal.Signals, grace: float = 300.0) -> tuple[int, str]:
     """Run a gate, wait until it is ready, and send a signal to the process that supervises it."""
     ready = tmp_path / "ready"
     os.mkfifo(ready)
@@ -179,7 +179,7 @@ def stop(tmp_path: Path, script: str, number: signal.Signals, grace: float = 30.
     with subprocess.Popen([sys.executable, "-I", "-c", code], env=env, stdout=subprocess.PIPE, text=True) as process:
         ready.read_text("utf-8")
         process.send_signal(number)
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=180)
     return process.returncode, out
 
 
@@ -205,12 +205,12 @@ def test_what_the_gate_runs_cannot_read_our_secrets(tmp_path: Path) -> None:
     """Neither those of a dump's SQL, which may run as the same user: the gate's own it closes itself."""
     script = f"cat /proc/$$/environ >own; cat /proc/$PPID/environ >supervisor; {WRITE % 'pass'}; exit 0"
     venv = played(tmp_path, script)
-    code = _STOPPED.format(src=str(ROOT / "src"), grace=30, venv=str(venv), cache=str(tmp_path / "cache"))
+    code = _STOPPED.format(src=str(ROOT / "src"), grace=300, venv=str(venv), cache=str(tmp_path / "cache"))
     env = {"PATH": os.environ["PATH"], "AEGIS_AGE_IDENTITY": "AGE-SECRET-KEY-OF-NOBODY"}
     # root without its capabilities is a user like others, and what it runs is the same one
     drop = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"] if os.geteuid() == 0 else []
     done = subprocess.run(
-        [*drop, sys.executable, "-I", "-c", code], cwd=tmp_path, env=env, capture_output=True, timeout=60, check=False
+        [*drop, sys.executable, "-I", "-c", code], cwd=tmp_path, env=env, capture_output=True, timeout=180, check=False
     )
     assert done.returncode == 0, done
     assert b"OF-NOBODY" in (tmp_path / "own").read_bytes()

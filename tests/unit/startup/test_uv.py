@@ -10,6 +10,12 @@ from aegis.startup.problem import StartupProblem
 ROOT = Path(__file__).resolve().parents[3]
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may need long for a script: a test of the limit sets it."""
+    monkeypatch.setattr(uv, "_PROBE_SECONDS", 300)
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """An action whose lock names uv 1.2.3."""
