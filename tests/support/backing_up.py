@@ -20,7 +20,7 @@ from tests.support.gitrepo import HERMETIC
 from tests.support.postgres import Server
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 120
+PATIENCE = 300
 """Seconds for one command on a busy machine."""
 CONTENT = """
     CREATE TABLE items (id bigserial PRIMARY KEY, name text, made timestamptz DEFAULT now());
@@ -68,7 +68,7 @@ class Backups:
         (self.folder / "aegis.yml").write_text(f"version: 1\nbackup-check:\n{lines}", "utf-8")
 
     def words(self, *arguments: str | Path) -> list[str]:
-        return [sys.executable, "-m", "aegis", "backup", *map(str, arguments)]
+        return [sys.executable, "-m", "tests.support.patient_aegis", "backup", *map(str, arguments)]
 
     def surroundings(self, changes: Mapping[str, str | None]) -> dict[str, str]:
         changed = {**self.environ, **changes}
@@ -123,7 +123,7 @@ def backups(server: Server, folder: Path, content: str = CONTENT) -> Iterator[Ba
         "PATH": f"{server.bin}:{os.environ['PATH']}",
         "HOME": str(folder / "home"),
         "TMPDIR": str(folder / "tmp"),
-        "PYTHONPATH": str(ROOT / "src"),
+        "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}",
         "PYTHONDONTWRITEBYTECODE": "1",
         "AEGIS_DATABASE_URL": server.url(database),
     }

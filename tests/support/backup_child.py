@@ -19,6 +19,7 @@ from aegis.adapters.pg_tools import tools_at
 from aegis.backup.writing import Item, write_backup
 from aegis.cli.interruption import Stopped, stop_on_signals
 from aegis.core.errors import AegisError
+from tests.support.patient_aegis import patient
 from tests.support.s3 import CREDENTIALS
 
 MIB = 1 << 20
@@ -58,4 +59,5 @@ def main(address: str, url: str, folder: str, snapshot: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], os.environ.pop("DATABASE_URL"), sys.argv[2], sys.argv[3])
+    with patient():
+        main(sys.argv[1], os.environ.pop("DATABASE_URL"), sys.argv[2], sys.argv[3])

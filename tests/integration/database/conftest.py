@@ -9,16 +9,25 @@ import pytest
 
 from aegis_multimodal_ai_system.database import Database, open_database
 from tests.integration.database.logs import with_tables
+from tests.support.patient_aegis import patient
 from tests.support.postgres import Server, postgres
 
 __all__ = ["postgres"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def patient_module() -> Iterator[None]:
+    """For all tests."""
+    with patient():
+        yield
 
 
 @pytest.fixture(scope="session")
 def template(postgres: Server) -> str:
     """A database with this version's tables, to be copied."""
     name = postgres.new_database()
-    with_tables(postgres.url(name))
+    with patient():
+        with_tables(postgres.url(name))
     return name
 
 

@@ -98,6 +98,7 @@ def test_the_server_goes_and_comes_back() -> None:
 
 
 def test_a_server_that_answers_no_more_counts_as_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapter.connect, "__kwdefaults__", {"patience": 10.0})
     with running() as server:
         database = open_database(server.url())
         database.migrate()

@@ -285,6 +285,7 @@ def test_a_connection_that_was_lost_between_two_entries_is_made_anew() -> None:
 
 
 def test_a_server_that_answers_no_more_counts_as_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapter.connect, "__kwdefaults__", {"patience": 10.0})
     with running() as server, opened(with_tables(server.url())) as log:
         log.append(event())
         with server.frozen(), monkeypatch.context() as patched:

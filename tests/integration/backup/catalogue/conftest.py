@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.backup_shop import shop
 from tests.support.backup_way import Shelf
+from tests.support.patient_aegis import patient
 from tests.support.postgres import Server, running
 
 
@@ -30,7 +31,8 @@ def healthy(server: Server, database: str, tmp_path_factory: pytest.TempPathFact
     shelves = {}
     for form in ("directory", "custom"):
         shelves[form] = Shelf(tmp_path_factory.mktemp("healthy") / form)
-        shelves[form].take(server, database, stream=form == "custom")
+        with patient():
+            shelves[form].take(server, database, stream=form == "custom")
     return shelves
 
 
