@@ -206,7 +206,8 @@ class PartUpload:
 
     def _join(self) -> bool:
         """Wait for the parts on their way, but not for long; whether all have ended."""
-        for thread in self._threads:
+        # one whose start a signal came before is none to wait for; it looks whether it may go on, if it begins at all
+        for thread in [each for each in self._threads if each.is_alive()]:
             thread.join(_GRACE / len(self._threads))
         return not any(thread.is_alive() for thread in self._threads)
 
