@@ -22,7 +22,7 @@ from tests.support.runner_commands import parse
 ROOT = Path(__file__).resolve().parents[2]
 CHECKOUT = "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd"
 UPLOAD = "actions/upload-artifact@330a01c490aca151604b8cf639adc76d48f6c5d4"
-LIMIT_SECONDS = 170
+LIMIT_SECONDS = 600
 _UPLOAD_DOUBLE = """\
 name: Stand-in for actions/upload-artifact
 inputs: {name: {}, path: {}, if-no-files-found: {}, retention-days: {}, include-hidden-files: {}}

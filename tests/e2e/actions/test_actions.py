@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from aegis.startup import surroundings
-from tests.e2e.actions.conftest import CLEAN, DIRTY, SERVICE, Stage, assert_error, told
+from tests.e2e.actions.conftest import CLEAN, DIRTY, SERVICE, Stage, assert_error, patient, told
 from tests.support import events
 from tests.support.act import CHECKOUT, ROOT, Annotation, Run, read_log, write_files
 from tests.support.package_index import download, serving
@@ -27,7 +28,7 @@ def on_the_line(run: Run) -> Annotation:
     return next(note for note in run.errors() if note.file == SERVICE)
 
 
-def with_semgrep(stage: Stage, script: str, timeout: int = 300) -> None:
+def with_semgrep(stage: Stage, script: str, timeout: int = 300, overlay: Mapping[str, str] | None = None) -> None:
     """Put another program in the place of semgrep's binary."""
     program = stage.folder / "semgrep-core"
     program.write_text(f"#!/bin/sh\n{script}\n", "utf-8")
@@ -40,6 +41,7 @@ def with_semgrep(stage: Stage, script: str, timeout: int = 300) -> None:
         {
             "src/aegis/startup/environment.py": environment + FAKE_SEMGREP.format(path=str(program)),
             "src/aegis/adapters/semgrep.py": limited,
+            **(overlay or {}),
         }
     )
 
@@ -259,12 +261,12 @@ def test_a_cancelled_run_leaves_a_verdict(stage: Stage) -> None:
     ready = stage.folder / "ready"
     os.mkfifo(ready)
     # the launcher is the parent of the gate, which is the parent of semgrep
-    with_semgrep(stage, f"""cut -d" " -f4 "/proc/$PPID/stat" > "{ready}"\nexec sleep 600""")
+    with_semgrep(stage, f"""cut -d" " -f4 "/proc/$PPID/stat" > "{ready}"\nexec sleep 600""", overlay=patient())
     stage.adopt()
     event = events.pull_request(stage.repository, DIRTY)
     with stage.act.started(stage.repository, event.name, event.payload) as act:
         os.kill(int(ready.read_text("utf-8")), signal.SIGTERM)
-        out, _ = act.communicate(timeout=60)
+        out, _ = act.communicate(timeout=600)
     run = read_log(out, act.returncode)
     assert_error(run, "core.interrupted", "SIGTERM")
     assert '"result": "error"' in run.log or '"result":"error"' in run.log

@@ -23,7 +23,7 @@ from aegis.startup import surroundings, tier0
 from aegis.startup.environment import environment
 from tests.doubles.shelf import ShelfStore
 from tests.e2e.actions.canary.conftest import deploying
-from tests.e2e.actions.conftest import CLEAN, Stage, told
+from tests.e2e.actions.conftest import CLEAN, Stage, patient, told
 from tests.e2e.actions.watched import WARM
 from tests.support import events, shelves
 from tests.support.act import ROOT, Act, Run, export
@@ -178,7 +178,7 @@ FILES: Mapping[str, Callable[[], dict[str, str | bytes]]] = {
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The action with a launcher that loses the gate's answer."""
-    return export(tmp_path_factory.mktemp("action"), {"src/aegis/startup/launch.py": LAUNCH})
+    return export(tmp_path_factory.mktemp("action"), {"src/aegis/startup/launch.py": LAUNCH, **patient()})
 
 
 @contextmanager

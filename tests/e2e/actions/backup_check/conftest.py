@@ -227,7 +227,7 @@ def nightly(cron: str = "41 3 * * 1-6") -> events.Event:
     return events.Event("schedule", {"repository": events.REPOSITORY, "schedule": cron})
 
 
-def eventually(true: Callable[[], bool], seconds: float = 60) -> bool:
+def eventually(true: Callable[[], bool], seconds: float = 300) -> bool:
     """Whether it becomes true; the time is for machines that are busy."""
     last = time.monotonic() + seconds
     while not (answer := true()) and time.monotonic() < last:

@@ -23,7 +23,7 @@ from tests.e2e.actions.backup_check.conftest import (
     eventually,
     nightly,
 )
-from tests.e2e.actions.conftest import assert_error, told
+from tests.e2e.actions.conftest import assert_error, patient, told
 from tests.e2e.actions.watched import gate_of
 from tests.support.act import Run, read_log
 
@@ -164,7 +164,7 @@ def meeting(reached: threading.Event, go_on: threading.Event, operation: str, ke
 
     def wait(_: S3) -> None:
         reached.set()
-        go_on.wait(60)
+        go_on.wait(600)
 
     # of two objects it has taken something has to be removed again
     return Fault(operation, key=key, times=FOREVER, after=2 * (key is None), meanwhile=wait, drop=True)
@@ -189,17 +189,18 @@ def stopped(shop: Shop, fault: tuple[str, str | None] | None, stop: Callable[[in
     reached, go_on = threading.Event(), threading.Event()
     if fault is not None:
         shop.cloud.s3.faults.append(meeting(reached, go_on, *fault))
+    shop.change_action(patient())
     shop.adopt()
     event = nightly()
     with shop.surrounded().started(shop.repository, event.name, event.payload) as act:
         output: list[str] = []
-        reader = threading.Thread(target=lambda: output.append(act.communicate(timeout=160)[0]))
+        reader = threading.Thread(target=lambda: output.append(act.communicate(timeout=600)[0]))
         reader.start()
         try:
-            assert eventually(lambda: reached.is_set() or asks(shop), seconds=120), "the run did not get so far"
+            assert eventually(lambda: reached.is_set() or asks(shop), seconds=300), "the run did not get so far"
             launcher, gate = gate_of(shop)
             stop(launcher, gate)
-            reader.join(60)
+            reader.join(300)
         finally:
             go_on.set()
     run = read_log(output[0], act.returncode)

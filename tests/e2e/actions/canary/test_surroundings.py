@@ -20,7 +20,7 @@ from tests.e2e.actions.canary.conftest import (
     kubeconfig,
     looks,
 )
-from tests.e2e.actions.conftest import assert_error, told
+from tests.e2e.actions.conftest import assert_error, patient, told
 from tests.e2e.actions.watched import gate_of
 from tests.support import events
 from tests.support.act import read_log
@@ -128,20 +128,21 @@ def test_a_state_that_comes_with_the_repository_is_refused(deploy: Deploy) -> No
 def test_a_job_that_is_cancelled_holds_and_the_next_attempt_goes_on(deploy: Deploy) -> None:
     # between its looks nothing passes, so it would look for ever
     deploy.section = {"deadline": "30m", "margin": 1.01}
+    deploy.change_action(patient())
     deploy.adopt()
     event = events.push(deploy.repository, {"README.md": "A shop, anew.\n"})
     with deploy.surrounded().started(deploy.repository, event.name, event.payload) as act:
         output: list[str] = []
-        reader = threading.Thread(target=lambda: output.append(act.communicate(timeout=160)[0]))
+        reader = threading.Thread(target=lambda: output.append(act.communicate(timeout=600)[0]))
         reader.start()
         seen = threading.Event()
-        for _ in range(1200):
+        for _ in range(3000):
             if looks(deploy) >= 2 or not reader.is_alive():
                 break
             seen.wait(0.1)
         launcher, _gate = gate_of(deploy)
         os.kill(launcher, signal.SIGTERM)
-        reader.join(60)
+        reader.join(300)
     run = read_log(output[0], act.returncode)
     deploy.check_secrets(run)
     assert_error(run, "core.interrupted", "SIGTERM")

@@ -102,17 +102,18 @@ def test_a_store_that_cannot_be_reached_is_red(staging: Staging) -> None:
     ("fault", "reason"),
     [
         (Fault(times=FOREVER, status=503, code="SlowDown"), "verify.store_failed"),
-        (Fault(times=FOREVER, silence=3), "verify.store_slow"),
+        (Fault(times=FOREVER, silence=60), "verify.store_slow"),
         (Fault(times=FOREVER, cut=100), "verify.store_cut"),
         (Fault("ListObjectVersions", times=FOREVER, status=500), "verify.store_failed"),
     ],
     ids=["503", "silent", "cut", "no listing"],
 )
 def test_a_store_in_trouble_is_red(staging: Staging, fault: Fault, reason: str) -> None:
-    client = (ROOT / "src/aegis/adapters/store_http.py").read_text("utf-8")
-    hasty = client.replace("TIMEOUT = 20.0", "TIMEOUT = 0.5", 1)
-    assert hasty != client
-    staging.change_action({"src/aegis/adapters/store_http.py": hasty})
+    if fault.silence:
+        client = (ROOT / "src/aegis/adapters/store_http.py").read_text("utf-8")
+        hasty = client.replace("TIMEOUT = 20.0", "TIMEOUT = 0.5", 1)
+        assert hasty != client
+        staging.change_action({"src/aegis/adapters/store_http.py": hasty})
     staging.verify = {"artifacts": [FRAUD]}
     staging.cloud.s3.faults.append(fault)
     staging.adopt()

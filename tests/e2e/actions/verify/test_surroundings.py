@@ -12,7 +12,7 @@ import pytest
 
 from tests.doubles.aws.s3 import S3
 from tests.doubles.aws.s3_faults import FOREVER, Fault
-from tests.e2e.actions.conftest import assert_error, told
+from tests.e2e.actions.conftest import assert_error, patient, told
 from tests.e2e.actions.verify.conftest import ROOT_ACTION, VERIFY, Staging
 from tests.e2e.actions.watched import gate_of
 from tests.support import events
@@ -96,21 +96,22 @@ def stopped_while_reading(staging: Staging, stop: Callable[[int, int], None]) ->
 
     def wait(_: S3) -> None:
         asked.set()
-        told_to_go_on.wait(60)
+        told_to_go_on.wait(600)
 
     staging.cloud.s3.faults.append(Fault(key="fraud/weights.bin", times=FOREVER, meanwhile=wait))
+    staging.change_action(patient())
     staging.adopt()
     event = events.pull_request(staging.repository, {"README.md": "A shop.\n"})
     with staging.surrounded().started(staging.repository, event.name, event.payload) as act:
         output: list[str] = []
-        reader = threading.Thread(target=lambda: output.append(act.communicate(timeout=120)[0]))
+        reader = threading.Thread(target=lambda: output.append(act.communicate(timeout=600)[0]))
         reader.start()
         try:
-            assert asked.wait(60), "the store was not asked"
+            assert asked.wait(300), "the store was not asked"
             launcher, gate = gate_of(staging)
             assert_no_secret_is_handed_on(staging, (launcher, gate))
             stop(launcher, gate)
-            reader.join(60)
+            reader.join(300)
         finally:
             told_to_go_on.set()
     run = read_log(output[0], act.returncode)
