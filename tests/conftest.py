@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import pytest
 from _pytest.nodeid import NodeId
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("no-deadline", deadline=None)
+settings.register_profile("no-deadline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no-deadline")
 
 

@@ -41,7 +41,7 @@ from tests.support.gomod import program
 
 ENVIRONMENT, BUCKET, ROLE = "staging", "octo-models-staging", "aegis-verify"
 _DOORS = ("iam", "s3", "tokens")
-_END_SECONDS = 60
+_END_SECONDS = 300
 VERSION = "1.8.0"
 
 

@@ -62,7 +62,7 @@ class Criteria:
         self.probes[f"{name.lower()}_{mode}"] = {key: textwrap.dedent(text) for key, text in does.items()}
         probe = {
             "run": ["{python}", f"probes/{name.lower()}_{mode}.py"],
-            "timeout": 60,
+            "timeout": 300,
             "evidence": "nothing",
             "faults": [
                 {"name": fault, "plants": f"{fault}, by the test", "reasons": ["probe.planted"]}

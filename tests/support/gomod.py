@@ -20,7 +20,7 @@ def module(spec: str) -> Path:
         # Outside any module, so that no go.mod decides what is fetched.
         ran = subprocess.run(
             ["go", "mod", "download", "-json", spec],
-            cwd=elsewhere, capture_output=True, text=True, check=False, timeout=300,
+            cwd=elsewhere, capture_output=True, text=True, check=False, timeout=900,
         )  # fmt: skip
     assert ran.returncode == 0, f"go mod download {spec}: {ran.stdout}{ran.stderr}"
     answer = json.loads(ran.stdout)
@@ -58,5 +58,5 @@ def program(folder: Path, version: str, *, seconds: int = 1800, files_of: Sequen
 
 def _built(folder: Path, program: Path) -> Path:
     environment = {**os.environ, "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local"}
-    subprocess.run(["go", "build", "-o", str(program), "."], cwd=folder, env=environment, check=True, timeout=300)
+    subprocess.run(["go", "build", "-o", str(program), "."], cwd=folder, env=environment, check=True, timeout=1800)
     return program

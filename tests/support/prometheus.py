@@ -128,6 +128,6 @@ def backfill(folder: Path, exposition: str) -> None:
             str(folder / "tsdb"),
         ],
         check=True,
-        timeout=120,
+        timeout=300,
         capture_output=True,
     )

@@ -14,7 +14,7 @@ from aegis.gates.canary.samples.look import OVERLAP, look
 from aegis.gates.canary.samples.sides import Hashes, Scope
 from aegis.gates.canary.samples.sources import source_of, starts_of
 from aegis.gates.canary.samples.state import Counters
-from tests.e2e.verify.versitygw import free_port
+from tests.support.ports import free_port
 from tests.support.prometheus import backfill, prometheus
 
 ROLLOUT = Rollout(namespace="shop", name="web")

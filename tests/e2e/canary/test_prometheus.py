@@ -18,8 +18,8 @@ from aegis.gates.canary.samples.look import Reading, look
 from aegis.gates.canary.samples.sides import Hashes, Scope
 from aegis.gates.canary.samples.sources import Source, source_of, starts_of
 from aegis.gates.canary.samples.state import Counters
-from tests.e2e.verify.versitygw import free_port
 from tests.support.exporters import Exporter
+from tests.support.ports import free_port
 from tests.support.prometheus import RealPrometheus, prometheus
 
 ROLLOUT = Rollout(namespace="shop", name="web")

@@ -183,7 +183,7 @@ def broken_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     criteria.add("A99")
     criteria.make()
     words = aegis("--mode", "local", "--output", str(folder / "evidence"))
-    done = subprocess.run(words, cwd=criteria.root, env=environment(), capture_output=True, timeout=300, check=False)
+    done = subprocess.run(words, cwd=criteria.root, env=environment(), capture_output=True, timeout=1800, check=False)
     assert done.returncode == 3
     return folder / "evidence"
 

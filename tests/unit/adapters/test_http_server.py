@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from aegis.adapters import http_server
 from aegis.adapters.http_server import MAX_CONNECTIONS, MAX_FIELDS, Connections, Question, Reply, parse
 
 PLAIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
@@ -51,7 +52,12 @@ def test_a_secret_is_not_shown() -> None:
     assert "a-secret-token" not in repr(found)
 
 
-def test_one_connection_too_many_is_closed_without_a_word_and_the_others_are_answered() -> None:
+def test_one_connection_too_many_is_closed_without_a_word_and_the_others_are_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("HEAD_SECONDS", "SEND_SECONDS"):
+        monkeypatch.setattr(http_server, name, 600.0)
+
     async def crowd() -> None:
         all_ask, go_on = asyncio.Event(), asyncio.Event()
         asking = 0

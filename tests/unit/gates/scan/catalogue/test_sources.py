@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import runpy
 import threading
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -104,9 +106,12 @@ def test_fetch_reads_the_whole_body(server: str) -> None:
         ("short", "10 bytes early"),
     ],
 )
-def test_fetch_says_what_failed(server: str, path: str, says: str) -> None:
+def test_fetch_says_what_failed(server: str, path: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if path == "slow":  # of the body alone: half a minute for each piece
+        minutes = itertools.count(0.0, 0.5)
+        monkeypatch.setattr(sources, "time", SimpleNamespace(monotonic=lambda: 60 * next(minutes)))
     with pytest.raises(CouldNotDecide) as caught:
-        fetch(f"{server}/{path}", allow_loopback=True, timeout=0.5)
+        fetch(f"{server}/{path}", allow_loopback=True, timeout=0.5 if path == "silent" else 60)
     assert caught.value.code == "scan.catalogue_unchecked"
     assert path in caught.value.problem or path == "moved"
     assert says in caught.value.problem
@@ -120,7 +125,7 @@ def test_fetch_refuses_an_endless_body(server: str, monkeypatch: pytest.MonkeyPa
 
 def test_fetch_fails_where_nobody_listens() -> None:
     with pytest.raises(CouldNotDecide, match="refused"):
-        fetch("http://127.0.0.1:9/", allow_loopback=True, timeout=1)
+        fetch("http://127.0.0.1:9/", allow_loopback=True, timeout=60)
 
 
 @pytest.mark.parametrize(
