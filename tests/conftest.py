@@ -1,7 +1,8 @@
 """What holds for every test.
 
-Properties have no deadline: how fast a shared machine is says nothing about them. Handlers of signals, which a command
-sets for its whole process, end with the test that ran it here. Tests of one `xdist_group` run in one process.
+Properties have no deadline, and their data may take long: how fast a shared machine is says nothing about them.
+Handlers of signals, which a command sets for its whole process, end with the test that ran it here. Tests of one
+`xdist_group` run in one process.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 
 import pytest
@@ -113,9 +114,10 @@ def test_the_gate_is_not_switched_off(repo: GitRepo, aegis: Command, after: str 
 def test_a_waiver_of_the_change_does_not_count(repo: GitRepo, base: str, aegis: Command) -> None:
     repo.commit({**SIGNED, "bin/tool": b"evil"})
     (finding,) = aegis.gate(repo, "--base", base).ends(1).json["findings"]
+    day = datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=90)
     waiver = (
         f"waivers: [{{gate: verify, rule: {finding['rule']}, fingerprint: {finding['fingerprint']}, "
-        "owner: me, reason: me, expires: 2026-12-01}]\n"
+        f"owner: me, reason: me, expires: {day}}}]\n"
     )
     repo.commit({"aegis.yml": POLICY + waiver})
     assert "verify.wrong_signature" in aegis.gate(repo, "--base", base).ends(1).rules
