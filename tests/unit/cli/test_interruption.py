@@ -49,3 +49,61 @@ def test_a_run_that_is_told_to_stop_ends(cleaning: str, said: str) -> None:
     program = PROGRAM.format(src=str(SRC), cleaning=cleaning)
     done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == said
+
+
+SWALLOWED = """
+import os, signal, sys, time, weakref
+sys.path.insert(0, {src!r})
+from aegis.cli.interruption import Stopped, stop_on_signals
+
+class Thing:
+    def __del__(self):
+        {in_del}
+
+def told(_=None):
+    for number in (signal.SIGTERM, signal.SIGTERM):
+        os.kill(os.getpid(), number)
+
+stop_on_signals()
+try:
+    thing = Thing()
+    reference = weakref.ref(thing, {callback})
+    del thing
+    print("goes on", flush=True)
+    time.sleep(600)
+except Stopped as stopped:
+    print(stopped.reason.code)
+"""
+
+
+@pytest.mark.parametrize(
+    ("in_del", "callback"),
+    [("told()", "None"), ("pass", "told")],
+    ids=["a destructor", "the callback of a weak reference, as of an import's lock"],
+)
+def test_a_signal_that_the_interpreter_keeps_to_itself(in_del: str, callback: str) -> None:
+    program = SWALLOWED.format(src=str(SRC), in_del=in_del, callback=callback)
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program], capture_output=True, text=True, timeout=200, check=True
+    )
+    assert done.stdout.split("\n") == ["goes on", "core.interrupted", ""]
+    assert done.stderr == ""
+
+
+def test_what_else_is_unraisable_is_told_once() -> None:
+    """Also where several commands ran in one process."""
+    program = f"""
+import sys
+sys.path.insert(0, {str(SRC)!r})
+from aegis.cli.interruption import stop_on_signals
+
+class Thing:
+    def __del__(self):
+        raise ValueError("broken")
+
+stop_on_signals()
+stop_on_signals()
+Thing()
+"""
+    done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr.count("ValueError: broken") == 1
