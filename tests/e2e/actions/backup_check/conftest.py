@@ -219,7 +219,7 @@ def shop(
         ]
     # pytest keeps the folders of three runs, and a runner's are large
     for folder in (work, stage.kept):
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def nightly(cron: str = "41 3 * * 1-6") -> events.Event:

@@ -227,7 +227,7 @@ def deploying(folder: Path, act: Act) -> Iterator[Deploy]:
         yield stage
     # pytest keeps the folders of three runs, and a runner's are large
     for each in (act.work, stage.kept):
-        shutil.rmtree(each)
+        shutil.rmtree(each, ignore_errors=True)
 
 
 def looks(deploy: Deploy) -> int:
