@@ -41,7 +41,7 @@ def run(gate: str, place: Path, cache: Path, environ: Mapping[str, str]) -> int:
     folder = _fresh_output(gate, cache, environ)
     env = {**surroundings.for_gates(environ), "AEGIS_INPUT_OUTPUT": str(folder)}
     launcher = Path(__file__).with_name("launch.py")
-    code = _run_forwarding([str(python_of(place)), "-I", "-X", "utf8", str(launcher), gate, "--github"], env)
+    code, told = _run_forwarding([str(python_of(place)), "-I", "-X", "utf8", str(launcher), gate, "--github"], env)
     said = _result(folder / "verdict.json")
     if said is not None and said in _CLAIMS.get(code, ()):
         return code
@@ -49,7 +49,7 @@ def run(gate: str, place: Path, cache: Path, environ: Mapping[str, str]) -> int:
         # wrong usage may leave nothing to write a verdict about; the command has said what is wrong
         return code
     _clear(gate, folder)
-    raise _unbacked(code, said)
+    raise _unbacked(code, said, told)
 
 
 def _fresh_output(gate: str, cache: Path, environ: Mapping[str, str]) -> Path:
@@ -91,17 +91,20 @@ def _clear(gate: str, folder: Path) -> OSError | None:
     return stuck
 
 
-def _run_forwarding(argv: list[str], env: Mapping[str, str]) -> int:
+def _run_forwarding(argv: list[str], env: Mapping[str, str]) -> tuple[int, int | None]:
+    """The exit code, and the first signal to stop that came meanwhile."""
     relay = _Relay()
     with relay.listening(), subprocess.Popen(argv, env=dict(env)) as child:
         relay.attach(child)
-        return child.wait()
+        return child.wait(), relay.told
 
 
 class _Relay:
     """Hands every signal to stop on to the gate, and ends it for good if it does not heed the first."""
 
     def __init__(self) -> None:
+        self.told: int | None = None
+        """The first signal."""
         self._child: subprocess.Popen[bytes] | None = None
         self._early: list[int] = []
         self._killer: threading.Timer | None = None
@@ -125,6 +128,7 @@ class _Relay:
             self._forward(child, number)
 
     def _receive(self, number: int, _frame: FrameType | None) -> None:
+        self.told = self.told or number
         if self._child is None:
             self._early.append(number)
         else:
@@ -150,9 +154,16 @@ def _result(verdict: Path) -> str | None:
     return result if isinstance(result, str) else "(unreadable)"
 
 
-def _unbacked(code: int, said: str | None) -> StartupProblem:
+def _unbacked(code: int, said: str | None, told: int | None) -> StartupProblem:
     ended = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
     wrote = "wrote no verdict" if said is None else f"its verdict says {said!r}"
+    if told is not None:  # e.g. while it was still importing, or when it had its answer already
+        return StartupProblem(
+            "core.interrupted",
+            f"Stopped by {signal.Signals(told).name}: the gate {ended} and {wrote}.",
+            expected="time to finish",
+            remedy="Run it again.",
+        )
     return StartupProblem(
         "core.no_verdict",
         f"The gate {ended} and {wrote}.",

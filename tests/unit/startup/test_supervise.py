@@ -164,7 +164,7 @@ supervise._GRACE_SECONDS = {grace}
 try:
     sys.exit(supervise.run("scan", Path({venv!r}), Path({cache!r}), os.environ))
 except StartupProblem as problem:
-    print(problem.problem)
+    print(problem.code, problem.problem)
     sys.exit(problem.exit_code)
 """
 
@@ -181,6 +181,23 @@ def stop(tmp_path: Path, script: str, number: signal.Signals, grace: float = 300
         process.send_signal(number)
         out, _ = process.communicate(timeout=180)
     return process.returncode, out
+
+
+@pytest.mark.parametrize(
+    "end",
+    ["kill -15 $$", f"{WRITE % 'pass'}; kill -15 $$", "exit 3"],
+    ids=["while it imports", "when it had its answer", "before it had a verdict to write"],
+)
+def test_a_gate_that_was_told_to_stop_and_gave_no_verdict_was_interrupted(tmp_path: Path, end: str) -> None:
+    """It is no defect to report."""
+    script = f"""
+stopped() {{ trap - TERM; {end}; }}
+trap stopped TERM
+echo ready > "$READY"
+while :; do sleep 0.05; done"""
+    code, said = stop(tmp_path, script, signal.SIGTERM)
+    assert code == COULD_NOT_DECIDE
+    assert said.startswith("core.interrupted Stopped by SIGTERM: the gate ")
 
 
 @pytest.mark.parametrize(("number", "name"), [(signal.SIGTERM, "TERM"), (signal.SIGINT, "INT")])
