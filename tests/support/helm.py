@@ -32,7 +32,7 @@ def helm(*arguments: str | Path, kubeconfig: Path | None = None, cwd: Path = ROO
     with tempfile.TemporaryDirectory() as home:
         environ = {"PATH": os.environ["PATH"], "HOME": home, "KUBECONFIG": str(kubeconfig or "/nonexistent")}
         command = [str(program()), *map(str, arguments)]
-        return subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, timeout=300, check=False)
+        return subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, timeout=900, check=False)
 
 
 def template(values: Values, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 import re
 import subprocess
 from collections.abc import Collection, Iterator, Mapping
@@ -117,7 +118,7 @@ def _lay_schema(folder: Path, version: str, kind: str, minor: str) -> None:
     schema = _of_crd(group, number, kind, minor) if group in _CRDS else _of_kubernetes(group, number, kind, minor)
     if schema is not None:
         target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = target.with_name(f"{target.name}.{id(schema)}")
+        scratch = target.with_name(f"{target.name}.{os.getpid()}")
         scratch.write_text(json.dumps(schema), "utf-8")
         scratch.rename(target)
 
