@@ -106,12 +106,14 @@ class Pooler:
             if kind in (b"Q", b"S"):
                 while True:
                     answer, told = backend.message()
+                    if (answer, told) == (b"Z", b"I"):
+                        # before the client hears of it, whose next session may ask at once
+                        with self._lock:
+                            self._free.append(backend)
                     client.send(answer, told)
                     if answer == b"Z":
                         break
                 if told == b"I":
-                    with self._lock:
-                        self._free.append(backend)
                     return
             kind, content = client.message()
 

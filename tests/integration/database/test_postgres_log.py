@@ -134,7 +134,8 @@ PROGRAM = """
 import os, sys
 from concurrent.futures import ThreadPoolExecutor
 from tests.integration.database.logs import event, opened
-with opened(os.environ["DATABASE_URL"]) as log, ThreadPoolExecutor(3) as pool:
+from tests.support.patient_aegis import patient
+with patient(), opened(os.environ["DATABASE_URL"]) as log, ThreadPoolExecutor(3) as pool:
     print("ready", flush=True)
     sys.stdin.readline()
     for receipt in pool.map(lambda number: log.append(event(f"{sys.argv[1]}-{number}")), range(40)):
@@ -165,7 +166,7 @@ def test_processes_write_one_after_the_other(url: str) -> None:
         process.stdin.write("go\n")
         process.stdin.flush()
     for process in processes:
-        out, error = process.communicate(timeout=60)
+        out, error = process.communicate(timeout=300)
         assert process.returncode == 0, error
         told.update((int(index), leaf) for index, leaf in map(str.split, out.splitlines()))
     assert sorted(told) == list(range(80))
@@ -314,7 +315,7 @@ def test_after_a_power_cut_all_that_was_acknowledged_is_there() -> None:
         process.stdin.flush()
         told = [process.stdout.readline() for _ in range(15)][1:]
         server.kill()
-        told += process.communicate(timeout=60)[0].splitlines()
+        told += process.communicate(timeout=300)[0].splitlines()
         server.start()
         source = PostgresSource(server.url())
         size = open_checkpoint(source.read("checkpoint") or b"", VERIFIER).size

@@ -157,13 +157,16 @@ def test_two_processes_that_migrate_at_once(database_url: str) -> None:
     program = (
         "import os, sys\n"
         "from aegis_multimodal_ai_system.database import open_database\n"
+        "from tests.support.patient_aegis import patient\n"
+        "limits = patient()\n"
+        "limits.__enter__()\n"
         "database = open_database(os.environ['DATABASE_URL'])\n"
         "print('ready', flush=True)\n"
         "sys.stdin.readline()\n"
         "database.migrate()\n"
         "database.states.mark_verified(sys.argv[1], 'aa' * 32, '1', 'key:a')\n"
     )
-    environ = {**os.environ, "DATABASE_URL": database_url, "PYTHONPATH": "src"}
+    environ = {**os.environ, "DATABASE_URL": database_url, "PYTHONPATH": "src:."}
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", program, name],
@@ -183,7 +186,7 @@ def test_two_processes_that_migrate_at_once(database_url: str) -> None:
         process.stdin.write("go\n")
         process.stdin.flush()
     for process in processes:
-        _, error = process.communicate(timeout=60)
+        _, error = process.communicate(timeout=300)
         assert process.returncode == 0, error
     database = open_database(database_url)
     assert [state.name for state in database.states.all()] == ["one", "two"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import time
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from aegis.adapters import pg_dump
 from aegis.adapters.objects_local_writing import WritableFolder
 from aegis.adapters.pg_dump import Dumper
 from aegis.backup.writing import write_backup
@@ -17,11 +19,11 @@ SECRET = "hunter2"
 URL = f"postgresql://me:{SECRET}@127.0.0.1:1/shop"
 
 
-def dumper(folder: Path, script: str, *, silence: float = 20, version: str = "17.11") -> Dumper:
+def dumper(folder: Path, script: str, *, silence: float = 300, version: str = "17.11") -> Dumper:
     return Dumper(tools=fake(folder / "bin", script, version=version), url=URL, silence=silence)
 
 
-def streamed(folder: Path, script: str, *, silence: float = 20) -> str:
+def streamed(folder: Path, script: str, *, silence: float = 300) -> str:
     """The code of what came of it; the content where it went well. There is an object only then."""
     (folder / "store").mkdir()
     store = WritableFolder(folder / "store")
@@ -61,16 +63,16 @@ def test_one_that_hangs_leaves_no_object(tmp_path: Path, script: str) -> None:
     assert streamed(tmp_path, script, silence=0.5) == "backup_check.dump_stalled"
 
 
-def test_waiting_for_the_reader_is_no_silence(tmp_path: Path) -> None:
+def test_waiting_for_the_reader_is_no_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It writes more than a pipe holds, and the reader takes longer than the time for silence."""
-    with dumper(tmp_path, "head -c 5000000 /dev/zero", silence=0.3).stream(snapshot="s") as chunks:
-        first = next(chunk for chunk in chunks if chunk)
-        time.sleep(1)
-        assert len(first) + sum(map(len, chunks)) == 5_000_000
+    hours = count()
+    monkeypatch.setattr(pg_dump, "time", SimpleNamespace(monotonic=lambda: 3600.0 * next(hours)))
+    with dumper(tmp_path, "head -c 5000000 /dev/zero").stream(snapshot="s") as chunks:
+        assert sum(map(len, chunks)) == 5_000_000
 
 
 class TestFolder:
-    def write(self, folder: Path, script: str, silence: float = 20) -> None:
+    def write(self, folder: Path, script: str, silence: float = 300) -> None:
         dumper(folder, script, silence=silence).write_folder(folder / "dump", snapshot="s", jobs=2)
 
     def test_a_good_one(self, tmp_path: Path) -> None:
@@ -91,9 +93,19 @@ class TestFolder:
             self.write(tmp_path, f"mkdir {tmp_path}/dump; exec sleep 100", silence=0.5)
         assert caught.value.code == "backup_check.dump_stalled"
 
-    def test_one_that_is_slow_but_writes(self, tmp_path: Path) -> None:
-        slow = f"mkdir {tmp_path}/dump; for n in 1 2 3 4 5 6 7 8; do sleep 0.2; echo x >> {tmp_path}/dump/1.dat; done"
-        self.write(tmp_path, slow, silence=1.2)
+    def test_one_that_is_slow_but_writes(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Between two bytes, an hour passes on the clock that it is looked at with."""
+        sizes, size_of = [0], pg_dump._size_of
+
+        def looked(folder: Path) -> int:
+            sizes.append(size_of(folder))
+            return sizes[-1]
+
+        monkeypatch.setattr(pg_dump, "_size_of", looked)
+        monkeypatch.setattr(pg_dump, "time", SimpleNamespace(monotonic=lambda: 3600.0 * sizes[-1]))
+        slow = f"mkdir {tmp_path}/dump; for n in 1 2 3 4 5 6 7 8; do echo x >> {tmp_path}/dump/1.dat; sleep 0.3; done"
+        self.write(tmp_path, slow)
+        assert len(set(sizes)) > 1
 
 
 @pytest.mark.parametrize(("version", "words"), [

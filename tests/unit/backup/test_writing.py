@@ -18,6 +18,7 @@ from aegis.backup.writing import Item, write_backup
 from aegis.core.errors import CouldNotDecide
 from aegis.core.ports.objects import ObjectInfo
 from aegis.core.ports.writing import Upload
+from tests.support.patient_aegis import patient
 
 
 def item(name: str, *chunks: bytes, then: Callable[[], object] = lambda: None) -> Item:
@@ -30,6 +31,13 @@ def item(name: str, *chunks: bytes, then: Callable[[], object] = lambda: None) -
         yield given()
 
     return Item(name, opened)
+
+
+@pytest.fixture(autouse=True)
+def patience() -> Iterator[None]:
+    """Threads are waited for, however busy the machine is."""
+    with patient():
+        yield
 
 
 @pytest.fixture
@@ -107,7 +115,7 @@ def test_an_error_of_one_ends_another_that_waits(store: WritableFolder, tmp_path
             ended.set()
 
     def fail_then() -> None:
-        begun.wait(20)
+        assert begun.wait(300)
         fail()
 
     items = [Item("endless", endless), item("b", b"y", then=fail_then)]
