@@ -51,4 +51,4 @@ def scene_cluster(cluster: ControlPlane, tmp_path: Path) -> Iterator[Reader]:
     try:
         yield Reader(folder, home, environ)
     finally:
-        cluster.kubectl("delete", "namespace", "aegis", "--ignore-not-found", "--timeout=120s")
+        cluster.kubectl("delete", "namespace", "aegis", "--ignore-not-found", "--wait=false")
