@@ -66,7 +66,7 @@ class Proxy:
                     if self._when == "after":
                         answered.clear()
                         server.sendall(data)
-                        answered.wait(30)
+                        answered.wait(300)
                     break
                 server.sendall(data)
         for each in (client, server):

@@ -51,7 +51,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def scraped(address: str) -> dict[tuple[str, str], float]:
     """Our metrics by name and database, as Prometheus would read them."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(f"{address}/metrics", timeout=10) as answer:
+    with opener.open(f"{address}/metrics", timeout=120) as answer:
         text = answer.read().decode()
     return {
         (sample.name.removeprefix("aegis_backup_"), sample.labels["database"]): sample.value

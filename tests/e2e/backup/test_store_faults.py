@@ -35,9 +35,8 @@ class Way:
 
     def store(self) -> WritableS3:
         return WritableS3(
-            "models", self.service.region, lambda: CREDENTIALS, endpoint=self.service.address, clock=Time().clock(),
-            timeout=2,
-        )  # fmt: skip
+            "models", self.service.region, lambda: CREDENTIALS, endpoint=self.service.address, clock=Time().clock()
+        )
 
     def take(self, *, stream: bool = False) -> Taken:
         wishes = Wishes(url=self.server.url(self.database), stream=stream, jobs=2)

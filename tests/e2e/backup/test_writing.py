@@ -120,7 +120,7 @@ class TestWire:
     @pytest.mark.parametrize("size", [9, 23 * MIB])
     def test_silence(self, gateway: Gateway, size: int) -> None:
         with wire(gateway.address.removeprefix("http://"), Wire(holds=[0])) as broken:
-            put(store(gateway, broken.address, timeout=1), f"silent/{size}", LARGE[:size])
+            put(store(gateway, broken.address, timeout=5), f"silent/{size}", LARGE[:size])
         assert content(gateway, f"silent/{size}") == LARGE[:size]
         assert gateway.pending("silent/") == []
 
@@ -159,7 +159,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
         ["unshare", "--user", "--map-root-user", "--mount", sys.executable, "-m", "tests.e2e.backup.full_disk",
          tmp_path],
         cwd=ROOT, env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
-        capture_output=True, text=True, check=False, timeout=120,
+        capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     found = json.loads(ran.stdout)

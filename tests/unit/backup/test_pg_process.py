@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -152,6 +154,22 @@ def gone(pid: int) -> bool:
             return True
         time.sleep(0.01)
     return False
+
+
+def test_a_signal_that_comes_while_it_is_started_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    popen, begun = subprocess.Popen, []
+
+    def told_to_stop(*arguments: Any, **wishes: Any) -> subprocess.Popen[bytes]:
+        begun.append(popen(*arguments, **wishes))
+        signal.raise_signal(signal.SIGTERM)
+        return begun[0]
+
+    tools = fake(tmp_path / "bin", "exec sleep 1000")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    monkeypatch.setattr(subprocess, "Popen", told_to_stop)
+    with pytest.raises(KeyboardInterrupt), started(tools, "pg_dump", []):
+        pytest.fail("it goes on")
+    assert begun[0].returncode == -signal.SIGTERM
 
 
 def test_one_that_never_ends(tmp_path: Path) -> None:
