@@ -295,7 +295,8 @@ def _is_stale(root: int, name: str) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Shared, since it may just be published: whoever wants to hold it then is not kept from it.
+        fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     finally:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import stat
@@ -224,6 +225,33 @@ class TestRoot:
                 assert len(names(root)) == 2
             assert not stale.exists()
             assert content(staging.publish(DIGEST)) == FILES
+
+    def test_who_looks_for_stale_ones_keeps_nobody_from_what_is_just_published(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Else whoever wants to hold it would take it for something else, and remove it."""
+        store, lock, looked = ContentStore(root), fcntl.flock, list[int]()
+        with ExitStack() as first:
+            staging = first.enter_context(store.stage())
+            fill(staging, FILES)
+
+            def flock(folder: int, how: int) -> None:
+                """The first one publishes, and ends, between the other's opening its folder and locking it."""
+                if looked or not how & fcntl.LOCK_NB:
+                    lock(folder, how)
+                    return
+                looked.append(folder)
+                staging.publish(DIGEST)
+                first.close()
+                lock(folder, how)
+                with store.hold(DIGEST) as held:
+                    assert held is not None
+
+            monkeypatch.setattr(fcntl, "flock", flock)
+            with store.stage():
+                pass
+        assert looked
+        assert content(root / f"sha256-{DIGEST}") == FILES
 
 
 # --- what is kept, and removed ----------------------------------------------------------------------------------------
