@@ -27,7 +27,7 @@ UPDATE accounts SET note = md5(random()::text), paid = paid + 1 WHERE id = :id;
 \elif :what <= 85
 DELETE FROM orders WHERE account = :id;
 DELETE FROM audit_trail WHERE ctid = (SELECT ctid FROM audit_trail LIMIT 1);
-\elif :what <= 92
+\elif :what <= 92 and :client_id = 0
 SELECT nextval('invoices'), lo_unlink(oid) FROM pg_largeobject_metadata WHERE oid > 10000 LIMIT 1;
 SELECT lo_from_bytea(0, decode(repeat('ab', :id), 'hex'));
 \else
@@ -38,7 +38,10 @@ BEGIN;
 \endif
 END;
 """
-"""Somebody's work, about 100 times a second: more would leave no processor to the backups."""
+"""Somebody's work, about 100 times a second: more would leave no processor to the backups.
+
+One client alone removes large objects: of two that remove the same, one gets an error, with which pgbench ends it.
+"""
 CHANGES = """
 CREATE TABLE IF NOT EXISTS comes_and_goes (a int);
 ALTER TABLE comes_and_goes ADD COLUMN b int DEFAULT 7;
@@ -61,7 +64,9 @@ def pgbench(
     ):
         try:
             yield process
-            assert process.poll() is None, (folder / "pgbench.log").read_text("utf-8")
+            said = (folder / "pgbench.log").read_text("utf-8")
+            assert process.poll() is None, said
+            assert "aborted" not in said
         finally:
             process.kill()
 
