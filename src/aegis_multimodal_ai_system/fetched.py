@@ -218,7 +218,7 @@ class Fetcher:
             with self.kept.hold(place) as folder:
                 if folder is None:
                     # also where something else stands in its place, which nobody could verify
-                    return None, self.kept.remove(place)
+                    return None, self.kept.remove_other(place)
                 try:
                     result = self._read_kept(prepared, folder, load, files, promise)
                 except AegisError as error:
