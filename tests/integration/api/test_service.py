@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import http.server
 import json
-import logging
 import socket
 import threading
 import time
@@ -23,6 +22,7 @@ from aegis.core.merkle import is_consistent
 from aegis_multimodal_ai_system.api.__main__ import main
 from tests.doubles.oidc_issuer import Issuers
 from tests.support.deployments import MODEL
+from tests.support.own_logging import logging_as_before
 from tests.support.postgres import Server, running
 from tests.support.service import PATIENCE, Running, config_folder, environment, roles, started
 from tests.support.verifying import signed_file
@@ -401,7 +401,7 @@ def test_a_service_that_cannot_work_says_why_and_does_not_start(
     config: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    logging_as_before: None,
+    own_logging: None,
     change: dict[str, str],
     arguments: tuple[str, ...],
     exit_code: int,
@@ -420,8 +420,6 @@ def test_a_service_that_cannot_work_says_why_and_does_not_start(
 
 
 @pytest.fixture
-def logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    before = root.handlers[:], root.level, logging.raiseExceptions
-    yield
-    root.handlers[:], root.level, logging.raiseExceptions = before
+def own_logging() -> Iterator[None]:
+    with logging_as_before():
+        yield

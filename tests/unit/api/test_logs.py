@@ -13,17 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aegis_multimodal_ai_system.api import logs
+from tests.support.own_logging import logging_as_before
 from tests.unit.api.conftest import ROLES, Api
 
 
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    before = root.handlers[:], root.level, logging.raiseExceptions
     stream = io.StringIO()
-    logs.configure(stream)
-    yield stream
-    root.handlers[:], root.level, logging.raiseExceptions = before
+    with logging_as_before():
+        logs.configure(stream)
+        yield stream
 
 
 def read(lines: io.StringIO) -> list[dict[str, Any]]:

@@ -36,7 +36,7 @@ def followed(flights: Flights[list[int]], error: BaseException | None = None) ->
 
     def fetch() -> list[int]:
         reached.set()
-        assert go.wait(30)
+        assert go.wait(60)
         if error is not None:
             raise error
         return [1]
@@ -49,15 +49,15 @@ def followed(flights: Flights[list[int]], error: BaseException | None = None) ->
 
     leader = threading.Thread(target=ask, args=("leader",))
     leader.start()
-    assert reached.wait(30)
+    assert reached.wait(60)
     follower = threading.Thread(target=ask, args=("follower",))
     follower.start()
     waited = threading.Event()
     while not flights._flights["x"].followers:
         waited.wait(0.01)
     go.set()
-    leader.join(30)
-    follower.join(30)
+    leader.join(60)
+    follower.join(60)
     return got
 
 
@@ -122,12 +122,12 @@ def during(hold: Callable[[threading.Event, threading.Event], object]) -> Iterat
     reached, go = threading.Event(), threading.Event()
     thread = threading.Thread(target=hold, args=(reached, go))
     thread.start()
-    assert reached.wait(30)
+    assert reached.wait(60)
     try:
         yield go
     finally:
         go.set()
-        thread.join(30)
+        thread.join(60)
 
 
 def test_a_child_that_was_forked_meanwhile_keeps_nobody_out(tmp_path: Path) -> None:
@@ -136,11 +136,11 @@ def test_a_child_that_was_forked_meanwhile_keeps_nobody_out(tmp_path: Path) -> N
     def hold(reached: threading.Event, go: threading.Event) -> None:
         with alone(folder, "model"):
             reached.set()
-            go.wait(30)
+            go.wait(60)
 
     with during(hold) as go, forked():
         go.set()
-        with alone(folder, "model", patience=30):
+        with alone(folder, "model", patience=60):
             pass
 
 
@@ -162,7 +162,7 @@ def test_a_child_does_not_wait_for_its_parent_s_threads() -> None:
     def hold(reached: threading.Event, go: threading.Event) -> None:
         def fetch() -> list[int]:
             reached.set()
-            go.wait(30)
+            go.wait(60)
             return [1]
 
         flights.join("x", fetch)
@@ -173,7 +173,7 @@ def test_a_child_does_not_wait_for_its_parent_s_threads() -> None:
             got: list[object] = []
             thread = threading.Thread(target=lambda: got.append(flights.join("x", lambda: [2])), daemon=True)
             thread.start()
-            thread.join(30)
+            thread.join(60)
             return got == [([2], False)]
 
         assert true_in_child(ask)

@@ -391,8 +391,19 @@ def it(tmp_path: Path) -> Deployment:
     return Deployment(tmp_path).upload()
 
 
+@pytest.fixture(autouse=True)
+def _left_by_others() -> Iterator[None]:
+    """What an earlier test of this process has left, and may let go at any moment."""
+    LEFT.update(descriptors_open())
+    yield
+    LEFT.clear()
+
+
+LEFT: set[str] = set()
+
+
 def descriptors_open() -> set[str]:
-    """Without those of the database, which stay open."""
+    """Of this test, without those of the database, which stay open."""
     found = set()
     for entry in Path("/proc/self/fd").iterdir():
         try:
@@ -400,8 +411,8 @@ def descriptors_open() -> set[str]:
         except OSError:
             continue
         if "memfd:aegis" in target or "/models" in target:
-            found.add(target)
-    return found
+            found.add(f"{entry.name} {target}")
+    return found - LEFT
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
