@@ -79,7 +79,7 @@ class Gate:
     def __call__(self, *words: str, **changes: str | None) -> Verdict:
         """A run of its own."""
         done = subprocess.run(
-            [sys.executable, "-m", "aegis", "backup-check", "--format=json", *words],
+            [sys.executable, "-m", "tests.support.patient_aegis", "backup-check", "--format=json", *words],
             cwd=self.repo.root,
             # sockets of servers lie in it: a short path
             env=self.backups.surroundings({"TMPDIR": tempfile.gettempdir(), **changes}),

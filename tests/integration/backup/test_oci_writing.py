@@ -53,7 +53,7 @@ def oci(monkeypatch: pytest.MonkeyPatch) -> Iterator[Tenancy]:
         yield running
 
 
-def store(oci: Tenancy, timeout: float = 5.0, bucket: str = BUCKET) -> WritableOci:
+def store(oci: Tenancy, timeout: float = 300.0, bucket: str = BUCKET) -> WritableOci:
     clock = oci.time.store_clock()
     return WritableOci(
         NAMESPACE, bucket, REGION, oci.signer(), endpoint=oci.storage.address, clock=clock, timeout=timeout
