@@ -143,6 +143,41 @@ def test_the_receiver_of_alerts_of_a_probe() -> None:
     assert stopped(RECEIVING.format(root=str(SRC.parent))) == "core.interrupted"
 
 
+ACCEPTING = """
+from types import SimpleNamespace
+from aegis.cli.acceptance import probes
+
+session = object.__new__(probes._Session)
+session.asked, session.end, session.results = SimpleNamespace(criteria=[1, 2, 3]), None, {}
+
+def one(session, criterion):
+    end = time.monotonic() + 1
+    while session.end is None:
+        if time.monotonic() > end:
+            tell()
+        time.sleep(0.01)
+
+def trace(frame, event, _):
+    code = frame.f_code
+    if code.co_name == "__enter__" and code.co_filename.endswith("concurrent/futures/_base.py"):
+        lines.append(event)
+        if lines.count("line") == 3:  # the lock of one of several futures is taken
+            tell()
+        return trace
+
+lines = []
+probes._Session._one = one
+sys.settrace(trace)
+session.run(2)
+print(session.end.code)
+"""
+
+
+def test_criteria_that_are_just_waited_for() -> None:
+    """An executor's threads would wait for the lock of a future, which a signal may leave taken."""
+    assert stopped(ACCEPTING) == "core.interrupted"
+
+
 SLOW = """
 import os, signal, time
 

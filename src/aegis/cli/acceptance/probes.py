@@ -10,10 +10,12 @@ import platform
 import shlex
 import sys
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Final
 
 from aegis.acceptance import evidence, files, kept, result
@@ -101,13 +103,32 @@ class _Session:
 
     def run(self, jobs: int) -> None:
         """Look at each criterion that was asked for, `jobs` at once; once stopped, at no more."""
-        pool = ThreadPoolExecutor(jobs, "criterion")
+        queue: SimpleQueue[Criterion] = SimpleQueue()
+        for criterion in self.asked.criteria:
+            queue.put(criterion)
+        ended: SimpleQueue[None] = SimpleQueue()
+
+        def work() -> None:
+            with suppress(Empty):
+                while True:
+                    criterion = queue.get_nowait()
+                    try:
+                        self._one(criterion)
+                    finally:
+                        ended.put(None)
+
+        # Not an executor's: a signal may leave the lock of a future taken, for which its threads would wait for ever.
+        threads = [Thread(target=work, name="criterion", daemon=True) for _ in range(jobs)]
         try:
-            wait([pool.submit(self._one, criterion) for criterion in self.asked.criteria])
+            for thread in threads:
+                thread.start()
+            for _ in self.asked.criteria:
+                ended.get()
         except Stopped as signalled:
             self.end = signalled.reason
-        finally:
-            pool.shutdown()
+            for thread in threads:
+                if thread.is_alive():
+                    thread.join()
 
     def _one(self, criterion: Criterion) -> None:
         """One criterion; whatever happens, there is a result."""
