@@ -61,7 +61,7 @@ class Network:
     def fetch(self, address: str) -> Fetched:
         self.asked.append(address)
         with self._read:
-            assert self._read.wait_for(lambda: self.reads >= self.awaited, 20)
+            assert self._read.wait_for(lambda: self.reads >= self.awaited, 60)
         if self.down is not None:
             raise self.down
         if address.endswith("/.well-known/openid-configuration"):
@@ -121,7 +121,7 @@ def test_one_caller_asks_ahead_while_others_go_on() -> None:
 def in_thread(do: Callable[[], set[str | None]]) -> set[str | None]:
     """What it gives in another thread, which is waited for."""
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(do).result(20)
+        return pool.submit(do).result(60)
 
 
 def test_many_cold_callers_cause_one_fetch() -> None:
@@ -156,12 +156,12 @@ def test_many_cold_callers_of_an_issuer_that_is_down_cause_one_fetch() -> None:
         ready = threading.Barrier(64)
 
         def ask() -> str:
-            ready.wait(20)
+            ready.wait(60)
             with pytest.raises(TokenRefused) as caught:
                 client.current()
             return caught.value.code
 
-        assert {future.result(20) for future in [pool.submit(ask) for _ in range(64)]} == {"token.keys_unavailable"}
+        assert {future.result(60) for future in [pool.submit(ask) for _ in range(64)]} == {"token.keys_unavailable"}
     assert len(network.asked) == 1
 
 
@@ -169,11 +169,11 @@ def stampede(client: JwksClient, count: int, kid: str | None = None) -> list[set
     ready = threading.Barrier(count)
 
     def ask() -> set[str | None]:
-        ready.wait(20)
+        ready.wait(60)
         return names(client, kid)
 
     with ThreadPoolExecutor(count) as pool:
-        return [future.result(20) for future in [pool.submit(ask) for _ in range(count)]]
+        return [future.result(60) for future in [pool.submit(ask) for _ in range(count)]]
 
 
 def test_a_failure_takes_no_key_away() -> None:
