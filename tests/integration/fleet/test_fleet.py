@@ -334,6 +334,15 @@ class TestState:
         self.write(self.head, *self.rows, end='\n{"row": {"repos')
         assert run("init", *self.words).states == {"a": "well", "b": "written"}
 
+    def test_what_is_written_behind_a_line_that_was_cut_off_is_read(
+        self, run: Run, github: OrganisationAtGitHub
+    ) -> None:
+        self.write(self.head, *self.rows, end='\n{"row": {"repos')
+        github.instead["POST /repos/{owner}/{repo}/pulls"] = 422, {"message": "not today"}
+        assert run("init", *self.words).code == 3
+        github.instead.clear()
+        assert run("init", *self.words).states == {"a": "well", "b": "written"}
+
     @pytest.mark.parametrize(
         "started", ["2020-01-01T00:00:00+00:00", "2999-01-01T00:00:00+00:00"], ids=["old", "of the future"]
     )

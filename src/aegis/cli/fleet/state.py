@@ -73,6 +73,7 @@ class FleetState:
                         expected="the same command, arguments and version",
                         remedy="Repeat the run that it is of, or name another file with --state.",
                     )
+                _mend(path)
                 kept = {row.repository: row for row in rows}
                 return cls(path, head.started, {name: row for name, row in kept.items() if row.state in FINISHED})
         line = {"version": 1, "run": run, "started": now.isoformat()}
@@ -124,6 +125,13 @@ def _words(arguments: argparse.Namespace) -> str:
     """A digest of everything that decides what is done."""
     words: dict[str, Any] = {key: value for key, value in vars(arguments).items() if key not in _NO_PART}
     return hashlib.sha256(json.dumps([aegis.__version__, words], sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _mend(path: Path) -> None:
+    """Take a last line away that was cut off: the next one would be written behind it, and both be none."""
+    content = files.read_file(path, _MAX_BYTES)
+    if not content.endswith(b"\n"):
+        files.write(path, content[: content.rfind(b"\n") + 1])
 
 
 def _read(path: Path) -> tuple[_Head, list[Row], bool]:
