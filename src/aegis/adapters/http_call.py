@@ -152,8 +152,10 @@ def _answer(status: int, response: Any, secrets: Sequence[str], timeout: float, 
     end = clock.now() + timeout
     read = bytearray()
     try:
-        while len(read) < limit and clock.now() < end and (chunk := response.read1(limit - len(read))):
+        while len(read) < limit and (chunk := response.read1(limit - len(read))):
             read += chunk
+            if clock.now() >= end:  # after it, since what has arrived while this machine stood still is an answer
+                break
     except (OSError, HTTPException):
         read.clear()  # cut off: the status stands, its text does not
     body = bytes(read)

@@ -7,8 +7,6 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -286,13 +284,10 @@ child.wait()""",
     def test_a_signal_before_all_have_their_turn_is_the_reason_of_the_others(
         self, criteria: Criteria, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        class Pool(ThreadPoolExecutor):
-            def submit(self, fn: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
-                if args[0].id == "A2":
-                    raise Stopped(signal.SIGTERM)
-                return super().submit(fn, *args, **named)
+        def run(session: probes._Session, jobs: int) -> None:
+            session.end = Stopped(signal.SIGTERM).reason
 
-        monkeypatch.setattr(probes, "ThreadPoolExecutor", Pool)
+        monkeypatch.setattr(probes._Session, "run", run)
         for name in ("A1", "A2", "A3"):
             criteria.add(name)
         criteria.make()
@@ -300,7 +295,11 @@ child.wait()""",
         evidence = tmp_path / "evidence"
         assert main(["acceptance", "--mode", "local", "--only", "A1", "--only", "A2", "--output", str(evidence)]) == 3
         found = status(evidence)
-        assert (found["A2"], found["A3"]) == (("not-run", "core.interrupted"), ("not-run", "acceptance.not_asked"))
+        assert found == {
+            "A1": ("not-run", "core.interrupted"),
+            "A2": ("not-run", "core.interrupted"),
+            "A3": ("not-run", "acceptance.not_asked"),
+        }
 
     def test_a_run_that_is_killed_leaves_no_answer_and_no_probe(
         self, criteria: Criteria, environ: dict[str, str], acceptance: Acceptance, tmp_path: Path

@@ -58,4 +58,4 @@ def test_reads_any_text(source: str) -> None:
 def test_takes_linear_time(text: str) -> None:
     start = time.process_time()
     extract(text * 10_000, SDK)
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < 10
