@@ -212,11 +212,11 @@ class TestRefusals:
         assert "without an id" in refused(client(service, time))
 
     def test_a_trickling_answer_has_its_time(self, service: double.GitHub, time: Time) -> None:
-        body = b'{"pad": "' + b"x" * 500_000 + b'", "id": "late"}'
+        body = b'{"pad": "' + b"x" * 900_000 + b'", "id": "late"}'
         service.faults = [Fault(raw=b"HTTP/1.0 202 Accepted\r\n\r\n" + body)]
 
         def later() -> float:
-            time.seconds += 15.0
+            time.seconds += 25.0
             return time.seconds
 
         scanning = adapter.GitHub(TOKEN, service.api, replace(time.clock(), now=later))
