@@ -23,7 +23,8 @@ def test_none_takes_anything_from_another(tmp_path: Path) -> None:
         name = shop(server)
         runs = [
             subprocess.Popen(
-                [sys.executable, "-m", "aegis", "backup", "run", "--policy", shelf.written(), "--jobs", "1"],
+                [sys.executable, "-m", "tests.support.patient_aegis",
+                 "backup", "run", "--policy", shelf.written(), "--jobs", "1"],
                 cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                 env={
                     "PATH": f"{server.bin}:{os.environ['PATH']}", "HOME": str(tmp_path),
