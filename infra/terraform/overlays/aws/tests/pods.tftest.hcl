@@ -1,8 +1,6 @@
 # Service accounts whose names would widen a trust are refused.
 
-mock_provider "aws" {
-  source = "./tests/mocks"
-}
+mock_provider "aws" {}
 
 variables {
   name                 = "aegis"
@@ -31,7 +29,7 @@ run "one_cluster" {
   variables { cluster_arns = ["arn:aws:eks:eu-central-1:123456789012:cluster/shop"] }
 
   assert {
-    condition     = tolist(jsondecode(aws_iam_role.pod["api"].assume_role_policy).Statement[0].Condition.StringEquals["aws:RequestTag/eks-cluster-arn"]) == var.cluster_arns
+    condition     = jsonencode(jsondecode(aws_iam_role.pod["api"].assume_role_policy).Statement[0].Condition.StringEquals["aws:RequestTag/eks-cluster-arn"]) == jsonencode(var.cluster_arns)
     error_message = "Pods of another cluster of the account do not get in."
   }
   assert {

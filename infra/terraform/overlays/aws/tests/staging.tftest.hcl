@@ -1,5 +1,28 @@
 mock_provider "aws" {
-  source = "./tests/mocks"
+  mock_data "aws_caller_identity" {
+    defaults = {
+      account_id = "123456789012"
+    }
+  }
+
+  mock_data "aws_partition" {
+    defaults = {
+      partition = "aws"
+    }
+  }
+
+  mock_data "aws_availability_zones" {
+    defaults = {
+      names = ["eu-central-1a", "eu-central-1b", "eu-central-1c"]
+    }
+  }
+
+  mock_resource "aws_db_instance" {
+    defaults = {
+      address = "aegis.example.eu-central-1.rds.amazonaws.com"
+      port    = 5432
+    }
+  }
 }
 
 variables {
@@ -36,9 +59,13 @@ run "with_github" {
   variables {
     github = { repository = "octo/shop", owner_id = "42", repository_id = "7001" }
   }
+  override_module {
+    target  = module.ci_oidc
+    outputs = { role_arns = { verify = "of-verify", drill = "of-drill", canary = "of-canary", evidence = "of-evidence" } }
+  }
 
   assert {
-    condition     = length(distinct([output.role_arn, output.drill_role_arn, output.canary_role_arn, output.evidence_role_arn])) == 4
+    condition     = jsonencode([output.role_arn, output.drill_role_arn, output.canary_role_arn, output.evidence_role_arn]) == jsonencode(["of-verify", "of-drill", "of-canary", "of-evidence"])
     error_message = "Verify, drill, canary and evidence have a role each."
   }
   assert {

@@ -1,8 +1,6 @@
 # Names that would widen a trust are refused by the module itself.
 
-mock_provider "aws" {
-  source = "./tests/mocks"
-}
+mock_provider "aws" {}
 
 variables {
   name                 = "aegis"

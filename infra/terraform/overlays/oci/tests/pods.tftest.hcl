@@ -1,8 +1,6 @@
 # `any-user` without the service account's conditions would be everybody: such rights are refused.
 
-mock_provider "oci" {
-  source = "./tests/mocks"
-}
+mock_provider "oci" {}
 
 variables {
   compartment_id = "ocid1.compartment.oc1..example"

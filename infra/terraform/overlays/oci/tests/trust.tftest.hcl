@@ -1,8 +1,6 @@
 # Names that would widen a trust are refused by the module itself.
 
-mock_provider "oci" {
-  source = "./tests/mocks"
-}
+mock_provider "oci" {}
 
 variables {
   compartment_id = "ocid1.compartment.oc1..example"
