@@ -7,13 +7,16 @@ import json
 import os
 import re
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 
 from tests.support.images import DOCKERFILE, ROOT, Engine, Image, bases
+from tests.support.judging import Service
 from tests.support.service import config_folder, started
 
 ENTRYPOINT = ["/usr/bin/python3", "-I", "-X", "utf8", "-m", "aegis_multimodal_ai_system.api"]
@@ -137,6 +140,36 @@ with load({model!r}) as model: print(sorted(model.files))
     assert (ran.returncode == 0) is loaded
     assert ("config.json" in ran.stdout) is loaded
     assert ("ModelRefused" in ran.stderr) is not loaded
+
+
+def test_the_judge_is_ready_as_the_shipped_rollout_starts_it(engine: Engine, tmp_path: Path) -> None:
+    image = engine.build("judge")
+    text = (ROOT / "k8s/argo-rollouts/example-rollout.yaml").read_text("utf-8")
+    shipped = {(each["kind"], each["metadata"]["name"]): each for each in yaml.safe_load_all(text)}
+    mounted = tmp_path / "mounted"
+    mounted.mkdir()
+    tmp_path.chmod(0o755)
+    (mounted / "aegis.yml").write_text(shipped["ConfigMap", "aegis-canary-policy"]["data"]["aegis.yml"])
+    (container,) = shipped["Deployment", "aegis-canary-judge"]["spec"]["template"]["spec"]["containers"]
+    changed = {"--policy=/etc/aegis/aegis.yml": "--policy=/home/aegis.yml", "--port=8080": "--port=0"}
+    changed["--host=0.0.0.0"] = "--host=127.0.0.1"
+    assert set(changed) <= set(container["args"])
+    words = [*image.config["Entrypoint"], *(changed.get(word, word) for word in container["args"])]
+    process = subprocess.Popen(
+        image.command(mounted, *words),
+        env=image.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        assert said.startswith("listening on "), said + process.communicate()[1]
+        service = Service(said.removeprefix("listening on ").strip(), process)
+        assert service.get("/readyz").status == 200
+        assert service.get("/v1/rollouts/aegis/another?uid=1&revision=2&canary=a&stable=b").status == 404
+    finally:
+        process.kill()
+        process.communicate()
+    assert not {*SHELLS} & {one.name for one in (image.root / "usr/bin").iterdir()}
 
 
 def test_two_builds_of_one_commit_are_equal(engine: Engine, image: Image) -> None:
