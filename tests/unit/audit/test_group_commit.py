@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -61,20 +62,31 @@ def prepared() -> Prepared:
 
 
 def until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + SECONDS
     while not true():
+        assert time.monotonic() < end, "it did not come to that"
         threading.Event().wait(0.001)
 
 
 @contextmanager
 def interrupted_when(true: Callable[[], bool]) -> Iterator[None]:
-    """This thread gets a signal, whose handler raises TimeoutError, when the condition holds."""
+    """This thread gets a signal, whose handler raises TimeoutError, when the condition holds.
+
+    A signal just before a thread waits for a lock does not end the wait, and its handler is called after it: so it is
+    sent again.
+    """
+    told = threading.Event()
 
     def handler(_number: int, _frame: FrameType | None) -> None:
-        raise TimeoutError("a time limit")
+        if not told.is_set():
+            told.set()
+            raise TimeoutError("a time limit")
 
     def send() -> None:
         until(true)
-        signal.pthread_kill(main, signal.SIGUSR1)
+        while not told.is_set():
+            signal.pthread_kill(main, signal.SIGUSR1)
+            told.wait(0.1)
 
     main = threading.get_ident()
     before = signal.signal(signal.SIGUSR1, handler)
@@ -84,7 +96,8 @@ def interrupted_when(true: Callable[[], bool]) -> Iterator[None]:
         with pytest.raises(TimeoutError, match="a time limit"):
             yield
     finally:
-        sender.join(SECONDS)
+        told.set()
+        sender.join()
         signal.signal(signal.SIGUSR1, before)
 
 
