@@ -13,6 +13,8 @@ from aegis.storage import faults
 
 NOWHERE = "127.0.0.1:1"
 """Where requests to any other host are sent: a port on which nobody listens (tcpmux, RFC 1078)."""
+_AWAY = re.compile(rf"(?<![0-9.]){re.escape(NOWHERE)}(?![0-9])")
+"""Not the store itself, at one of this machine's ports that begin alike."""
 _STATUS = re.compile(r"status code: ([1-5][0-9]{2})\b")
 _CODE = re.compile(r"<Code>([A-Za-z]{1,64})</Code>")
 _ASKED = re.compile(r"Error performing (GET|HEAD|PUT|POST) (\S+)")
@@ -50,7 +52,7 @@ def fault_of(error: BaseException, where: str, address: str) -> CouldNotDecide:
         return faults.bad_listing(where, "the listing cannot be read, or holds a key that is no path")
     if re.search(r"Missing(AccessKeyId|SecretAccessKey)|Failed to read|missing field", text):
         return no_credentials("those of the surroundings are not whole")
-    if NOWHERE in text or "BareRedirect" in text or (code and code[1] in _ELSEWHERE):
+    if _AWAY.search(text) or "BareRedirect" in text or (code and code[1] in _ELSEWHERE):
         return faults.redirected(where, "another address")
     if number in {401, 403} or (code and code[1] in _DENIED):
         return faults.denied(where, said)
