@@ -53,10 +53,10 @@ def test_a_stopping_service_is_alive_and_not_ready(api: Api) -> None:
     assert api.ask("GET", "/v1/models").status == 200
 
 
-def test_a_database_that_hangs_holds_neither_life_nor_others(api: Api) -> None:
+def test_a_database_that_hangs_holds_neither_life_nor_others(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     hanging = threading.Event()
     api.limits = replace(PATIENT, probes=2, part_seconds=0.05)
-    api.deployment.database.check = lambda: hanging.wait(60)  # type: ignore[method-assign, assignment]
+    monkeypatch.setattr(api.deployment.database, "check", lambda: hanging.wait(60))
 
     async def play() -> None:
         client = api.client()
