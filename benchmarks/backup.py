@@ -37,7 +37,7 @@ sys.path[:1] = [str(ROOT / "src"), str(ROOT)]  # not this folder, whose jwt.py i
 import psycopg  # noqa: E402 - the path comes first
 from psycopg import sql  # noqa: E402
 
-from aegis.adapters.objects_s3_writing import WritableS3  # noqa: E402
+from aegis.adapters.objects.s3_writing import WritableS3  # noqa: E402
 from aegis.core.policy import Tier  # noqa: E402
 from tests.e2e.backup.gateway import CREDENTIALS, Gateway, serving  # noqa: E402
 from tests.e2e.verify.versitygw import REGION, client  # noqa: E402

@@ -27,8 +27,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
-from aegis.adapters.objects_s3_writing import WritableS3  # noqa: E402 - the path comes first
-from aegis.adapters.store_http import Reply  # noqa: E402
+from aegis.adapters.objects.s3_writing import WritableS3  # noqa: E402 - the path comes first
+from aegis.adapters.objects.store_http import Reply  # noqa: E402
 from aegis.backup.freshness import look  # noqa: E402
 from tests.doubles.shelf import ShelfStore  # noqa: E402
 from tests.e2e.backup.gateway import CREDENTIALS, Gateway, serving  # noqa: E402

@@ -27,8 +27,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
-from aegis.adapters.objects_local import LocalStore  # noqa: E402 - the path comes first
-from aegis.adapters.objects_s3 import S3Store  # noqa: E402
+from aegis.adapters.objects.local import LocalStore  # noqa: E402 - the path comes first
+from aegis.adapters.objects.s3 import S3Store  # noqa: E402
 from aegis.core.ports.credentials import AwsCredentials  # noqa: E402
 from aegis.core.ports.objects import ObjectInfo, ObjectStore  # noqa: E402
 from aegis.storage.content_store import ContentStore  # noqa: E402
@@ -218,7 +218,7 @@ def bench_clients(folder: Path) -> None:
             wall, cpu = measured(do)
             print(f"{name}: {cpu:.2f} CPU s and {wall:.2f} s of wall per GiB")
     for name, code in (
-        ("this adapter", "import aegis.adapters.objects_s3"),
+        ("this adapter", "import aegis.adapters.objects.s3"),
         ("obstore", "import obstore.store"),
         ("boto3", "import boto3; boto3.client('s3', region_name='x')"),
     ):

@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "src"))
 
-from aegis.adapters.pg_tools import find_tools  # noqa: E402 - the checkout is not installed in the image's build
+from aegis.adapters.postgres.tools import find_tools  # noqa: E402 - the checkout is not installed in the image's build
 from aegis.core.errors import AegisError  # noqa: E402
 
 

@@ -14,7 +14,7 @@ from aegis.core.ports.objects import ObjectStore
 from aegis.storage.location import HERE, Location
 
 if TYPE_CHECKING:
-    from aegis.adapters.oci_workload import WorkloadSigner
+    from aegis.adapters.oci.workload import WorkloadSigner
     from aegis.artifacts.preparing import OpenStore
 
 
@@ -49,14 +49,14 @@ class _Stores:
             case "oci":
                 return self._oci_store(location.store)
             case "https":
-                from aegis.adapters.objects_https import HttpsStore
+                from aegis.adapters.objects.https import HttpsStore
 
                 return HttpsStore(location.store)
             case "file":
                 return self._local(location)
 
     def _s3(self, bucket: str, aws: Aws) -> ObjectStore:
-        from aegis.adapters.objects_obstore import ObstoreS3
+        from aegis.adapters.objects.obstore import ObstoreS3
 
         region = aws.region or os.environ.get("AWS_REGION")  # which EKS sets in each pod
         if not region:
@@ -64,8 +64,8 @@ class _Stores:
         return ObstoreS3(bucket, region, endpoint=aws.s3_endpoint, sts_endpoint=aws.sts_endpoint)
 
     def _oci_store(self, store: str) -> ObjectStore:
-        from aegis.adapters.objects_oci import OciStore
-        from aegis.adapters.oci_workload import WorkloadSigner
+        from aegis.adapters.objects.oci import OciStore
+        from aegis.adapters.oci.workload import WorkloadSigner
 
         oci = self.policy.oci
         if oci is None:
@@ -76,7 +76,7 @@ class _Stores:
 
     def _local(self, location: Location) -> ObjectStore:
         """A path of the policy's folder: who may change a policy must not read the whole machine by it."""
-        from aegis.adapters.objects_local import LocalStore
+        from aegis.adapters.objects.local import LocalStore
 
         if location.store != HERE:
             raise Refused(

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from aegis.adapters.aws import Exchange, RoleCredentials
-from aegis.adapters.github_oidc import minter_of
-from aegis.adapters.http_call import Clock
+from aegis.adapters.aws.role import Exchange, RoleCredentials
+from aegis.adapters.github.oidc import minter_of
+from aegis.adapters.http.call import Clock
 from aegis.identity.role import parse_role
 from aegis.identity.session_policy import ReadNeed, session_policy
 from tests.doubles import github_oidc

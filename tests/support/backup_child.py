@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from aegis.adapters import part_upload
-from aegis.adapters.objects_s3_writing import WritableS3
-from aegis.adapters.pg_dump import Dumper
-from aegis.adapters.pg_tools import tools_at
+from aegis.adapters.objects import part_upload
+from aegis.adapters.objects.s3_writing import WritableS3
+from aegis.adapters.postgres.dump import Dumper
+from aegis.adapters.postgres.tools import tools_at
 from aegis.backup.writing import Item, write_backup
 from aegis.cli.interruption import Stopped, stop_on_signals
 from aegis.core.errors import AegisError

@@ -18,7 +18,7 @@ from unittest.mock import patch
 
 import msgspec
 
-from aegis.adapters.objects_local_writing import WritableFolder
+from aegis.adapters.objects.local_writing import WritableFolder
 from aegis.backup.drill import DrillResult
 from aegis.backup.layout import RECORDS
 from aegis.backup.manifest import DUMP, Manifest, StoredObject, backup_id, dump_manifest, parse_manifest, time_text

@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
-from aegis.adapters.http_call import Clock
-from aegis.adapters.kubernetes_api import Cluster
-from aegis.adapters.kubernetes_login import configuration
+from aegis.adapters.http.call import Clock
+from aegis.adapters.kubernetes.api import Cluster
+from aegis.adapters.kubernetes.login import configuration
 from tests.doubles.kubernetes_api import Api
 
 AT_ONCE = Clock(sleep=lambda _: None, jitter=lambda: 0.5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from aegis.adapters.pg_tools import CLIENTS, Tools
+from aegis.adapters.postgres.tools import CLIENTS, Tools
 
 
 def fake(folder: Path, script: str, names: Sequence[str] = CLIENTS, *, version: str = "17.11") -> Tools:

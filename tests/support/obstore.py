@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters.objects_obstore import ObstoreS3
+from aegis.adapters.objects.obstore import ObstoreS3
 from tests.doubles.aws import s3 as double
 from tests.support.stores import Time
 

@@ -11,7 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from aegis.adapters import age, part_upload, pg_session, pg_smoke, postgres
+from aegis.adapters import age
+from aegis.adapters.objects import part_upload
+from aegis.adapters.postgres import connection as postgres
+from aegis.adapters.postgres import session as pg_session
+from aegis.adapters.postgres import smoke as pg_smoke
 from aegis.storage import parallel
 
 _LONG: Final = 300.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from aegis.adapters.objects_s3 import S3Store
+from aegis.adapters.objects.s3 import S3Store
 from aegis.core.ports.credentials import AwsCredentials
 from tests.doubles.aws import s3 as double
 from tests.support.stores import Time

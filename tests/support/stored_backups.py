@@ -11,10 +11,10 @@ from typing import Literal
 
 import msgspec
 
-from aegis.adapters.objects_local_writing import WritableFolder
-from aegis.adapters.pg_dump import Dumper
-from aegis.adapters.pg_snapshot import hold
-from aegis.adapters.pg_tools import tools_at
+from aegis.adapters.objects.local_writing import WritableFolder
+from aegis.adapters.postgres.dump import Dumper
+from aegis.adapters.postgres.snapshot import hold
+from aegis.adapters.postgres.tools import tools_at
 from aegis.backup.inventory import Checksums
 from aegis.backup.manifest import DUMP, GLOBALS, Dump, StoredObject, dump_manifest, manifest_of
 from aegis.backup.writing import Item, write_backup

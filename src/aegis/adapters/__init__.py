@@ -1,1 +1,1 @@
-"""One module for each thing outside: git, GitHub, semgrep. The only place where a provider's SDK may be imported."""
+"""One folder for each thing outside. The only place where a provider's SDK may be imported."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from aegis.adapters.http_call import is_safe
+from aegis.adapters.http.call import is_safe
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError
 from aegis.signatures import strict_json
 from aegis.signatures.keyless.trusted_root import load_trusted_root, packaged_trusted_root

@@ -13,8 +13,8 @@ from aegis.core.policy import Aws, GateName, Oci
 from aegis.core.ports.credentials import AwsCredentialSource
 
 if TYPE_CHECKING:
-    from aegis.adapters.github_oidc import Minter
-    from aegis.adapters.oci_identity import OciSessions
+    from aegis.adapters.github.oidc import Minter
+    from aegis.adapters.oci.identity import OciSessions
 
 
 Section: TypeAlias = GateName | Literal["evidence"]
@@ -75,10 +75,10 @@ class CloudAccess:
         `session_policy` gives what the role's session may do, for the role's partition.
         """
         if not self.asked.github:
-            from aegis.adapters.aws_ambient import AmbientCredentials
+            from aegis.adapters.aws.ambient import AmbientCredentials
 
             return AmbientCredentials()
-        from aegis.adapters.aws import Exchange, RoleCredentials
+        from aegis.adapters.aws.role import Exchange, RoleCredentials
         from aegis.identity.role import parse_role, session_name
 
         minter = self._minter()
@@ -106,7 +106,7 @@ class CloudAccess:
 
     def oci(self, oci: Oci) -> OciSessions:
         """Sessions of a workflow, by its own OIDC token."""
-        from aegis.adapters.oci_identity import OciClient, OciExchange, OciSessions
+        from aegis.adapters.oci.identity import OciClient, OciExchange, OciSessions
 
         # a run for a fork has neither a token nor the client's secret: the token's absence says why
         minter = self._minter()
@@ -118,7 +118,7 @@ class CloudAccess:
         return sessions
 
     def _minter(self) -> Minter:
-        from aegis.adapters.github_oidc import minter_of
+        from aegis.adapters.github.oidc import minter_of
 
         return minter_of(self.environ, self.event.payload, mask=masker(self.environ))
 

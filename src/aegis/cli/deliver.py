@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from aegis.adapters import github_context
+from aegis.adapters.github import context as github_context
 from aegis.cli.surroundings import read_event, read_input
 from aegis.core.errors import AegisError, CouldNotDecide
 from aegis.core.ports.code_scanning import Analysis, CodeScanning
@@ -115,7 +115,7 @@ def _try_upload(verdict: Verdict, environ: Mapping[str, str]) -> str | None:
     if not (repository and commit and ref):
         return "the run names no repository, commit or ref"
     # An HTTP client costs 20 ms of CPU, which only an upload has to pay.
-    from aegis.adapters.github import PUBLIC_API, GitHub
+    from aegis.adapters.github.code_scanning import PUBLIC_API, GitHub
 
     client: CodeScanning = GitHub(token, environ.get("GITHUB_API_URL") or PUBLIC_API)
     receipt = client.upload(

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from aegis.adapters.git import open_repository
-from aegis.adapters.github_context import source_from_environment
-from aegis.adapters.policy_repository import PolicyRepository
+from aegis.adapters.git.policy import PolicyRepository
+from aegis.adapters.git.repository import open_repository
+from aegis.adapters.github.context import source_from_environment
 from aegis.cli.interruption import Stopped
 from aegis.cli.surroundings import Event, read_event
 from aegis.core import base as bases

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aegis.core.errors import CouldNotDecide, Refused, UsageError
 
 if TYPE_CHECKING:
-    from aegis.adapters.github_settings import GitHubSettings
+    from aegis.adapters.github.settings import GitHubSettings
     from aegis.scaffold.protection import Wanted
 
 
@@ -82,9 +82,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def connect(repository: str | None, path: Path, environ: Mapping[str, str]) -> GitHubSettings:
     """The repository at GitHub, with the token of the environment."""
-    from aegis.adapters.github import PUBLIC_API
-    from aegis.adapters.github_rest import GitHubRest
-    from aegis.adapters.github_settings import GitHubSettings
+    from aegis.adapters.github.code_scanning import PUBLIC_API
+    from aegis.adapters.github.rest import GitHubRest
+    from aegis.adapters.github.settings import GitHubSettings
     from aegis.scaffold.choices import FORMS
 
     if repository is None:

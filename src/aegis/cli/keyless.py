@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from aegis.adapters import sigstore_signing
-from aegis.adapters.github_oidc import Minter, minter_of
+from aegis.adapters.github.oidc import Minter, minter_of
 from aegis.cli.files import read_file
 from aegis.cli.masking import masker
 from aegis.cli.surroundings import read_event

@@ -68,7 +68,7 @@ def files_of(rules: Iterable[Signer], trusted_root: str | None) -> Iterator[str]
 
 def no_key(run: GateRun, found: Found) -> AegisError:
     """Why COSIGN_PUB_KEY may be unset."""
-    from aegis.adapters.github_context import pull_request
+    from aegis.adapters.github.context import pull_request
 
     change = pull_request(run.environ, found.event.payload)
     if change is not None and change.restricted:

@@ -21,7 +21,7 @@ for try in 1 2 3 4 5 6 7 8 9 10; do
 done
 """
 """Waits for the end of the process that holds its input, or for its word. pg_dump, which ends at the same time
-(`pg_process`), may still write a file meanwhile."""
+(`aegis.adapters.postgres.process`), may still write a file meanwhile."""
 
 
 @contextmanager

@@ -252,7 +252,7 @@ def _hash_folder(
     algorithm: str = "sha256",
     only: Collection[str] | None = None,
 ) -> Mapping[str, Hashed]:
-    from aegis.adapters.objects_local import LocalStore
+    from aegis.adapters.objects.local import LocalStore
     from aegis.artifacts import streaming
     from aegis.artifacts.reading import Wanted
     from aegis.signatures.models.manifest import Hashed

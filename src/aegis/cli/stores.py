@@ -18,7 +18,7 @@ from aegis.core.ports.objects import ObjectStore
 from aegis.storage.location import HERE, Location
 
 if TYPE_CHECKING:
-    from aegis.adapters.oci_identity import OciSessions
+    from aegis.adapters.oci.identity import OciSessions
 
 
 @dataclass(slots=True)
@@ -58,16 +58,16 @@ class Stores:
                     raise unset("verify.oci", "names the identity domain and region")
                 return self._oci(location.store, self.policy.oci)
             case "https":
-                from aegis.adapters.objects_https import HttpsStore
+                from aegis.adapters.objects.https import HttpsStore
 
                 return HttpsStore(location.store)
             case "file":
-                from aegis.adapters.objects_local import LocalStore
+                from aegis.adapters.objects.local import LocalStore
 
                 return LocalStore(self.root if location.store == HERE else Path(location.store), name=location.store)
 
     def _s3(self, bucket: str, aws: Aws) -> ObjectStore:
-        from aegis.adapters.objects_s3 import S3Store
+        from aegis.adapters.objects.s3 import S3Store
 
         region = self._access.region_of(aws)
         if self._aws is None:
@@ -86,8 +86,8 @@ class Stores:
         return session_policy(needs, partition=partition, kms_keys=aws.kms_keys)
 
     def _oci(self, store: str, oci: Oci) -> ObjectStore:
-        from aegis.adapters.objects_oci import OciStore
-        from aegis.adapters.oci_signing import RequestSigner
+        from aegis.adapters.objects.oci import OciStore
+        from aegis.adapters.oci.signing import RequestSigner
 
         if self._sessions is None:
             try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
-from aegis.adapters.posting import TIMEOUT, asked, problem_of
+from aegis.adapters.http.posting import TIMEOUT, asked, problem_of
 from aegis_multimodal_ai_system.alerts.alert import Alert, line
 from aegis_multimodal_ai_system.alerts.alerts import QUIET
 

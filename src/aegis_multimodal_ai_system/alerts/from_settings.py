@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def alerts_of(settings: Settings, *, failed: Callable[[str], object] = lambda kind: None) -> Alerts:
     """Those that the settings name; none of them is fine. Raises UsageError `runtime.setting_invalid`."""
-    from aegis.adapters.http_call import is_safe
+    from aegis.adapters.http.call import is_safe
     from aegis_multimodal_ai_system.alerts.alertmanager import Alertmanager
     from aegis_multimodal_ai_system.alerts.issue import Issue
     from aegis_multimodal_ai_system.alerts.webhook import Webhook

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from aegis.adapters.github_issues import GitHubIssues, block, mark
-from aegis.adapters.posting import TIMEOUT
+from aegis.adapters.github.issues import GitHubIssues, block, mark
+from aegis.adapters.http.posting import TIMEOUT
 from aegis_multimodal_ai_system.alerts.alert import Alert, line
 
 LABEL = "aegis-alert"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from aegis.adapters.posting import TIMEOUT, asked, problem_of
+from aegis.adapters.http.posting import TIMEOUT, asked, problem_of
 from aegis_multimodal_ai_system.alerts.alert import Alert, line
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
-from aegis.adapters import postgres
+from aegis.adapters.postgres import connection as postgres
 from aegis.core.errors import CouldNotDecide
 from aegis_multimodal_ai_system.database.states import ModelStates
 

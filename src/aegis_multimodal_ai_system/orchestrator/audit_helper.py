@@ -72,7 +72,7 @@ def open_log(settings: Settings) -> AuditLog:
         from aegis.audit.disk import DiskLog
 
         return DiskLog(log_folder(settings), settings.audit_origin, key)
-    from aegis.adapters.audit_postgres import PostgresLog
+    from aegis.adapters.postgres.audit_log import PostgresLog
 
     log = PostgresLog(settings.database_url, settings.audit_origin, key)
     _make_tables(settings.database_url)

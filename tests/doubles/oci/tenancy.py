@@ -9,11 +9,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from aegis.adapters.github_oidc import minter_of
-from aegis.adapters.http_call import Clock
-from aegis.adapters.objects_oci import OciStore
-from aegis.adapters.oci_identity import OciClient, OciExchange, OciSessions
-from aegis.adapters.oci_signing import RequestSigner
+from aegis.adapters.github.oidc import minter_of
+from aegis.adapters.http.call import Clock
+from aegis.adapters.objects.oci import OciStore
+from aegis.adapters.oci.identity import OciClient, OciExchange, OciSessions
+from aegis.adapters.oci.signing import RequestSigner
 from aegis.identity.oci_trust import JWKS, TrustWanted, render
 from aegis.storage.patience import Clock as StoreClock
 from tests.doubles import github_oidc

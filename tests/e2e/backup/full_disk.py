@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from itertools import repeat
 from pathlib import Path
 
-from aegis.adapters.objects_local_writing import WritableFolder
+from aegis.adapters.objects.local_writing import WritableFolder
 from aegis.backup.writing import Item, write_backup
 from aegis.core.errors import CouldNotDecide
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis.adapters.pg_snapshot import read_inventory
+from aegis.adapters.postgres.snapshot import read_inventory
 from aegis.backup.compare import compare
 from tests.support.backup_databases import dump, fill, restore
 from tests.support.debian import postgres_with_icu

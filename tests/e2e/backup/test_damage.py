@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis.adapters.objects_local import LocalStore
+from aegis.adapters.objects.local import LocalStore
 from aegis.backup.fetching import fetch, find
 from aegis.core.errors import Refused
 from tests.support.backup_shop import shop

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis.adapters.pg_tools import FLOORS
+from aegis.adapters.postgres.tools import FLOORS
 from tests.support.backup_shop import run, shop
 from tests.support.backup_way import PASS, Shelf, undecided
 from tests.support.debian import postgres_with_icu

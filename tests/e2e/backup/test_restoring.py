@@ -12,7 +12,7 @@ import psycopg
 import pyrage
 import pytest
 
-from aegis.adapters.pg_snapshot import read_inventory
+from aegis.adapters.postgres.snapshot import read_inventory
 from aegis.backup.compare import compare
 from tests.e2e.backup.gateway import Gateway, serving
 from tests.e2e.verify.versitygw import REGION, ROOT_KEY, ROOT_SECRET

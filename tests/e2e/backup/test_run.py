@@ -13,7 +13,7 @@ from pathlib import Path
 import pyrage
 import pytest
 
-from aegis.adapters import part_upload
+from aegis.adapters.objects import part_upload
 from aegis.backup.manifest import Manifest, parse_manifest
 from tests.e2e.backup.gateway import Gateway, serving
 from tests.e2e.verify.versitygw import REGION, ROOT_KEY, ROOT_SECRET

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters.objects_s3_writing import WritableS3
+from aegis.adapters.objects.s3_writing import WritableS3
 from aegis.backup.drill import DrillResult
 from aegis.cli.backup.drill import drill
 from aegis.cli.backup.stores import Place, Places

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters import part_upload
-from aegis.adapters.objects_s3_writing import WritableS3
+from aegis.adapters.objects import part_upload
+from aegis.adapters.objects.s3_writing import WritableS3
 from aegis.core.errors import AegisError
 from tests.e2e.backup.gateway import CREDENTIALS, Gateway, serving
 from tests.e2e.backup.uploading import chunks

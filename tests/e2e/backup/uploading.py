@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from aegis.adapters.objects_s3_writing import WritableS3
+from aegis.adapters.objects.s3_writing import WritableS3
 from aegis.backup.writing import Item, write_backup
 from tests.e2e.backup.gateway import CREDENTIALS
 from tests.e2e.verify.versitygw import REGION

@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aegis.adapters.prometheus import PrometheusServer
+from aegis.adapters.prometheus.server import PrometheusServer
 from aegis.core.policy import CanaryMetric, Rollout
 from aegis.core.ports.metrics import Series
 from aegis.gates.canary.samples.look import OVERLAP, look

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis.adapters.prometheus import PrometheusServer
+from aegis.adapters.prometheus.server import PrometheusServer
 from aegis.core.errors import CouldNotDecide
 from aegis.core.policy import CanaryMetric, Rollout
 from aegis.gates.canary.increment import Increment, Side

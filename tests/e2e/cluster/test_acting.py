@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from aegis.adapters.kubernetes_api import cluster_of
-from aegis.adapters.kubernetes_rollouts import KubernetesRollouts
+from aegis.adapters.kubernetes.api import cluster_of
+from aegis.adapters.kubernetes.rollouts import KubernetesRollouts
 from aegis.core.errors import CouldNotDecide, Refused
 from aegis.core.ports.rollouts import Act, RolloutState
 from aegis.gates.canary.carrying_out import carry_out

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters.kubernetes_api import MERGE_PATCH, Cluster, cluster_of
+from aegis.adapters.kubernetes.api import MERGE_PATCH, Cluster, cluster_of
 from tests.doubles import argo_controller
 from tests.doubles.kubernetes_api import REVIEWS, Api, serve
 from tests.support.cluster_plane import ControlPlane, awaited

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from aegis.adapters.kubernetes_api import cluster_of
-from aegis.adapters.kubernetes_rights import missing_rights, of_proxy, of_rollout
-from aegis.adapters.kubernetes_rollouts import KubernetesRollouts
+from aegis.adapters.kubernetes.api import cluster_of
+from aegis.adapters.kubernetes.rights import missing_rights, of_proxy, of_rollout
+from aegis.adapters.kubernetes.rollouts import KubernetesRollouts
 from tests.support.cluster_plane import PATIENCE, ControlPlane, awaited
 from tests.support.cluster_shop import NAME, WATCHER, rollout
 

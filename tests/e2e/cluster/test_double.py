@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters.kubernetes_api import cluster_of
-from aegis.adapters.kubernetes_rollouts import KubernetesRollouts
+from aegis.adapters.kubernetes.api import cluster_of
+from aegis.adapters.kubernetes.rollouts import KubernetesRollouts
 from aegis.core.errors import CouldNotDecide
 from aegis.core.ports.rollouts import Act, RolloutState
 from tests.doubles import argo_controller

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters.objects_obstore import ObstoreS3
+from aegis.adapters.objects.obstore import ObstoreS3
 from aegis.core.errors import AegisError
 from aegis.core.ports.credentials import AwsCredentials
 from aegis.core.ports.objects import ObjectInfo

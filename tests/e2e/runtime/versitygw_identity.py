@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from aegis.adapters.objects_obstore import ObstoreS3
+from aegis.adapters.objects.obstore import ObstoreS3
 from aegis.core.errors import AegisError
 from tests.doubles import github_oidc
 from tests.doubles.github_oidc import Issuer

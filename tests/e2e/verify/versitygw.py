@@ -28,10 +28,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from aegis.adapters import botocore_sts
-from aegis.adapters.aws import Exchange, RoleCredentials
-from aegis.adapters.github_oidc import minter_of
-from aegis.adapters.http_call import Clock
+from aegis.adapters.aws import botocore_sts
+from aegis.adapters.aws.role import Exchange, RoleCredentials
+from aegis.adapters.github.oidc import minter_of
+from aegis.adapters.http.call import Clock
 from aegis.core.errors import AegisError
 from aegis.core.ports.credentials import AwsCredentials
 from aegis.identity.policy_document import parse_policy

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters.kubernetes_api import cluster_of
-from aegis.adapters.kubernetes_login import configuration
-from aegis.adapters.kubernetes_rollouts import KubernetesRollouts
+from aegis.adapters.kubernetes.api import cluster_of
+from aegis.adapters.kubernetes.login import configuration
+from aegis.adapters.kubernetes.rollouts import KubernetesRollouts
 from aegis.core.errors import CouldNotDecide, UsageError
 from tests.doubles.argo_controller import rollout
 from tests.doubles.kubernetes_api import ALL_RIGHTS, Api, serve

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 import yaml
 
-from aegis.adapters import kubernetes_login
-from aegis.adapters.kubernetes_api import Cluster, cluster_of
-from aegis.adapters.kubernetes_login import configuration
-from aegis.adapters.kubernetes_rollouts import KubernetesRollouts
+from aegis.adapters.kubernetes import login as kubernetes_login
+from aegis.adapters.kubernetes.api import Cluster, cluster_of
+from aegis.adapters.kubernetes.login import configuration
+from aegis.adapters.kubernetes.rollouts import KubernetesRollouts
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError
 from tests.doubles.argo_controller import rollout
 from tests.doubles.kubernetes_api import Api, serve

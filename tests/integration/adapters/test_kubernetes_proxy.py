@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from aegis.adapters.kubernetes_proxy import ServiceProxy
-from aegis.adapters.prometheus import server_of
+from aegis.adapters.kubernetes.proxy import ServiceProxy
+from aegis.adapters.prometheus.server import server_of
 from aegis.core.errors import CouldNotDecide, UsageError
 from aegis.core.policy import Prometheus
 from aegis.core.ports.metrics import Metrics

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from aegis.adapters.kubernetes_api import Cluster
-from aegis.adapters.kubernetes_rights import Right, missing_rights, of_proxy, of_rollout
+from aegis.adapters.kubernetes.api import Cluster
+from aegis.adapters.kubernetes.rights import Right, missing_rights, of_proxy, of_rollout
 from aegis.core.errors import CouldNotDecide
 from tests.doubles.kubernetes_api import Api, serve
 from tests.support.clusters import cluster_at, kubeconfig

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters.kubernetes_rollouts import KubernetesRollouts, read_rollout
+from aegis.adapters.kubernetes.rollouts import KubernetesRollouts, read_rollout
 from aegis.core.errors import CouldNotDecide
 from aegis.core.ports.rollouts import Act
 from tests.doubles.argo_controller import hash_of, rollout

@@ -19,9 +19,9 @@ import msgspec
 import psycopg
 import pytest
 
-from aegis.adapters import pg_engine
-from aegis.adapters.objects_local import LocalStore
-from aegis.adapters.pg_sandbox import Sandbox
+from aegis.adapters.objects.local import LocalStore
+from aegis.adapters.postgres import engine as pg_engine
+from aegis.adapters.postgres.sandbox import Sandbox
 from aegis.backup.drill import DrillResult
 from aegis.backup.manifest import Manifest, StoredObject, dump_manifest, parse_manifest
 from aegis.backup.sample import sample_of

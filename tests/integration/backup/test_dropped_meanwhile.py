@@ -5,8 +5,8 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from aegis.adapters.pg_catalog import check_visible, read_tables
-from aegis.adapters.pg_session import session
+from aegis.adapters.postgres.catalog import check_visible, read_tables
+from aegis.adapters.postgres.session import session
 from aegis.core.errors import CouldNotDecide
 from tests.support.postgres import Server
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from aegis.adapters import pg_sandbox
-from aegis.adapters.pg_engine import Engine, running_engine
-from aegis.adapters.pg_sandbox import Kind, Sandbox, best
-from aegis.adapters.postgres import connect
+from aegis.adapters.postgres import sandbox as pg_sandbox
+from aegis.adapters.postgres.connection import connect
+from aegis.adapters.postgres.engine import Engine, running_engine
+from aegis.adapters.postgres.sandbox import Kind, Sandbox, best
 from aegis.core.errors import CouldNotDecide
 from tests.support.postgres import binaries, majors
 from tests.support.privileges import as_nobody
@@ -185,8 +185,8 @@ def test_nothing_is_left_after_our_own_process_is_killed(kind: Kind) -> None:
     program = f"""
 import sys
 from pathlib import Path
-from aegis.adapters.pg_engine import running_engine
-from aegis.adapters.pg_sandbox import Sandbox
+from aegis.adapters.postgres.engine import running_engine
+from aegis.adapters.postgres.sandbox import Sandbox
 with running_engine(Path({str(binaries())!r}), sandbox=Sandbox({kind!r})) as engine:
     print(engine.folder, flush=True)
     sys.stdin.read()

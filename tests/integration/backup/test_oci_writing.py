@@ -9,8 +9,8 @@ from functools import partial
 
 import pytest
 
-from aegis.adapters import part_upload
-from aegis.adapters.objects_oci_writing import WritableOci
+from aegis.adapters.objects import part_upload
+from aegis.adapters.objects.oci_writing import WritableOci
 from aegis.core.errors import AegisError
 from tests.doubles.oci import object_writes
 from tests.doubles.oci.serving import Answer, Fault, json_answer

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aegis.adapters.pg_snapshot import read_inventory
+from aegis.adapters.postgres.snapshot import read_inventory
 from aegis.backup.compare import compare
 from aegis.backup.inventory import Inventory
 from tests.support.backup_databases import everything, fill

@@ -9,10 +9,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from aegis.adapters.pg_dump import Dumper
-from aegis.adapters.pg_session import Session
-from aegis.adapters.pg_snapshot import read_inventory
-from aegis.adapters.pg_tools import tools_at
+from aegis.adapters.postgres.dump import Dumper
+from aegis.adapters.postgres.session import Session
+from aegis.adapters.postgres.snapshot import read_inventory
+from aegis.adapters.postgres.tools import tools_at
 from aegis.backup.own_settings import OwnSetting
 from aegis.core.errors import CouldNotDecide
 from tests.support.backup_shop import run

@@ -22,11 +22,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from aegis.adapters import part_upload
-from aegis.adapters.objects_local_writing import WritableFolder
-from aegis.adapters.objects_s3_writing import WritableS3
-from aegis.adapters.pg_dump import Dumper
-from aegis.adapters.pg_tools import CLIENTS, find_tools, tools_at
+from aegis.adapters.objects import part_upload
+from aegis.adapters.objects.local_writing import WritableFolder
+from aegis.adapters.objects.s3_writing import WritableS3
+from aegis.adapters.postgres.dump import Dumper
+from aegis.adapters.postgres.tools import CLIENTS, find_tools, tools_at
 from aegis.backup.writing import Item, write_backup
 from aegis.core.errors import AegisError, CouldNotDecide
 from tests.doubles.aws import s3 as double

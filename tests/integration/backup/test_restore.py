@@ -14,10 +14,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from aegis.adapters.objects_local import LocalStore
-from aegis.adapters.pg_archive import recognised
-from aegis.adapters.pg_engine import Engine, running_engine
-from aegis.adapters.pg_restore import (
+from aegis.adapters.objects.local import LocalStore
+from aegis.adapters.postgres.archive import recognised
+from aegis.adapters.postgres.engine import Engine, running_engine
+from aegis.adapters.postgres.restore import (
     DATABASE,
     Limits,
     Restored,
@@ -28,8 +28,8 @@ from aegis.adapters.pg_restore import (
     restore,
     restore_into,
 )
-from aegis.adapters.pg_snapshot import read_inventory
-from aegis.adapters.pg_tools import tools_at
+from aegis.adapters.postgres.snapshot import read_inventory
+from aegis.adapters.postgres.tools import tools_at
 from aegis.backup.compare import Difference, compare
 from aegis.backup.fetching import Found, fetch
 from aegis.backup.inventory import Extension, Inventory, Role

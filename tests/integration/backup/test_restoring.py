@@ -14,7 +14,7 @@ import msgspec
 import psycopg
 import pytest
 
-from aegis.adapters.pg_snapshot import read_inventory
+from aegis.adapters.postgres.snapshot import read_inventory
 from aegis.backup.compare import compare
 from aegis.cli.backup import into as backup_into
 from tests.support import signing

@@ -24,10 +24,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from aegis.adapters.age import decrypt_file, parse_identities
-from aegis.adapters.objects_local_writing import WritableFolder
-from aegis.adapters.pg_archive import recognised
-from aegis.adapters.pg_session import unavailable
-from aegis.adapters.pg_snapshot import Held
+from aegis.adapters.objects.local_writing import WritableFolder
+from aegis.adapters.postgres.archive import recognised
+from aegis.adapters.postgres.session import unavailable
+from aegis.adapters.postgres.snapshot import Held
 from aegis.backup.inventory import Inventory
 from aegis.backup.layout import RECORDS
 from aegis.backup.manifest import Manifest

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters import part_upload
-from aegis.adapters.objects_s3_writing import WritableS3
-from aegis.adapters.part_upload import MAX_PARTS, PART, part_size
+from aegis.adapters.objects import part_upload
+from aegis.adapters.objects.part_upload import MAX_PARTS, PART, part_size
+from aegis.adapters.objects.s3_writing import WritableS3
 from aegis.core.errors import AegisError
 from aegis.core.ports.credentials import AwsCredentials
 from tests.doubles.aws import s3 as double
@@ -347,7 +347,7 @@ class TestTransient:
 
 class TestSigned:
     def test_content_that_changes_on_its_way_is_refused(self, service: S3, monkeypatch: pytest.MonkeyPatch) -> None:
-        from aegis.adapters import store_http
+        from aegis.adapters.objects import store_http
 
         send = store_http._send
         monkeypatch.setattr(store_http, "_send", lambda to, data: send(to, bytes(data).replace(b"small", b"SMALL")))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from aegis.adapters.pg_catalog import read_catalog
-from aegis.adapters.pg_session import session
-from aegis.adapters.pg_snapshot import read_inventory
+from aegis.adapters.postgres.catalog import read_catalog
+from aegis.adapters.postgres.session import session
+from aegis.adapters.postgres.snapshot import read_inventory
 from aegis.backup.checksums import table_query
 from aegis.backup.compare import compare
 from aegis.backup.inventory import Checksums, Inventory

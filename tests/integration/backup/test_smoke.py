@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from aegis.adapters.pg_smoke import ask
+from aegis.adapters.postgres.smoke import ask
 from aegis.backup.drill import Answered
 from aegis.core.errors import CouldNotDecide
 from aegis.core.policy import Smoke

@@ -13,8 +13,8 @@ import msgspec
 import psycopg
 import pytest
 
-from aegis.adapters import pg_session
-from aegis.adapters.pg_snapshot import Held, hold, read_inventory
+from aegis.adapters.postgres import session as pg_session
+from aegis.adapters.postgres.snapshot import Held, hold, read_inventory
 from aegis.backup.compare import compare
 from aegis.backup.inventory import Inventory
 from aegis.backup.manifest import Dump, StoredObject, dump_manifest, manifest_of, parse_manifest, time_text

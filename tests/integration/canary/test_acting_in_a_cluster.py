@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters.kubernetes_rollouts import KubernetesRollouts
+from aegis.adapters.kubernetes.rollouts import KubernetesRollouts
 from aegis.core.errors import AegisError, CouldNotDecide, Refused
 from aegis.core.ports.rollouts import Act, RolloutState
 from aegis.gates.canary.carrying_out import NUDGE, PAUSE, carry_out

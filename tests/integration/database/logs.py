@@ -10,7 +10,7 @@ from typing import Any, cast
 import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from aegis.adapters.audit_postgres import PostgresLog
+from aegis.adapters.postgres.audit_log import PostgresLog
 from aegis.audit.bundle import entries_of
 from aegis.audit.entry import prepare, this_producer
 from aegis.audit.event import Event, Resource

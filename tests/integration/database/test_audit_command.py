@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from aegis.adapters.audit_postgres import PostgresLog
+from aegis.adapters.postgres.audit_log import PostgresLog
 from aegis.audit.disk import DiskLog
 from aegis.audit.entry import decode
 from tests.integration.database.logs import ORIGIN, VERIFIER, append_many, as_owner, event, key

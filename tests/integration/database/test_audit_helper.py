@@ -10,7 +10,7 @@ from threading import Barrier
 
 import pytest
 
-from aegis.adapters.audit_postgres import PostgresLog
+from aegis.adapters.postgres.audit_log import PostgresLog
 from aegis.audit.disk import DiskLog
 from aegis.audit.entry import decode
 from aegis.audit.event import Resource

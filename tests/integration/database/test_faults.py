@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from aegis.adapters import postgres as adapter
+from aegis.adapters.postgres import connection as adapter
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError
 from aegis_multimodal_ai_system.database import Database, open_database
 from tests.support.postgres import Server, running

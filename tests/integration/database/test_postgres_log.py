@@ -13,8 +13,8 @@ from typing import Any, cast
 import psycopg
 import pytest
 
-from aegis.adapters import postgres as adapter
-from aegis.adapters.audit_postgres import PostgresLog, PostgresSource
+from aegis.adapters.postgres import connection as adapter
+from aegis.adapters.postgres.audit_log import PostgresLog, PostgresSource
 from aegis.audit.checkpoint import open_checkpoint
 from aegis.audit.entry import decode
 from aegis.audit.proof import verify_proof

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import psycopg
 import pytest
 
-from aegis.adapters.audit_postgres import PostgresLog, PostgresSource
+from aegis.adapters.postgres.audit_log import PostgresLog, PostgresSource
 from aegis.audit import entry as audit_entry
 from aegis.audit.checkpoint import note_of, open_checkpoint, sign_head
 from aegis.audit.entry import encode, new_id, now, this_producer

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters.github_fleet import GitHubOrganisation
-from aegis.adapters.github_rest import GitHubRest
-from aegis.adapters.http_call import Clock
+from aegis.adapters.github.fleet import GitHubOrganisation
+from aegis.adapters.github.rest import GitHubRest
+from aegis.adapters.http.call import Clock
 from aegis.cli.interruption import Stopped
 from aegis.core.errors import AegisError
 from tests.doubles.git_store import GitStore

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters.git import open_repository
+from aegis.adapters.git.repository import open_repository
 from aegis.core.base import Base, request, resolve_base
 from aegis.core.errors import CouldNotDecide, UsageError
 from tests.support.gitrepo import GitRepo

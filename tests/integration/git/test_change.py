@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from aegis.adapters.git import open_repository
+from aegis.adapters.git.repository import open_repository
 from aegis.core.policy import Allow
 from aegis.gates.scan.allow import apply_allow
 from aegis.gates.scan.diff import Difference, compare

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis.adapters.git import open_repository
+from aegis.adapters.git.repository import open_repository
 from aegis.core.errors import CouldNotDecide
 from aegis.core.ports.repository import Repository
 from tests.support.gitrepo import GitRepo

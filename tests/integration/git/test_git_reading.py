@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis.adapters.git import MAX_FILE, MAX_LINE, GitRepository, open_repository
+from aegis.adapters.git.repository import MAX_FILE, MAX_LINE, GitRepository, open_repository
 from aegis.core.errors import CouldNotDecide, UsageError
 from aegis.core.ports.repository import Change, Repository
 from tests.support.gitrepo import GitRepo

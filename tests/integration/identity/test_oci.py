@@ -166,9 +166,9 @@ def test_a_poisoned_environment_changes_nothing(oci: Tenancy, tmp_path: Path, mo
 
 CHILD = """
 import json, sys
-from aegis.adapters.objects_oci import OciStore
-from aegis.adapters.oci_identity import OciClient, OciExchange, OciSessions
-from aegis.adapters.oci_signing import RequestSigner
+from aegis.adapters.objects.oci import OciStore
+from aegis.adapters.oci.identity import OciClient, OciExchange, OciSessions
+from aegis.adapters.oci.signing import RequestSigner
 said = json.load(sys.stdin)
 exchange = OciExchange(domain=said["domain"], audience="x", client=OciClient(*said["client"]))
 sessions = OciSessions(exchange, lambda audience: said["token"], mask=lambda value: None)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters import http_call
+from aegis.adapters.http import call as http_call
 from aegis.cli.main import main
 from aegis.cli.report import repository
 from aegis.core.verdict import Verdict
@@ -196,7 +196,7 @@ class TestFaults:
     def test_an_archive_that_claims_to_be_small_and_is_not(
         self, run: Run, github: ArtifactsAtGitHub, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("aegis.adapters.github_artifacts.MAX_ARCHIVE", 2_000)
+        monkeypatch.setattr("aegis.adapters.github.artifacts.MAX_ARCHIVE", 2_000)
         github.artifacts += [stored(1, archive=b"x" * 3_000, size=10)]
         done = run()
         assert done.reasons() == ["report.artifact_failed"]

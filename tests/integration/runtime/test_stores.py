@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from aegis.adapters.oci_workload import WorkloadSigner
+from aegis.adapters.oci.workload import WorkloadSigner
 from aegis.core.errors import AegisError
 from aegis.core.policy import Aws, Oci, VerifyPolicy
 from aegis.storage.location import parse_location

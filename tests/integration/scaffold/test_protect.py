@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters import github_artifacts, github_fleet, github_rest, github_settings
-from aegis.adapters.github_rest import GitHubRest
-from aegis.adapters.github_settings import GitHubSettings
-from aegis.adapters.http_call import Clock
+from aegis.adapters.github import artifacts as github_artifacts
+from aegis.adapters.github import fleet as github_fleet
+from aegis.adapters.github import rest as github_rest
+from aegis.adapters.github import settings as github_settings
+from aegis.adapters.github.rest import GitHubRest
+from aegis.adapters.github.settings import GitHubSettings
+from aegis.adapters.http.call import Clock
 from aegis.core.errors import AegisError
 from tests.doubles.github import Fault
 from tests.doubles.github_settings import ACTIONS_APP, TOKEN, SettingsAtGitHub, description

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters import git
+from aegis.adapters.git import repository as git
 from aegis.cli import gate_run
 from aegis.core import policy_in_force
 from aegis.gates.scan import candidates, gate, read, survey, whole

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from aegis.adapters.git import open_repository
+from aegis.adapters.git.repository import open_repository
 from aegis.adapters.semgrep import SemgrepCore
 from aegis.core.base import Base
 from aegis.core.policy_file import parse_policy

@@ -18,8 +18,8 @@ from tests.doubles.aws.s3 import S3
 ROOT = Path(__file__).resolve().parents[3]
 READ = """
 import sys
-from aegis.adapters.objects_https import HttpsStore
-from aegis.adapters.objects_s3 import S3Store
+from aegis.adapters.objects.https import HttpsStore
+from aegis.adapters.objects.s3 import S3Store
 from aegis.core.ports.credentials import AwsCredentials
 from aegis.storage.transfer import read_small
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from aegis.adapters.objects_https import HttpsStore
+from aegis.adapters.objects.https import HttpsStore
 from aegis.core.errors import AegisError, UsageError
 from aegis.core.ports.objects import ObjectInfo
 from aegis.storage.hashing import KeepingSink

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters.objects_oci import OciStore
+from aegis.adapters.objects.oci import OciStore
 from aegis.core.errors import CouldNotDecide, UsageError
 from aegis.core.ports.objects import ObjectInfo, ObjectStore
 from aegis.storage.hashing import KeepingSink
@@ -191,13 +191,13 @@ class TestListing:
         assert refused(oci, lambda: oci.store().list("staging/")).code == "verify.store_denied"
 
     def test_too_many(self, oci: Tenancy, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("aegis.adapters.objects_oci.MAX_OBJECTS", 1)
+        monkeypatch.setattr("aegis.adapters.objects.oci.MAX_OBJECTS", 1)
         assert refused(oci, lambda: oci.store().list("staging/")).code == "verify.too_many_objects"
         assert asked(oci, VERSIONS) == 0
 
     def test_too_many_versions(self, oci: Tenancy, monkeypatch: pytest.MonkeyPatch) -> None:
         oci.bucket.put(KEY, b"newer")
-        monkeypatch.setattr("aegis.adapters.objects_oci.MAX_OBJECTS", 2)
+        monkeypatch.setattr("aegis.adapters.objects.oci.MAX_OBJECTS", 2)
         assert refused(oci, lambda: oci.store().list("staging/")).code == "verify.too_many_objects"
 
 

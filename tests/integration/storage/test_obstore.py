@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from aegis.adapters import objects_obstore
-from aegis.adapters.objects_obstore import ObstoreS3
+from aegis.adapters.objects import obstore as objects_obstore
+from aegis.adapters.objects.obstore import ObstoreS3
 from aegis.core.errors import AegisError
 from aegis.core.ports.objects import ObjectInfo, ObjectStore
 from aegis.storage.hashing import KeepingSink

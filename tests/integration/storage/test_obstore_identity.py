@@ -249,7 +249,7 @@ class TestRedirects:
 
 READ = """
 import sys
-from aegis.adapters.objects_obstore import ObstoreS3
+from aegis.adapters.objects.obstore import ObstoreS3
 from aegis.storage.transfer import read_small
 
 store = ObstoreS3("models", "eu-central-1", endpoint=sys.argv[1])

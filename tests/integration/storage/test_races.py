@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis.adapters.objects_local import LocalStore
+from aegis.adapters.objects.local import LocalStore
 from aegis.core.errors import AegisError
 from aegis.storage.content_store import ContentStore
 from aegis.storage.hashing import HashingSink

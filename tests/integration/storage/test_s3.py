@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from aegis.adapters import objects_s3
-from aegis.adapters.objects_s3 import S3Store
-from aegis.adapters.store_http import Reply, whole
+from aegis.adapters.objects import s3 as objects_s3
+from aegis.adapters.objects.s3 import S3Store
+from aegis.adapters.objects.store_http import Reply, whole
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError
 from aegis.core.ports.credentials import AwsCredentials
 from aegis.core.ports.objects import ObjectInfo, ObjectStore

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from aegis.adapters.objects_s3 import S3Store
+from aegis.adapters.objects.s3 import S3Store
 from aegis.core.ports.credentials import AwsCredentials
 from aegis.storage.transfer import read_small
 

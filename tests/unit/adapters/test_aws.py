@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters.aws import DURATION_SECONDS, RENEW_SECONDS, RoleCredentials
-from aegis.adapters.http_call import RETRY_SECONDS, TRIES, Clock
+from aegis.adapters.aws.role import DURATION_SECONDS, RENEW_SECONDS, RoleCredentials
+from aegis.adapters.http.call import RETRY_SECONDS, TRIES, Clock
 from aegis.core.errors import AegisError, UsageError
 from aegis.identity.role import parse_role
 from aegis.identity.session_policy import ReadNeed, session_policy
@@ -176,7 +176,7 @@ class TestPoisonedSurroundings:
         assert len(here.sts.requests) == 1
 
     def test_in_a_region_the_address_is_aws_s_own(self, here: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-        from aegis.adapters.botocore_sts import Sts
+        from aegis.adapters.aws.botocore_sts import Sts
 
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", here.sts.address)
         assert Sts("eu-west-1", None)._client.meta.endpoint_url == "https://sts.eu-west-1.amazonaws.com"

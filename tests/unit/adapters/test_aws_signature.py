@@ -11,7 +11,7 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegis.adapters.aws_signature import signed_headers, target
+from aegis.adapters.aws.signature import signed_headers, target
 from aegis.core.ports.credentials import AwsCredentials
 
 NOW = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)

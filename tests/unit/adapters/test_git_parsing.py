@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aegis.adapters import git
+from aegis.adapters.git import repository as git
 from aegis.core.errors import CouldNotDecide
 from aegis.core.ports.repository import Line
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters import github as adapter
+from aegis.adapters.github import code_scanning as adapter
 from aegis.core.errors import CouldNotDecide, UsageError
 from aegis.core.ports.code_scanning import Analysis, CodeScanning, Receipt
 from aegis.core.verdict import Verdict

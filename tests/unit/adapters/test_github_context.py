@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aegis.adapters.github_context import (
+from aegis.adapters.github.context import (
     PullRequest,
     base_commit,
     pull_request,

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters.github_oidc import Minter, minter_of
-from aegis.adapters.http_call import RETRY_SECONDS, TRIES, Clock
+from aegis.adapters.github.oidc import Minter, minter_of
+from aegis.adapters.http.call import RETRY_SECONDS, TRIES, Clock
 from aegis.core.errors import AegisError, CouldNotDecide
 from tests.doubles import github_oidc as double
 from tests.doubles.github import Fault

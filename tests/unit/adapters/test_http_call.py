@@ -6,8 +6,8 @@ from email.message import Message
 
 import pytest
 
-from aegis.adapters import http_call
-from aegis.adapters.http_call import Clock
+from aegis.adapters.http import call as http_call
+from aegis.adapters.http.call import Clock
 
 
 class Endless:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from aegis.adapters import http_server
-from aegis.adapters.http_server import MAX_CONNECTIONS, MAX_FIELDS, Connections, Question, Reply, parse
+from aegis.adapters.http import server as http_server
+from aegis.adapters.http.server import MAX_CONNECTIONS, MAX_FIELDS, Connections, Question, Reply, parse
 
 PLAIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import pytest
 
-from aegis.adapters.pg_snapshot import Held
+from aegis.adapters.postgres.snapshot import Held
 from aegis.cli.backup import taking
 from tests.unit.adapters.test_process_group import runs
 
@@ -50,7 +50,7 @@ def stopped(body: str) -> str:
 
 READING = """
 from contextlib import contextmanager
-from aegis.adapters import pg_snapshot
+from aegis.adapters.postgres import snapshot as pg_snapshot
 
 class Gone:
     def begin(self, snapshot=None): pass
@@ -79,7 +79,7 @@ def test_checksums_of_a_server_that_is_gone() -> None:
 LISTING = """
 import asyncio
 import obstore
-from aegis.adapters.objects_obstore import ObstoreS3
+from aegis.adapters.objects.obstore import ObstoreS3
 
 async def endless(*given, **named):
     tell()

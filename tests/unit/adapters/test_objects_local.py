@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis.adapters.objects_local import LocalStore
+from aegis.adapters.objects.local import LocalStore
 from aegis.core.errors import AegisError, CouldNotDecide, Refused
 from aegis.core.ports.objects import ObjectInfo, ObjectStore
 from aegis.storage import local_tree

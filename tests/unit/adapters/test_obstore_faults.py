@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from aegis.adapters.obstore_faults import NOWHERE, fault_of
+from aegis.adapters.objects.obstore_faults import NOWHERE, fault_of
 
 ANSWER = (
     "Generic S3 error: Error performing GET {address}/a in 1ms - Server returned non-2xx status code: 404 Not Found"

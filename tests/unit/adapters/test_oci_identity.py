@@ -13,7 +13,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from aegis.adapters.oci_identity import RENEW_SECONDS, OciClient, OciExchange, OciSession
+from aegis.adapters.oci.identity import RENEW_SECONDS, OciClient, OciExchange, OciSession
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError
 from aegis.identity.oci_session import MAX_TOKEN
 from aegis.identity.oci_trust_document import parse_trust

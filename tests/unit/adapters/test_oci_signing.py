@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from aegis.adapters.oci_identity import OciSession
-from aegis.adapters.oci_signing import RequestSigner
+from aegis.adapters.oci.identity import OciSession
+from aegis.adapters.oci.signing import RequestSigner
 from tests.doubles.github_oidc import signing_key
 from tests.doubles.oci.object_storage import ObjectStorage
 from tests.doubles.oci.serving import Request

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from aegis.adapters import part_upload
-from aegis.adapters.part_upload import Memory, uploading
+from aegis.adapters.objects import part_upload
+from aegis.adapters.objects.part_upload import Memory, uploading
 from aegis.storage.patience import Clock, Patience
 
 
 class Bucket:
-    """Fulfils `aegis.adapters.part_upload.PartStore`."""
+    """Fulfils `aegis.adapters.objects.part_upload.PartStore`."""
 
     def __init__(self) -> None:
         self.uploads: dict[str, dict[int, bytes]] = {}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis.adapters.policy_repository import PolicyRepository
+from aegis.adapters.git.policy import PolicyRepository
 from aegis.core.errors import CouldNotDecide, UsageError
 from aegis.core.policy import Extends
 from aegis.core.policy_file import parse_policy

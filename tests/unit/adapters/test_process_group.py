@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters import pg_engine, pg_tools, terraform
+from aegis.adapters import terraform
+from aegis.adapters.postgres import engine as pg_engine
+from aegis.adapters.postgres import tools as pg_tools
 from aegis.adapters.process_group import running
 from aegis.startup import children, choice, process, uv
 
@@ -24,7 +26,7 @@ PROGRAM = """
 import os, signal, subprocess, sys, threading
 sys.path.insert(0, {src!r})
 from pathlib import Path
-from aegis.adapters.git import GitRepository
+from aegis.adapters.git.repository import GitRepository
 from aegis.cli.interruption import Stopped, stop_on_signals
 
 real, thread = subprocess.Popen._execute_child, threading.Thread.start

@@ -19,9 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from aegis.adapters import prometheus
-from aegis.adapters.http_call import Answer
-from aegis.adapters.prometheus import PrometheusServer, Sigv4, server_of
+from aegis.adapters.http.call import Answer
+from aegis.adapters.prometheus import server as prometheus
+from aegis.adapters.prometheus.server import PrometheusServer, Sigv4, server_of
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError
 from aegis.core.policy import Prometheus
 from aegis.core.ports.credentials import AwsCredentials

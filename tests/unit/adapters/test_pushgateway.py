@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from aegis.adapters.http_call import Clock
-from aegis.adapters.pushgateway import push
+from aegis.adapters.http.call import Clock
+from aegis.adapters.prometheus.pushgateway import push
 from aegis.core.errors import CouldNotDecide, UsageError
 from tests.doubles.pushgateway import Pushgateway, serve
 from tests.support.ports import nobody

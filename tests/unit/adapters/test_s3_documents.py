@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegis.adapters.s3_documents import error_code, parse_objects, parse_versions, repeated
+from aegis.adapters.objects.s3_documents import error_code, parse_objects, parse_versions, repeated
 from aegis.core.errors import CouldNotDecide
 
 VERSIONS = b"""<?xml version="1.0"?>

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis.adapters.objects_local import LocalStore
+from aegis.adapters.objects.local import LocalStore
 from aegis.artifacts.fetching import fetch
 from aegis.artifacts.preparing import case_of, prepare_one
 from aegis.core.errors import CouldNotDecide, Refused

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aegis.adapters.age import Identities, decrypt_file, encrypted, parse_identities, parse_recipients
-from aegis.adapters.objects_local_writing import WritableFolder
+from aegis.adapters.objects.local_writing import WritableFolder
 from aegis.backup.writing import Item, write_backup
 from aegis.core.errors import AegisError, CouldNotDecide, Refused, UsageError
 from tests.support.patient_aegis import patient

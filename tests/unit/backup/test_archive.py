@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis.adapters.pg_archive import (
+from aegis.adapters.postgres.archive import (
     Archive,
     dumped_from,
     only_rows_of,

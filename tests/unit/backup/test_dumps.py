@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from aegis.adapters import pg_dump
-from aegis.adapters.objects_local_writing import WritableFolder
-from aegis.adapters.pg_dump import Dumper
+from aegis.adapters.objects.local_writing import WritableFolder
+from aegis.adapters.postgres import dump as pg_dump
+from aegis.adapters.postgres.dump import Dumper
 from aegis.backup.writing import write_backup
 from aegis.core.errors import CouldNotDecide
 from tests.support.fake_programs import fake
@@ -130,7 +130,7 @@ def test_what_pg_dump_is_asked_for(tmp_path: Path, version: str, words: str) -> 
 
 
 def test_definitions_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aegis.adapters.pg_dump._MOST", 1000)
+    monkeypatch.setattr("aegis.adapters.postgres.dump._MOST", 1000)
     with pytest.raises(CouldNotDecide) as caught:
         dumper(tmp_path, "yes").globals("shop")
     assert caught.value.code == "backup_check.dump_failed"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis.adapters.objects_local_writing import WritableFolder
+from aegis.adapters.objects.local_writing import WritableFolder
 from aegis.core.errors import AegisError
 from tests.support.privileges import as_nobody
 
@@ -189,7 +189,7 @@ def test_a_limit_of_the_disk(tmp_path: Path) -> None:
 def test_a_process_that_is_killed_leaves_nothing(tmp_path: Path) -> None:
     program = (
         "import sys, pathlib\n"
-        "from aegis.adapters.objects_local_writing import WritableFolder\n"
+        "from aegis.adapters.objects.local_writing import WritableFolder\n"
         "with WritableFolder(pathlib.Path(sys.argv[1])).create('dump') as upload:\n"
         "    upload.write(bytes(1000))\n"
         "    print('written', flush=True)\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis.adapters.objects_local_writing import WritableFolder
+from aegis.adapters.objects.local_writing import WritableFolder
 from aegis.backup import listing
 from aegis.backup.listing import backups_of, contents_of, newest_complete, read_manifest, side_by_side
 from aegis.backup.manifest import MAX_BYTES, dump_manifest

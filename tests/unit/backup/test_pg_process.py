@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters.pg_process import Child, started
+from aegis.adapters.postgres.process import Child, started
 from aegis.core.errors import AegisError, CouldNotDecide
 from tests.support.fake_programs import fake
 

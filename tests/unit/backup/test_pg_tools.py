@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from aegis.adapters import pg_tools
-from aegis.adapters.pg_tools import CLIENTS, FLOORS, Tools, find_tools, is_old, tools_at
+from aegis.adapters.postgres import tools as pg_tools
+from aegis.adapters.postgres.tools import CLIENTS, FLOORS, Tools, find_tools, is_old, tools_at
 from aegis.core.errors import CouldNotDecide
 from tests.support.fake_programs import fake
 

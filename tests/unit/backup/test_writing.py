@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters.objects_local_writing import WritableFolder
+from aegis.adapters.objects.local_writing import WritableFolder
 from aegis.backup.manifest import StoredObject
 from aegis.backup.writing import Item, write_backup
 from aegis.core.errors import CouldNotDecide

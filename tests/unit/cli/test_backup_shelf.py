@@ -318,7 +318,7 @@ class TestPrune:
     def test_what_may_not_be_removed_is_told_and_the_rest_goes(
         self, site: Site, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from aegis.adapters.objects_local_writing import WritableFolder
+        from aegis.adapters.objects.local_writing import WritableFolder
         from aegis.storage.write_faults import write_denied
 
         made = self.shelf(site)

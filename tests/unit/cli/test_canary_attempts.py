@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from aegis.adapters.git import open_repository
-from aegis.adapters.kubernetes_rollouts import read_rollout
+from aegis.adapters.git.repository import open_repository
+from aegis.adapters.kubernetes.rollouts import read_rollout
 from aegis.cli.canary.attempts import MARK, Attempt, refuse_tracked
 from aegis.cli.canary.seal import Seal, seal_of
 from aegis.cli.canary.state import StateFile

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters.http_server import Question, Reply
+from aegis.adapters.http.server import Question, Reply
 from aegis.cli.canary.serving import KEPT_SECONDS, MAX_STATES, Judge, Means
 from aegis.core.policy import CanaryMetric, CanaryPolicy, Prometheus, Rollout
 from aegis.core.ports.metrics import Metrics, Series

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis.adapters import github as adapter
+from aegis.adapters.github import code_scanning as adapter
 from aegis.cli import deliver
 from aegis.cli.scan.options import ScanOptions
 from aegis.core.errors import CouldNotDecide

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from aegis.adapters.http_server import Question
+from aegis.adapters.http.server import Question
 from aegis.backup.compare import compare
 from aegis.backup.inventory import Inventory
 from aegis.cli.backup.drill import differs

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import yaml
 
-from aegis.adapters.http_server import Question
+from aegis.adapters.http.server import Question
 from aegis.cli.canary.serve import add_command
 from aegis.cli.canary.serving import PATIENCE, asked_of
 from aegis.core.policy import CanaryPolicy, Policy, seconds

@@ -10,7 +10,7 @@ from pathlib import Path
 from aegis.acceptance.catalogue import Criterion, LoadedCatalogue, Probe, chosen, parse_catalogue
 from aegis.acceptance.running import missing
 from aegis.acceptance.staging import FILE, Staging, configured, parse_staging, variables
-from aegis.adapters.git_state import TreeState, tree_state
+from aegis.adapters.git.state import TreeState, tree_state
 from aegis.cli.acceptance.command import CATALOGUE
 from aegis.cli.files import read_file
 from aegis.core.errors import UsageError

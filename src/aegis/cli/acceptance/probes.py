@@ -24,7 +24,7 @@ from aegis.acceptance.judging import judged, not_run, stopped
 from aegis.acceptance.result import Acceptance, Attempt, CatalogueUsed, CriterionResult
 from aegis.acceptance.running import Probing, rfc3339
 from aegis.adapters import probe_process
-from aegis.adapters.git_state import tree_state
+from aegis.adapters.git.state import tree_state
 from aegis.cli.acceptance.asked import Asked, asked_for
 from aegis.cli.acceptance.command import OUTPUT
 from aegis.cli.acceptance.folder import evidence_folder

@@ -50,7 +50,7 @@ def opened(arguments: argparse.Namespace) -> Iterator[Opened]:
     if folder is not None:
         yield _on_disk(folder, verifier)
         return
-    from aegis.adapters.audit_postgres import PostgresSource
+    from aegis.adapters.postgres.audit_log import PostgresSource
 
     source = PostgresSource(settings.database_url)
     try:

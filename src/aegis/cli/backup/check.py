@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     from aegis.cli.backup.policy import database_of, read_policy
 
     if arguments.pushgateway is not None:
-        from aegis.adapters.pushgateway import check_address, push
+        from aegis.adapters.prometheus.pushgateway import check_address, push
 
         check_address(arguments.pushgateway)
     options = BackupOptions.from_arguments(arguments, os.environ)

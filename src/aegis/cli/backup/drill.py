@@ -38,7 +38,7 @@ from aegis.startup.memory import close_memory
 
 if TYPE_CHECKING:
     from aegis.adapters.age import Identities
-    from aegis.adapters.pg_engine import Engine
+    from aegis.adapters.postgres.engine import Engine
 
 JOBS: Final = min(os.cpu_count() or 2, 8)
 """Sessions that restore and compare, beside a server of as many processes."""
@@ -107,7 +107,7 @@ class Running:
     @contextmanager
     def engine_of(self, major: int, programs: Path | None) -> Iterator[Engine]:
         """A PostgreSQL of a major until the block ends; its start is counted. Raises CouldNotDecide."""
-        from aegis.adapters.pg_engine import running_engine
+        from aegis.adapters.postgres.engine import running_engine
 
         with ExitStack() as stack:
             with self.phase("engine"):
@@ -171,7 +171,7 @@ def _restored(
     today: datetime.date,
 ) -> None:
     """Raises where it is no pass."""
-    from aegis.adapters.pg_restore import prepare, refuse_uninvited
+    from aegis.adapters.postgres.restore import prepare, refuse_uninvited
 
     manifest = found.manifest
     sample = sample_of(manifest, today) if running.tier == "sample" else None
@@ -197,8 +197,8 @@ def _load(
     sample: Sample | None,
 ) -> tuple[OwnSetting, ...]:
     """Into the engine's own folder, which goes with it; the settings that the database had of its own."""
-    from aegis.adapters.pg_archive import only_rows_of, recognised
-    from aegis.adapters.pg_restore import listing, restore
+    from aegis.adapters.postgres.archive import only_rows_of, recognised
+    from aegis.adapters.postgres.restore import listing, restore
 
     target = Path(tempfile.mkdtemp(dir=engine.inbox))
     names = [each.name for each in found.manifest.objects]
@@ -240,8 +240,8 @@ def _files_of(names: Iterable[str], chosen: str, sample: Sample) -> set[str]:
 
 
 def _compare(running: Running, engine: Engine, manifest: Manifest, jobs: int, sample: Sample | None) -> None:
-    from aegis.adapters.pg_restore import DATABASE, schema_sha256
-    from aegis.adapters.pg_snapshot import read_inventory
+    from aegis.adapters.postgres.restore import DATABASE, schema_sha256
+    from aegis.adapters.postgres.snapshot import read_inventory
 
     with running.phase("compare"):
         found = read_inventory(engine.url(DATABASE), jobs=jobs, checksums=manifest.checksums)
@@ -273,7 +273,7 @@ def give(running: Running, url: str, settings: Sequence[OwnSetting]) -> None:
 
     Those that the server refuses are notices. Raises Refused `backup_check.database_differs`.
     """
-    from aegis.adapters.pg_settings import give_settings
+    from aegis.adapters.postgres.settings import give_settings
 
     given = give_settings(url, settings)
     running.notices += given.refused
@@ -283,8 +283,8 @@ def give(running: Running, url: str, settings: Sequence[OwnSetting]) -> None:
 
 
 def _ask(running: Running, engine: Engine, smoke: Sequence[Smoke], settings: Sequence[OwnSetting]) -> None:
-    from aegis.adapters.pg_restore import DATABASE
-    from aegis.adapters.pg_smoke import ask
+    from aegis.adapters.postgres.restore import DATABASE
+    from aegis.adapters.postgres.smoke import ask
 
     if running.tier == "sample":
         return
@@ -361,7 +361,7 @@ def differs(differences: Sequence[Difference]) -> Refused:
 
 def _programs(major: int, named: Path | None) -> Path:
     """The folder of the server's and its tools' programs."""
-    from aegis.adapters.pg_tools import find_tools, is_old, too_old, tools_at
+    from aegis.adapters.postgres.tools import find_tools, is_old, too_old, tools_at
     from aegis.startup.surroundings import cache_folder
 
     if named is not None:

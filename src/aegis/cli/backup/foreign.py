@@ -68,9 +68,9 @@ def _restore(
     jobs: int,
     programs: Path | None,
 ) -> None:
-    from aegis.adapters.pg_archive import dumped_from, recognised
-    from aegis.adapters.pg_restore import DATABASE, prepare_unknown, refuse_uninvited, restore
-    from aegis.adapters.pg_smoke import ask
+    from aegis.adapters.postgres.archive import dumped_from, recognised
+    from aegis.adapters.postgres.restore import DATABASE, prepare_unknown, refuse_uninvited, restore
+    from aegis.adapters.postgres.smoke import ask
 
     with running.phase("find"):
         archive = recognised(archive_path)
@@ -97,7 +97,7 @@ def _restore(
 
 def _counted(url: str, jobs: int) -> str:
     """What is there, for people. Refused `backup_check.dump_empty` where that is nothing."""
-    from aegis.adapters.pg_snapshot import read_inventory
+    from aegis.adapters.postgres.snapshot import read_inventory
 
     found = read_inventory(url, jobs=jobs)
     rows = sum(table.rows or 0 for table in found.tables)

@@ -33,7 +33,7 @@ from aegis.core.policy import Smoke
 
 if TYPE_CHECKING:
     from aegis.adapters.age import Identities
-    from aegis.adapters.pg_tools import Tools
+    from aegis.adapters.postgres.tools import Tools
 
 _OF_OTHERS: Final = frozenset({"backup_check.table_unexpected", "backup_check.large_objects"})
 """What a database that held something before may have more of."""
@@ -54,7 +54,7 @@ class Into:
     @property
     def place(self) -> str:
         """Where it is, without secrets. Raises UsageError."""
-        from aegis.adapters.postgres import place_of
+        from aegis.adapters.postgres.connection import place_of
 
         return place_of(self.url)
 
@@ -66,10 +66,10 @@ def restore_and_compare(found: Chosen, into: Into, smoke: Sequence[Smoke]) -> Dr
 
 
 def _restore(running: Running, chosen: Chosen, into: Into, smoke: Sequence[Smoke]) -> None:
-    from aegis.adapters.pg_archive import recognised
-    from aegis.adapters.pg_restore import check_target, restore_into
-    from aegis.adapters.pg_smoke import ask
-    from aegis.adapters.pg_tools import find_tools
+    from aegis.adapters.postgres.archive import recognised
+    from aegis.adapters.postgres.restore import check_target, restore_into
+    from aegis.adapters.postgres.smoke import ask
+    from aegis.adapters.postgres.tools import find_tools
     from aegis.startup.surroundings import cache_folder
 
     with running.phase("find"):
@@ -107,8 +107,8 @@ def _restore(running: Running, chosen: Chosen, into: Into, smoke: Sequence[Smoke
 
 
 def _differences(running: Running, manifest: Manifest, into: Into, tools: Tools) -> tuple[Difference, ...]:
-    from aegis.adapters.pg_dump import Dumper
-    from aegis.adapters.pg_snapshot import read_inventory
+    from aegis.adapters.postgres.dump import Dumper
+    from aegis.adapters.postgres.snapshot import read_inventory
 
     inventory = read_inventory(into.url, jobs=into.jobs, checksums=manifest.checksums)
     if manifest.schema_sha256 is not None and not into.force and into.owners:

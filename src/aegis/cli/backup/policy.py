@@ -25,7 +25,7 @@ class Policed:
 
 def read_policy(file: Path, environ: Mapping[str, str]) -> Policed:
     """The file as it lies there. Raises UsageError; CouldNotDecide where what it extends cannot be fetched."""
-    from aegis.adapters.policy_repository import PolicyRepository
+    from aegis.adapters.git.policy import PolicyRepository
     from aegis.core.policy_in_force import load_policy
 
     in_force = load_policy(read_file(file), str(file), PolicyRepository(environ).fetch)

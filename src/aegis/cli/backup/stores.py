@@ -80,7 +80,7 @@ class _Opener:
 
     def _folder(self, location: Location, other: tuple[Location, Place] | None) -> Place:
         """A folder must be there: a disk that is not mounted is no place for backups. Records make their own in it."""
-        from aegis.adapters.objects_local_writing import WritableFolder
+        from aegis.adapters.objects.local_writing import WritableFolder
 
         if other is not None and str(location).startswith(str(other[0])):
             return Place(other[1].store, str(location).removeprefix(str(other[0])))
@@ -88,7 +88,7 @@ class _Opener:
         return Place(WritableFolder(folder, name=str(location).removesuffix("/")), "")
 
     def _s3(self, bucket: str, aws: Aws) -> WritableStore:
-        from aegis.adapters.objects_s3_writing import WritableS3
+        from aegis.adapters.objects.s3_writing import WritableS3
 
         access = self._access()
         region = access.region_of(aws)
@@ -128,9 +128,9 @@ class _Opener:
         return tuple(database.name for database in self.policy.databases)
 
     def _oci(self, store: str) -> WritableStore:
-        from aegis.adapters.objects_oci_writing import WritableOci
-        from aegis.adapters.oci_signing import RequestSigner
-        from aegis.adapters.oci_workload import WorkloadSigner
+        from aegis.adapters.objects.oci_writing import WritableOci
+        from aegis.adapters.oci.signing import RequestSigner
+        from aegis.adapters.oci.workload import WorkloadSigner
 
         oci = self.policy.oci
         if oci is None:

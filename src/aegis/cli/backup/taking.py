@@ -18,10 +18,10 @@ import msgspec
 
 import aegis
 from aegis.adapters.age import encrypted, parse_recipients
-from aegis.adapters.pg_dump import Dumper
-from aegis.adapters.pg_session import major_of
-from aegis.adapters.pg_snapshot import Held, hold
-from aegis.adapters.pg_tools import find_tools
+from aegis.adapters.postgres.dump import Dumper
+from aegis.adapters.postgres.session import major_of
+from aegis.adapters.postgres.snapshot import Held, hold
+from aegis.adapters.postgres.tools import find_tools
 from aegis.backup.inventory import Checksums, Inventory
 from aegis.backup.layout import backup_folder
 from aegis.backup.listing import backups_of

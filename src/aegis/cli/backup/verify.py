@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         from aegis.cli.backup.foreign import verify_foreign
 
         return verify_foreign(arguments)
-    from aegis.adapters.github_context import source_from_environment
+    from aegis.adapters.github.context import source_from_environment
     from aegis.cli.backup.audit import audit_of
     from aegis.cli.backup.choice import chosen
     from aegis.cli.backup.drill import JOBS, drill

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aegis.adapters import github_context
-from aegis.adapters.github_issues import GitHubIssues, block, mark
+from aegis.adapters.github import context as github_context
+from aegis.adapters.github.issues import GitHubIssues, block, mark
 from aegis.cli.backup_check.options import BackupCheckOptions
 from aegis.cli.surroundings import Event, read_event, read_input
 from aegis.core.errors import AegisError
@@ -37,7 +37,7 @@ def keep(verdict: Verdict, options: BackupCheckOptions, environ: Mapping[str, st
     repository, token = verdict.source.repository, read_input("github-token", environ)
     if not token or repository is None:
         return "no github-token" if repository is not None else "the run names no repository"
-    from aegis.adapters.github import PUBLIC_API, GitHub
+    from aegis.adapters.github.code_scanning import PUBLIC_API, GitHub
 
     api = environ.get("GITHUB_API_URL") or PUBLIC_API
     try:

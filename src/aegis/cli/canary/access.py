@@ -14,7 +14,7 @@ from aegis.core.policy import Aws, CanaryPolicy
 from aegis.core.ports.credentials import AwsCredentialSource
 
 if TYPE_CHECKING:
-    from aegis.adapters.kubernetes_api import Cluster
+    from aegis.adapters.kubernetes.api import Cluster
     from aegis.core.ports.metrics import Metrics
 
 KUBECONFIG = "AEGIS_KUBECONFIG"
@@ -32,7 +32,7 @@ class CanaryAccess:
 
     def check_allowed(self) -> None:
         """Refuse a run for what a stranger proposes. Raises CouldNotDecide `canary.fork`."""
-        from aegis.adapters.github_context import pull_request
+        from aegis.adapters.github.context import pull_request
 
         change = pull_request(self.environ, self.event.payload) if self.options.github else None
         if change is not None and change.restricted:
@@ -45,7 +45,7 @@ class CanaryAccess:
 
     def cluster(self) -> Cluster:
         """The cluster that inputs, secret or surroundings name."""
-        from aegis.adapters.kubernetes_api import cluster_of
+        from aegis.adapters.kubernetes.api import cluster_of
 
         return cluster_of(
             self.environ,
@@ -57,7 +57,7 @@ class CanaryAccess:
 
     def metrics(self, cluster: Cluster | None) -> Metrics:
         """The policy's Prometheus. Raises UsageError where its credentials are not here."""
-        from aegis.adapters.prometheus import server_of
+        from aegis.adapters.prometheus.server import server_of
         from aegis.cli.masking import masker
 
         prometheus = self.policy.prometheus

@@ -49,7 +49,7 @@ def times(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Replay them, and count."""
-    from aegis.adapters.kubernetes_api import cluster_of
+    from aegis.adapters.kubernetes.api import cluster_of
     from aegis.cli.canary.policy import read_policy
     from aegis.cli.canary.run import server
     from aegis.gates.canary.planned import plan_of

@@ -125,7 +125,7 @@ def _given(arguments: argparse.Namespace, metric: MetricPlan) -> Traffic:
 
 def _observed(policy: CanaryPolicy, arguments: argparse.Namespace) -> tuple[str, Mapping[str, Seen]]:
     """The version that runs, and what Prometheus has seen of it. Raises AegisError."""
-    from aegis.adapters.kubernetes_api import cluster_of
+    from aegis.adapters.kubernetes.api import cluster_of
     from aegis.cli.canary.run import server
     from aegis.gates.canary.traffic import seen
 
@@ -134,7 +134,7 @@ def _observed(policy: CanaryPolicy, arguments: argparse.Namespace) -> tuple[str,
         cluster = cluster_of(os.environ, kubeconfig=arguments.kubeconfig, context=arguments.context)
     version = arguments.stable
     if version is None:
-        from aegis.adapters.kubernetes_rollouts import KubernetesRollouts
+        from aegis.adapters.kubernetes.rollouts import KubernetesRollouts
 
         assert cluster is not None  # noqa: S101 - it is asked where no version is named
         rollout = KubernetesRollouts(cluster).get(policy.rollout.namespace, policy.rollout.name)

@@ -16,7 +16,7 @@ def read_policy(file: Path, environ: Mapping[str, str]) -> CanaryPolicy:
 
 def read_with_mode(file: Path, environ: Mapping[str, str]) -> tuple[CanaryPolicy, str]:
     """The section, checked, and the mode of the whole policy. Raises as `read_policy`."""
-    from aegis.adapters.policy_repository import PolicyRepository
+    from aegis.adapters.git.policy import PolicyRepository
     from aegis.cli.files import read_file
     from aegis.core.policy_in_force import load_policy
     from aegis.gates.canary.check import check_policy

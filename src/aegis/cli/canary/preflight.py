@@ -23,7 +23,7 @@ from aegis.core.verdict import Evidence, Finding, Verdict
 from aegis.report.escape import terminal, terminal_block
 
 if TYPE_CHECKING:
-    from aegis.adapters.kubernetes_api import Cluster
+    from aegis.adapters.kubernetes.api import Cluster
     from aegis.core.policy import CanaryPolicy, Requires
     from aegis.core.ports.metrics import Metrics
     from aegis.core.ports.rollouts import RolloutState
@@ -199,8 +199,8 @@ class _Preflight:
         return found
 
     def _check_rights(self, cluster: Cluster) -> None:
-        from aegis.adapters.kubernetes_proxy import ServiceProxy
-        from aegis.adapters.kubernetes_rights import missing_rights, of_proxy, of_rollout
+        from aegis.adapters.kubernetes.proxy import ServiceProxy
+        from aegis.adapters.kubernetes.rights import missing_rights, of_proxy, of_rollout
 
         rollout, prometheus = self.policy.rollout, self.policy.prometheus
         rights = of_rollout(rollout.namespace, rollout.name, acting=self.access.options.act)
@@ -216,7 +216,7 @@ class _Preflight:
             )
 
     def _rollout(self, cluster: Cluster) -> RolloutState:
-        from aegis.adapters.kubernetes_rollouts import KubernetesRollouts
+        from aegis.adapters.kubernetes.rollouts import KubernetesRollouts
 
         return KubernetesRollouts(cluster).get(self.policy.rollout.namespace, self.policy.rollout.name)
 

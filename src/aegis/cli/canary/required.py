@@ -32,13 +32,13 @@ def examined(run: GateRun, found: Found, rule: Requires, access: CanaryAccess, i
 def _store(location: Location, access: CanaryAccess, root: Path) -> FolderStore:
     if location.scheme == "s3":
         return _s3(location, access)
-    from aegis.adapters.objects_local import LocalStore
+    from aegis.adapters.objects.local import LocalStore
 
     return LocalStore(root if location.store == HERE else Path(location.store), name=location.store)
 
 
 def _s3(location: Location, access: CanaryAccess) -> FolderStore:
-    from aegis.adapters.objects_s3 import S3Store
+    from aegis.adapters.objects.s3 import S3Store
     from aegis.identity.session_policy import ReadNeed, session_policy
 
     aws = access.policy.aws or Aws()

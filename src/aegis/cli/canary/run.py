@@ -20,7 +20,7 @@ from aegis.core.outcome import Outcome, fingerprint_of
 from aegis.core.verdict import Evidence, Finding, Subject, Verdict
 
 if TYPE_CHECKING:
-    from aegis.adapters.kubernetes_api import Cluster
+    from aegis.adapters.kubernetes.api import Cluster
     from aegis.cli.canary.state import StateFile
     from aegis.core.policy import CanaryPolicy
     from aegis.core.ports.metrics import Metrics
@@ -106,7 +106,7 @@ def prepared(run: GateRun, options: CanaryOptions, environ: Mapping[str, str]) -
     rollouts, seen = None, None
     canary, stable, weight = options.canary, options.stable, options.weight
     if cluster is not None and (options.act or canary is None or policy.requires is not None):
-        from aegis.adapters.kubernetes_rollouts import KubernetesRollouts
+        from aegis.adapters.kubernetes.rollouts import KubernetesRollouts
 
         rollouts = KubernetesRollouts(cluster)
         seen = rollouts.get(policy.rollout.namespace, policy.rollout.name)
@@ -181,8 +181,8 @@ def _asks_cluster(options: CanaryOptions, policy: CanaryPolicy) -> bool:
 
 def server(policy: CanaryPolicy, environ: Mapping[str, str], cluster: Cluster | None) -> Metrics:
     """The policy's Prometheus. Raises UsageError where its credentials are not here."""
-    from aegis.adapters.aws_ambient import AmbientCredentials
-    from aegis.adapters.prometheus import server_of
+    from aegis.adapters.aws.ambient import AmbientCredentials
+    from aegis.adapters.prometheus.server import server_of
 
     return server_of(
         policy.prometheus, environ=environ, mask=masker(environ), credentials=AmbientCredentials(), cluster=cluster

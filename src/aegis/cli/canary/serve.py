@@ -58,7 +58,7 @@ def port(text: str) -> int:
 def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal; 0: ended as asked."""
     import aegis
-    from aegis.adapters.http_server import Listening, serve
+    from aegis.adapters.http.server import Listening, serve
     from aegis.cli.canary.serving import Judge, read_token
 
     if (arguments.tls_cert is None) != (arguments.tls_key is None):
@@ -122,7 +122,7 @@ def _unserved(file: Path, what: str, remedy: str) -> UsageError:
 
 def _server(policy: CanaryPolicy) -> Metrics:
     """The policy's Prometheus, seen from here."""
-    from aegis.adapters.kubernetes_api import cluster_of
+    from aegis.adapters.kubernetes.api import cluster_of
     from aegis.cli.canary.run import server
 
     cluster = cluster_of(os.environ) if policy.prometheus.via == "api-server" else None

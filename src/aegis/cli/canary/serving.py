@@ -19,7 +19,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from aegis.adapters.http_server import Question, Reply
+from aegis.adapters.http.server import Question, Reply
 from aegis.cli.canary.run import look
 from aegis.cli.canary.state import StateFile
 from aegis.core.errors import AegisError, CouldNotDecide, Refused, UsageError, crashed

@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _token(arguments: argparse.Namespace, audience: str, environ: Mapping[str, str]) -> str:
     """A token of this job, or the one that was given: by file or input, since arguments can be seen by everyone."""
     if arguments.token_file is None:
-        from aegis.adapters.github_oidc import minter_of
+        from aegis.adapters.github.oidc import minter_of
 
         return minter_of(environ, read_event(environ).payload, mask=masker(environ)).mint(audience)
     data = sys.stdin.buffer.read(MAX_TOKEN + 2) if arguments.token_file == "-" else read(arguments.token_file)  # noqa: S105 - a file's name

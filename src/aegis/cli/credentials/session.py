@@ -79,8 +79,8 @@ def _obtained(
     arguments: argparse.Namespace, environ: Mapping[str, str], mask: Callable[[str], None]
 ) -> tuple[AwsCredentials, Aws]:
     """Credentials for what the policy reads from S3, and what is in force of `verify.aws`."""
-    from aegis.adapters.aws import Exchange, RoleCredentials
-    from aegis.adapters.github_oidc import minter_of
+    from aegis.adapters.aws.role import Exchange, RoleCredentials
+    from aegis.adapters.github.oidc import minter_of
     from aegis.artifacts.needs import needs_of
     from aegis.identity.role import parse_role, session_name
     from aegis.identity.session_policy import ReadNeed, session_policy

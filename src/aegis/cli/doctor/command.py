@@ -14,7 +14,7 @@ from aegis.core.errors import CouldNotDecide
 from aegis.report.escape import terminal
 
 if TYPE_CHECKING:
-    from aegis.adapters.github_settings import GitHubSettings
+    from aegis.adapters.github.settings import GitHubSettings
     from aegis.cli.doctor.folder import Looked
     from aegis.scaffold.doctor import Weakness
     from aegis.scaffold.doctor_github import Settings

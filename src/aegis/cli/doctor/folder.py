@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from aegis.adapters.git import open_repository
+from aegis.adapters.git.repository import open_repository
 from aegis.core.errors import UsageError
 from aegis.core.policy import Policy
 from aegis.core.policy_file import parse_policy

@@ -44,7 +44,7 @@ def opened(
                 raise unset("evidence.oci", "names the identity domain and region")
             return Place(_oci(location.store, section.oci, access, around), location.key)
         case "file":
-            from aegis.adapters.objects_local_writing import WritableFolder
+            from aegis.adapters.objects.local_writing import WritableFolder
 
             folder = (root if location.store == HERE else Path(location.store)) / location.key
             return Place(WritableFolder(folder, name=str(location).removesuffix("/")), "")
@@ -53,7 +53,7 @@ def opened(
 
 
 def _s3(location: Location, aws: Aws, retain: Retain | None, access: CloudAccess, purpose: Purpose) -> WritableStore:
-    from aegis.adapters.objects_s3_writing import ObjectLock, WritableS3
+    from aegis.adapters.objects.s3_writing import ObjectLock, WritableS3
 
     region = access.region_of(aws)
     retained = retain if purpose == "write" else None
@@ -77,9 +77,9 @@ def _session(location: Location, aws: Aws, partition: str, purpose: Purpose, *, 
 
 
 def _oci(store: str, oci: Oci, access: CloudAccess, around: Surroundings) -> WritableStore:
-    from aegis.adapters.objects_oci_writing import WritableOci
-    from aegis.adapters.oci_signing import RequestSigner
-    from aegis.adapters.oci_workload import WorkloadSigner
+    from aegis.adapters.objects.oci_writing import WritableOci
+    from aegis.adapters.oci.signing import RequestSigner
+    from aegis.adapters.oci.workload import WorkloadSigner
 
     sign = RequestSigner(access.oci(oci)) if around.github else WorkloadSigner(around.environ)
     namespace, _, bucket = store.partition("/")

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aegis.adapters.git import open_repository
-from aegis.adapters.policy_repository import PolicyRepository
+from aegis.adapters.git.policy import PolicyRepository
+from aegis.adapters.git.repository import open_repository
 from aegis.cli.gate_run import Found
 from aegis.cli.policy_files import PolicyFiles
 from aegis.cli.surroundings import Event, read_event

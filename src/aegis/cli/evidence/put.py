@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from aegis.adapters.github_context import source_from_environment
+from aegis.adapters.github.context import source_from_environment
 from aegis.cli.evidence.places import Place, opened
 from aegis.cli.evidence.policy import Policed, Surroundings, read_policy
 from aegis.cli.files import read_file

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from aegis.adapters.github_fleet import GitHubCode, Listed
-from aegis.adapters.github_settings import GitHubSettings
+from aegis.adapters.github.fleet import GitHubCode, Listed
+from aegis.adapters.github.settings import GitHubSettings
 from aegis.cli.doctor.command import examine
 from aegis.cli.fleet.fleet import Fleet
 from aegis.cli.fleet.snapshot import snapshot

@@ -11,10 +11,10 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from aegis.adapters.git_remote import PUBLIC_SERVER
-from aegis.adapters.github import PUBLIC_API
-from aegis.adapters.github_fleet import GitHubOrganisation, Listed
-from aegis.adapters.github_rest import GitHubRest
+from aegis.adapters.git.remote import PUBLIC_SERVER
+from aegis.adapters.github.code_scanning import PUBLIC_API
+from aegis.adapters.github.fleet import GitHubOrganisation, Listed
+from aegis.adapters.github.rest import GitHubRest
 from aegis.cli.fleet.rights import RIGHTS
 from aegis.cli.fleet.state import FleetState
 from aegis.cli.progress import progress_bar

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from aegis.adapters.github_fleet import Commit, GitHubCode, Listed, Pull, blob_id
+from aegis.adapters.github.fleet import Commit, GitHubCode, Listed, Pull, blob_id
 from aegis.cli.fleet.fleet import Fleet, row_of
 from aegis.cli.fleet.snapshot import Snapshot, deciding, snapshot
 from aegis.cli.init import choices as init_choices

@@ -6,8 +6,8 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from aegis.adapters.git_remote import GitFailed, GitRemote
-from aegis.adapters.github_fleet import GitHubCode, Listed
+from aegis.adapters.git.remote import GitFailed, GitRemote
+from aegis.adapters.github.fleet import GitHubCode, Listed
 from aegis.cli import deliver
 from aegis.cli.fleet.fleet import Fleet, server
 from aegis.cli.scan.command import answer

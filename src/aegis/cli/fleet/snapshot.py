@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from aegis.adapters.git import GitRepository
-from aegis.adapters.github_fleet import Entry, GitHubCode, walk
+from aegis.adapters.git.repository import GitRepository
+from aegis.adapters.github.fleet import Entry, GitHubCode, walk
 from aegis.core.errors import CouldNotDecide, Refused
 
 FOLDERS = ("", ".github", ".github/workflows", "docs")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aegis.adapters.git import GitRepository, open_repository
+from aegis.adapters.git.repository import GitRepository, open_repository
 from aegis.cli import files
 from aegis.core.errors import CouldNotDecide, Refused, UsageError
 from aegis.scaffold import codeowners, record
@@ -15,7 +15,7 @@ from aegis.scaffold.changes import Change, State
 from aegis.scaffold.choices import Choices
 
 if TYPE_CHECKING:
-    from aegis.adapters.git_consumer import Known
+    from aegis.adapters.git.consumer import Known
 
 _MAX_BYTES = 4 << 20
 
@@ -34,13 +34,13 @@ class InitFolder:
 
     def known(self) -> Known:
         """What git knows."""
-        from aegis.adapters import git_consumer
+        from aegis.adapters.git import consumer as git_consumer
 
         return git_consumer.known(self.repository)
 
     def merged(self, mine: str, base: str, new: str) -> str | None:
         """Git's three-way merge."""
-        from aegis.adapters import git_consumer
+        from aegis.adapters.git import consumer as git_consumer
 
         return git_consumer.merged(self.repository, mine, base, new)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError
 
 if TYPE_CHECKING:
-    from aegis.adapters.github_artifacts import Artifact, GitHubArtifacts
+    from aegis.adapters.github.artifacts import Artifact, GitHubArtifacts
     from aegis.core.verdict import Verdict
     from aegis.report.history.collected import Collected
 
@@ -74,9 +74,9 @@ def _fetched(client: GitHubArtifacts, wanted: Sequence[Artifact], repository: st
 
 
 def _client(repository: str, environ: Mapping[str, str]) -> GitHubArtifacts:
-    from aegis.adapters.github import PUBLIC_API
-    from aegis.adapters.github_artifacts import RIGHTS, GitHubArtifacts
-    from aegis.adapters.github_rest import GitHubRest
+    from aegis.adapters.github.artifacts import RIGHTS, GitHubArtifacts
+    from aegis.adapters.github.code_scanning import PUBLIC_API
+    from aegis.adapters.github.rest import GitHubRest
     from aegis.scaffold.choices import FORMS
 
     if not FORMS["repository"][0].fullmatch(repository):
@@ -92,7 +92,7 @@ def _client(repository: str, environ: Mapping[str, str]) -> GitHubArtifacts:
 
 def _left_out(artifact: Artifact) -> str | None:
     """Why an artifact is not fetched, if it is not."""
-    from aegis.adapters.github_artifacts import MAX_ARCHIVE
+    from aegis.adapters.github.artifacts import MAX_ARCHIVE
 
     if not artifact.own:
         return "of a fork's run (whoever opens a pull request decides what they hold) and not read"

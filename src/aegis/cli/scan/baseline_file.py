@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from aegis.adapters.git import open_repository
+from aegis.adapters.git.repository import open_repository
 from aegis.cli.scan.options import ScanOptions
 from aegis.core.errors import CouldNotDecide, UsageError
 from aegis.core.in_the_way import in_the_way

@@ -27,7 +27,7 @@ def add_commands(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the folder that holds it."""
-    from aegis.adapters.objects_local import LocalStore
+    from aegis.adapters.objects.local import LocalStore
     from aegis.artifacts.fetching import fetch
     from aegis.artifacts.preparing import case_of, prepare_one
     from aegis.cli.gate_run import GateRun

@@ -106,7 +106,7 @@ def run_attestation(arguments: argparse.Namespace) -> int:
 
 def run_model(arguments: argparse.Namespace) -> int:
     """A folder: the gate's own way of judging it."""
-    from aegis.adapters.objects_local import LocalStore
+    from aegis.adapters.objects.local import LocalStore
     from aegis.artifacts import models, streaming
     from aegis.artifacts.prepared import Case
     from aegis.core.policy import Artifact

@@ -1,6 +1,6 @@
 """Credentials for an object store of the S3 kind, and where they come from.
 
-Fulfilled by `aegis.adapters.aws`; taken by the S3 adapter. They live in memory only.
+Fulfilled by `aegis.adapters.aws.role`; taken by the S3 adapter. They live in memory only.
 """
 
 from __future__ import annotations

@@ -110,10 +110,10 @@ def test_a_store_that_cannot_be_reached_is_red(staging: Staging) -> None:
 )
 def test_a_store_in_trouble_is_red(staging: Staging, fault: Fault, reason: str) -> None:
     if fault.silence:
-        client = (ROOT / "src/aegis/adapters/store_http.py").read_text("utf-8")
+        client = (ROOT / "src/aegis/adapters/objects/store_http.py").read_text("utf-8")
         hasty = client.replace("TIMEOUT = 20.0", "TIMEOUT = 0.5", 1)
         assert hasty != client
-        staging.change_action({"src/aegis/adapters/store_http.py": hasty})
+        staging.change_action({"src/aegis/adapters/objects/store_http.py": hasty})
     staging.verify = {"artifacts": [FRAUD]}
     staging.cloud.s3.faults.append(fault)
     staging.adopt()

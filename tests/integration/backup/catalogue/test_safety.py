@@ -13,8 +13,8 @@ import psycopg
 import pytest
 from pyrage import x25519
 
-from aegis.adapters import part_upload
-from aegis.adapters.objects_s3_writing import WritableS3
+from aegis.adapters.objects import part_upload
+from aegis.adapters.objects.s3_writing import WritableS3
 from aegis.cli.backup.stores import Place, Places
 from aegis.cli.backup.taking import Wishes, back_up
 from aegis.core.errors import CouldNotDecide

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters.git import open_repository
+from aegis.adapters.git.repository import open_repository
 from aegis.core.base import Base
 from aegis.core.errors import UsageError
 from aegis.core.outcome import Outcome

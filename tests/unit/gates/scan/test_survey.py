@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aegis.adapters.git import open_repository
+from aegis.adapters.git.repository import open_repository
 from aegis.core.ports.engine import Match
 from aegis.core.ports.repository import Change
 from aegis.gates.scan.catalogue import load

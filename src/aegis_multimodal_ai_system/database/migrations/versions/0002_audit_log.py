@@ -1,4 +1,4 @@
-"""The audit log's tables (`aegis.adapters.audit_postgres`), in PostgreSQL only: with SQLite the log is on disk.
+"""The audit log's tables (`aegis.adapters.postgres.audit_log`), in PostgreSQL only: with SQLite the log is on disk.
 
 The triggers hold ordinary roles back. Who owns the tables can take them away; that shows, since nothing that is
 changed afterwards leads to the root hash that the log's key signed.

@@ -1,0 +1,1 @@
+"""AWS: credentials for a role, and how requests are signed with them."""

@@ -1,0 +1,1 @@
+"""git repositories: this one, a consumer's, and others over the network."""

@@ -1,0 +1,1 @@
+"""HTTP with secrets in it: calls, documents sent, and a server."""

@@ -1,0 +1,1 @@
+"""A Kubernetes cluster: how we log in, its API, and the Rollouts in it."""

@@ -1,0 +1,1 @@
+"""OCI: who we are there, and how requests are signed."""
