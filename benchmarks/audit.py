@@ -33,7 +33,7 @@ from aegis.audit.disk import DiskLog  # noqa: E402
 from aegis.audit.folder import sync_folder  # noqa: E402
 from aegis.audit.growth import Growth  # noqa: E402
 from aegis.audit.journal import journal_header  # noqa: E402
-from tests.support.audit_logs import KEY, ORIGIN, VERIFIER, entry, event, put  # noqa: E402
+from tests.support.runtime.audit_logs import KEY, ORIGIN, VERIFIER, entry, event, put  # noqa: E402
 
 AUDITCHAIN = "auditchain==0.3.0"
 THREADS, PROCESSES = 32, 8

@@ -41,7 +41,7 @@ from aegis.adapters.objects.s3_writing import WritableS3  # noqa: E402
 from aegis.core.policy import Tier  # noqa: E402
 from tests.e2e.backup.gateway import CREDENTIALS, Gateway, serving  # noqa: E402
 from tests.e2e.verify.versitygw import REGION, client  # noqa: E402
-from tests.support.postgres import Server, running  # noqa: E402
+from tests.support.databases.postgres import Server, running  # noqa: E402
 
 MB = 10**6
 ROUNDS = 3

@@ -33,7 +33,7 @@ from aegis.backup.freshness import look  # noqa: E402
 from tests.doubles.shelf import ShelfStore  # noqa: E402
 from tests.e2e.backup.gateway import CREDENTIALS, Gateway, serving  # noqa: E402
 from tests.e2e.verify.versitygw import REGION, ROOT_KEY, ROOT_SECRET  # noqa: E402
-from tests.support.shelves import FAILED, PREFIX, RECORDS, SHOP, back_up, restore  # noqa: E402
+from tests.support.backup.shelves import FAILED, PREFIX, RECORDS, SHOP, back_up, restore  # noqa: E402
 
 RUNS = 5
 ROUND_TRIP = 0.025

@@ -36,7 +36,7 @@ from aegis.gates.canary.increment import Increment  # noqa: E402
 from aegis.gates.canary.judge import look  # noqa: E402
 from aegis.gates.canary.plan import MetricPlan, Plan  # noqa: E402
 from aegis.gates.canary.state import begin  # noqa: E402
-from tests.support.rollouts import START, Scrape, World, fates, looks, never_promoting, plan  # noqa: E402
+from tests.support.canary.rollouts import START, Scrape, World, fates, looks, never_promoting, plan  # noqa: E402
 
 ALPHA, LOOKS, INTERVAL, HISTORY = 0.01, 360, 10.0, 180
 Array = npt.NDArray[np.float64]
@@ -52,7 +52,7 @@ WORLDS: Mapping[str, World] = {
     "5 times": World(ratio=5.0),
     "10 times": World(ratio=10.0),
 }
-"""100 requests a second, 5 % to the canary, 0.5 % bad, if nothing else is said (tests/support/rollouts.py)."""
+"""100 requests a second, 5 % to the canary, 0.5 % bad, if nothing else is said (tests/support/canary/rollouts.py)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
 import numpy as np  # noqa: E402 - the path comes first
 
-from tests.support.cluster_plane import control_plane  # noqa: E402
-from tests.support.cluster_rollbacks import Rollback, rollback  # noqa: E402
-from tests.support.cluster_shop import cluster_shop  # noqa: E402
+from tests.support.cluster.plane import control_plane  # noqa: E402
+from tests.support.cluster.rollbacks import Rollback, rollback  # noqa: E402
+from tests.support.cluster.shop import cluster_shop  # noqa: E402
 
 
 def main() -> int:

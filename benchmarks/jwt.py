@@ -3,8 +3,8 @@
 All validate the same GitHub-like token with the same checks (signature, issuer, audience, expiry), taking turns in one
 process, so that a busy machine slows all alike. Each number is the best of many short batches, since other work only
 ever adds time. `floor` is what any Python code pays: splitting, base64, two `json.loads`, the signature by
-`cryptography`, `exp`. `cached` is a token that was valid before. Then the attacks of tests/support/token_attacks.py are
-put to all of them: how many each takes, and how many end in an exception that is none of its own.
+`cryptography`, `exp`. `cached` is a token that was valid before. Then the attacks of tests/support/tokens/attacks.py
+are put to all of them: how many each takes, and how many end in an exception that is none of its own.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from joserfc.jwk import import_key  # noqa: E402
 from aegis.identity.tokens import IssuerRule, Validator, key_set  # noqa: E402
 from aegis.identity.tokens.algorithms import checks  # noqa: E402
 from tests.doubles.oidc_issuer import AUDIENCE, GITHUB, Issuer, SigningKey, b64, new_key  # noqa: E402
-from tests.support.token_attacks import ISSUER, Attack, attacks, world  # noqa: E402
-from tests.support.token_judge import FixedKeys, validator  # noqa: E402
+from tests.support.tokens.attacks import ISSUER, Attack, attacks, world  # noqa: E402
+from tests.support.tokens.judge import FixedKeys, validator  # noqa: E402
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 LEEWAY = 30

@@ -37,9 +37,9 @@ from aegis_multimodal_ai_system.orchestrator_verify_loader import (  # noqa: E40
 )
 from aegis_multimodal_ai_system.runtime import Runtime  # noqa: E402
 from tests.e2e.verify.versitygw import REGION, ROOT_KEY, ROOT_SECRET, free_port, running  # noqa: E402
-from tests.support.deployments import safetensors  # noqa: E402
-from tests.support.signing import pem  # noqa: E402
-from tests.support.verifying import KEYS, model_signature  # noqa: E402
+from tests.support.runtime.deployments import safetensors  # noqa: E402
+from tests.support.signing.signing import pem  # noqa: E402
+from tests.support.signing.verifying import KEYS, model_signature  # noqa: E402
 
 MIB, GIB = 1 << 20, 1 << 30
 RUNS = 3

@@ -31,7 +31,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 from aegis.gates.scan.catalogue import Catalogue, load  # noqa: E402 - the paths above must stand first
 from aegis.startup.environment import environment, python_of, semgrep_core  # noqa: E402
 from benchmarks.startup import base_python  # noqa: E402
-from tests.support.thirdparty import fetch_wheel, pinned_wheels  # noqa: E402
+from tests.support.programs.thirdparty import fetch_wheel, pinned_wheels  # noqa: E402
 
 SEMGREP = "1.182.0"
 FEW = 10

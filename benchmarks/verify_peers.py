@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from tests.doubles.sigstore.signer import AT, IDENTITY, ISSUER, PrivateSigstore  # noqa: E402 - the tree comes first
-from tests.support.gomod import program  # noqa: E402
+from tests.support.programs.gomod import program  # noqa: E402
 
 BIN = Path(sys.executable).parent
 LAUNCHER = [sys.executable, "-I", "-X", "utf8", str(ROOT / "src/aegis/startup/launch.py")]

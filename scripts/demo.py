@@ -22,12 +22,12 @@ sys.path.append(str(ROOT))
 
 from aegis.startup import surroundings  # noqa: E402 - scripts run without being installed
 from aegis.startup.uv import find_uv  # noqa: E402
-from tests.support.act import Act, Run, commit, export  # noqa: E402
-from tests.support.backup_demo import prove_backups  # noqa: E402
-from tests.support.canary_demo import replay_rollout  # noqa: E402
-from tests.support.consumer import AWS_CHECK, Staged, copy, staged_cloud  # noqa: E402
-from tests.support.events import pull_request, schedule  # noqa: E402
-from tests.support.serving_demo import serve_models  # noqa: E402
+from tests.support.actions.act import Act, Run, commit, export  # noqa: E402
+from tests.support.actions.consumer import AWS_CHECK, Staged, copy, staged_cloud  # noqa: E402
+from tests.support.actions.events import pull_request, schedule  # noqa: E402
+from tests.support.backup.demo import prove_backups  # noqa: E402
+from tests.support.canary.demo import replay_rollout  # noqa: E402
+from tests.support.canary.serving_demo import serve_models  # noqa: E402
 
 SIMULATED = """\
   - GitHub's runner is played by act, in this machine's own shell, without containers.

@@ -14,8 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path += [str(ROOT), str(ROOT / "src")]
 
-from tests.support.chromium import browser  # noqa: E402 - scripts run without being installed
-from tests.support.summary_page import page, refused  # noqa: E402
+from tests.support.pages.summary_page import page, refused  # noqa: E402
+from tests.support.programs.chromium import browser  # noqa: E402 - scripts run without being installed
 
 PICTURE = ROOT / "docs/pictures/summary.png"
 _WIDTH = 880

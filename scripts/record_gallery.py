@@ -1,7 +1,7 @@
 """Record examples of reason codes from tests: `record_gallery.py` for codes without one, by tests that name them.
 
 `record_gallery.py tests/unit/audit …` looks at these tests alone, and `--again` replaces what is there. Runs the tests
-with the plug-in `tests.support.recorder`, makes what it kept the same on every machine, and puts it into
+with the plug-in `tests.support.pages.recorder`, makes what it kept the same on every machine, and puts it into
 docs/gallery/recorded. `--from FOLDER` takes what an earlier run of the plug-in left there. Then `make docs`.
 """
 
@@ -24,7 +24,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
 from aegis.core.codes import CODES  # noqa: E402 - the source tree must be found first
 from scripts.pages.gallery import RECORDED, recorded  # noqa: E402
-from tests.support.recorder import ABOUT_ALL  # noqa: E402
+from tests.support.pages.recorder import ABOUT_ALL  # noqa: E402
 
 _MACHINE: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"[\w./-]*/\.venv/bin/python[\d.]*"), "/usr/bin/python3"),
@@ -95,7 +95,7 @@ def _run(tests: list[str], folder: Path, codes: list[str]) -> None:
             "no:cacheprovider",
             "--continue-on-collection-errors",
             "-p",
-            "tests.support.recorder",
+            "tests.support.pages.recorder",
             *tests,
         ],
         cwd=ROOT,

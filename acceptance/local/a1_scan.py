@@ -14,7 +14,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 from acceptance.local.commands import Commands  # noqa: E402 - probes run without being installed
 from acceptance.local.trees import copied  # noqa: E402
 from acceptance.probe import probing  # noqa: E402
-from tests.support.act import commit  # noqa: E402
+from tests.support.actions.act import commit  # noqa: E402
 
 LINE = ("scripts/scan_cloud_sdk_usage.py", "--strict")
 """Of the runbook, word for word."""

@@ -25,12 +25,13 @@ from aegis.startup.uv import find_uv  # noqa: E402
 from tests.doubles.github_oidc import BEARER  # noqa: E402
 from tests.doubles.sigstore.signer import PrivateSigstore  # noqa: E402
 from tests.e2e.verify.versitygw import AUDIENCE, REGION, ROOT_KEY, ROOT_SECRET  # noqa: E402
-from tests.support import cosign, staged  # noqa: E402
-from tests.support.act import Act, Run, commit, export  # noqa: E402
-from tests.support.consumer import AWS_CHECK, CLAIMS, SIGNER, VOCABULARY, copy  # noqa: E402
-from tests.support.events import pull_request  # noqa: E402
-from tests.support.leaks import secrets_in, without_masks  # noqa: E402
-from tests.support.signing import pem, private, private_pem  # noqa: E402
+from tests.support.actions import staged  # noqa: E402
+from tests.support.actions.act import Act, Run, commit, export  # noqa: E402
+from tests.support.actions.consumer import AWS_CHECK, CLAIMS, SIGNER, VOCABULARY, copy  # noqa: E402
+from tests.support.actions.events import pull_request  # noqa: E402
+from tests.support.actions.leaks import secrets_in, without_masks  # noqa: E402
+from tests.support.programs import cosign  # noqa: E402
+from tests.support.signing.signing import pem, private, private_pem  # noqa: E402
 
 KEY = private("ecdsa-p256")
 FAULTS = {

@@ -21,12 +21,13 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from acceptance.local.commands import Commands, go_on_path, reason_in  # noqa: E402 - probes run without being installed
 from acceptance.probe import Probe, probing  # noqa: E402
-from tests.support import helm, terraform_schema  # noqa: E402
-from tests.support.chart_values import BACKUP_DIGEST, CHART, DIGEST  # noqa: E402
-from tests.support.cluster_plane import ControlPlane, awaited, control_plane  # noqa: E402
-from tests.support.terraform import INFRA, Workspace  # noqa: E402
-from tests.support.terraform_aws import Moto, moto  # noqa: E402
-from tests.support.terraform_provider import serve  # noqa: E402
+from tests.support.cluster.plane import ControlPlane, awaited, control_plane  # noqa: E402
+from tests.support.infra import terraform_schema  # noqa: E402
+from tests.support.infra.chart_values import BACKUP_DIGEST, CHART, DIGEST  # noqa: E402
+from tests.support.infra.terraform import INFRA, Workspace  # noqa: E402
+from tests.support.infra.terraform_aws import Moto, moto  # noqa: E402
+from tests.support.infra.terraform_provider import serve  # noqa: E402
+from tests.support.programs import helm  # noqa: E402
 
 APPLY = 'cd infra/terraform/overlays/aws && terraform init && terraform apply -var="db_password=..." -auto-approve'
 INSTALL = "helm upgrade --install aegis ./helm -n aegis -f helm/values.aws.yaml"

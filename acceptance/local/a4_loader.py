@@ -25,7 +25,7 @@ from aegis_multimodal_ai_system.orchestrator_verify_loader import (  # noqa: E40
     fetch_and_prepare_model_for_load,
 )
 from aegis_multimodal_ai_system.runtime import Runtime, default_runtime  # noqa: E402
-from tests.support.service import config_folder  # noqa: E402
+from tests.support.runtime.service import config_folder  # noqa: E402
 
 GOOD, FORGED = "shop", "forged"
 NOTED: Final = "model.quarantined"

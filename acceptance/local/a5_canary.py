@@ -18,7 +18,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from acceptance.local.commands import Commands, go_on_path  # noqa: E402 - probes run without being installed
 from acceptance.probe import Probe, probing  # noqa: E402
-from tests.support.cluster_example import (  # noqa: E402
+from tests.support.cluster.example import (  # noqa: E402
     EXAMPLE,
     IMAGE,
     NAMESPACE,
@@ -27,8 +27,8 @@ from tests.support.cluster_example import (  # noqa: E402
     cluster_example,
     said,
 )
-from tests.support.cluster_plane import ControlPlane, Document, awaited, control_plane  # noqa: E402
-from tests.support.kubeconform import crd_files  # noqa: E402
+from tests.support.cluster.plane import ControlPlane, Document, awaited, control_plane  # noqa: E402
+from tests.support.programs.kubeconform import crd_files  # noqa: E402
 
 ALERTS = "k8s/prometheus/alert-rules.yaml"
 DEGRADED = "bad-8x"

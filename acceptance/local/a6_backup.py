@@ -27,8 +27,8 @@ from acceptance.local.commands import Commands, reason_in, surroundings  # noqa:
 from acceptance.probe import Probe, probing  # noqa: E402
 from tests.e2e.backup.gateway import Gateway, serving  # noqa: E402
 from tests.e2e.verify.versitygw import REGION, ROOT_KEY, ROOT_SECRET  # noqa: E402
-from tests.support import shop_backups  # noqa: E402
-from tests.support.postgres import Server, running  # noqa: E402
+from tests.support.backup import shop_backups  # noqa: E402
+from tests.support.databases.postgres import Server, running  # noqa: E402
 
 BUCKET, PREFIX = "models", "postgresql/"
 BACKUP = ("scripts/backup/backup_db.py",)

@@ -31,11 +31,11 @@ from acceptance.local.forged_tokens import forged  # noqa: E402
 from acceptance.probe import Probe, probing  # noqa: E402
 from aegis_multimodal_ai_system.api.routes import OPERATIONS  # noqa: E402
 from tests.doubles.oidc_issuer import Issuers, serve_issuers  # noqa: E402
-from tests.support.chart_values import AWS, OPERATORS, laid  # noqa: E402
-from tests.support.helm import rendered  # noqa: E402
-from tests.support.kubeconform import judge  # noqa: E402
-from tests.support.postgres import Server, running  # noqa: E402
-from tests.support.service import Running, config_folder, roles, started  # noqa: E402
+from tests.support.databases.postgres import Server, running  # noqa: E402
+from tests.support.infra.chart_values import AWS, OPERATORS, laid  # noqa: E402
+from tests.support.programs.helm import rendered  # noqa: E402
+from tests.support.programs.kubeconform import judge  # noqa: E402
+from tests.support.runtime.service import Running, config_folder, roles, started  # noqa: E402
 
 COSIGN = "k8s/external-secrets/external-secret-cosign.yaml"
 """Of the runbook."""

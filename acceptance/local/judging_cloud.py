@@ -37,7 +37,7 @@ from tests.e2e.verify.versitygw import (
     network,
     running,
 )
-from tests.support.gomod import program
+from tests.support.programs.gomod import program
 
 ENVIRONMENT, BUCKET, ROLE = "staging", "octo-models-staging", "aegis-verify"
 _DOORS = ("iam", "s3", "tokens")

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from acceptance.local.commands import ROOT
-from tests.support.act import commit
+from tests.support.actions.act import commit
 
 
 def copied(to: Path) -> Path:

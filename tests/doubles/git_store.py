@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.support.gitrepo import START
+from tests.support.scan.gitrepo import START
 
 FILE, FOLDER, LINK = "100644", "40000", "120000"
 Files = Mapping[str, tuple[str, str]]

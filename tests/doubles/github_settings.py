@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, unquote
 import jsonschema
 
 from tests.doubles.github import GitHub
-from tests.support.github_slice import SLICE, resolved
+from tests.support.actions.github_slice import SLICE, resolved
 
 TOKEN = "github_pat_" + "5Bx" * 12
 ACTIONS_APP = 15368

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from tests.support.cluster_plane import ControlPlane, control_plane
+from tests.support.cluster.plane import ControlPlane, control_plane
 
 NAME = "cluster"
 _up: list[ControlPlane] = []

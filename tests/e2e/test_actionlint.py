@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gomod import program
+from tests.support.programs.gomod import program
 
 ROOT = Path(__file__).parents[2]
 VERSION = "1.7.12"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.github_slice import SLICE, made
+from tests.support.actions.github_slice import SLICE, made
 
 
 def test_the_slice_is_cut_from_the_published_description() -> None:

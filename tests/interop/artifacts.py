@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support import models
+from tests.support.signing import models
 
 _MODEL = {"config.json": b"{}\n", "weights/a.bin": bytes(range(256)) * 40, ".gitattributes": b"*.bin binary\n"}
 _FILE = b"weights\n" * 999

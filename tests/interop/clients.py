@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.interop.instance import Sigstore
-from tests.support.gomod import program
+from tests.support.programs.gomod import program
 
 ROOT = Path(__file__).parents[2]
 SLSA = "https://slsa.dev/provenance/v1"

@@ -15,7 +15,7 @@ from aegis.signatures.keyless.certificate import CLAIMS, read_leaf
 from tests.interop import artifacts
 from tests.interop.clients import AEGIS, Job
 from tests.interop.instance import Sigstore
-from tests.support.gitrepo import GitRepo
+from tests.support.scan.gitrepo import GitRepo
 
 HOST = "https://github.com/"
 _NUMBERS = itertools.count(1)

@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from tests.support.gomod import program
+from tests.support.programs.gomod import program
 
 _FOLDER = Path(__file__).parent / "tools"
 _MODULES = {

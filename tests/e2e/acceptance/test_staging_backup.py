@@ -13,10 +13,10 @@ import yaml
 
 from tests.e2e.backup.gateway import serving
 from tests.e2e.verify.versitygw import REGION, ROOT_KEY, ROOT_SECRET
-from tests.support import shop_backups
-from tests.support.act import commit
-from tests.support.postgres import running
-from tests.support.staging_probe import expected, probed
+from tests.support.acceptance.staging_probe import expected, probed
+from tests.support.actions.act import commit
+from tests.support.backup import shop_backups
+from tests.support.databases.postgres import running
 
 STORE = "s3://models/postgresql/"
 

@@ -13,8 +13,8 @@ import pytest
 
 from aegis.startup import surroundings
 from aegis.startup.uv import find_uv
-from tests.support.act import CHECKOUT, ROOT, Act, Run, commit, export
-from tests.support.events import Event
+from tests.support.actions.act import CHECKOUT, ROOT, Act, Run, commit, export
+from tests.support.actions.events import Event
 
 SERVICE = "src/shop/service.py"
 CLEAN = {

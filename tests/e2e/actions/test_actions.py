@@ -1,4 +1,4 @@
-"""Both actions in every situation that a consumer's workflow meets. What act cannot tell is in tests/support/act.py."""
+"""Both actions in every situation of a consumer's workflow. What act cannot tell: tests/support/actions/act.py."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 
 from aegis.startup import surroundings
 from tests.e2e.actions.conftest import CLEAN, DIRTY, SERVICE, Stage, assert_error, patient, told
-from tests.support import events
-from tests.support.act import CHECKOUT, ROOT, Annotation, Run, read_log, write_files
-from tests.support.package_index import download, serving
+from tests.support.actions import events
+from tests.support.actions.act import CHECKOUT, ROOT, Annotation, Run, read_log, write_files
+from tests.support.actions.package_index import download, serving
 
 FAKE_SEMGREP = """
 

@@ -25,9 +25,10 @@ from tests.doubles.shelf import ShelfStore
 from tests.e2e.actions.canary.conftest import deploying
 from tests.e2e.actions.conftest import CLEAN, Stage, patient, told
 from tests.e2e.actions.watched import WARM
-from tests.support import events, shelves
-from tests.support.act import ROOT, Act, Run, export
-from tests.support.signing import dump, message_bundle, pem, private
+from tests.support.actions import events
+from tests.support.actions.act import ROOT, Act, Run, export
+from tests.support.backup import shelves
+from tests.support.signing.signing import dump, message_bundle, pem, private
 
 LOCKS = {"scan": "scan", "verify": "keyless", "canary": "canary", "backup-check": "backup-check", "all": "backup-check"}
 TOOL = b"a tool\n"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.actions.conftest import DIRTY
-from tests.support import events
-from tests.support.act import ROOT, Act, commit, git
-from tests.support.gomod import program
+from tests.support.actions import events
+from tests.support.actions.act import ROOT, Act, commit, git
+from tests.support.programs.gomod import program
 
 ACTIONLINT = "1.7.12"
 ARTIFACTS = (

@@ -25,8 +25,8 @@ from aegis.startup.environment import environment
 from tests.e2e.actions.canary.conftest import CACHE, deploying
 from tests.e2e.actions.conftest import CLEAN, DIRTY
 from tests.e2e.actions.test_fail_closed import VERIFY, all_of_them, backed_up, signed
-from tests.support import events
-from tests.support.act import ROOT, UPLOAD, Act, Run, commit, export, write_files
+from tests.support.actions import events
+from tests.support.actions.act import ROOT, UPLOAD, Act, Run, commit, export, write_files
 
 FLOWS = ROOT / ".github" / "workflows"
 NAMES = ("scan", "verify", "canary", "backup-check", "gates")

@@ -13,10 +13,10 @@ from typing import Any
 from aegis.startup.environment import environment
 from tests.doubles.cloud import Cloud
 from tests.e2e.actions.conftest import Stage
-from tests.support import events
-from tests.support.act import ROOT, Act, Run
-from tests.support.events import Event
-from tests.support.leaks import secrets_in, without_masks
+from tests.support.actions import events
+from tests.support.actions.act import ROOT, Act, Run
+from tests.support.actions.events import Event
+from tests.support.actions.leaks import secrets_in, without_masks
 
 WARM = """\
       - name: A gate before this one

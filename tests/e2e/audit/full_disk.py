@@ -13,7 +13,7 @@ from pathlib import Path
 from aegis.audit.disk import DiskLog
 from aegis.audit.verify import verify_folder
 from aegis.core.errors import CouldNotDecide
-from tests.support.audit_logs import KEY, ORIGIN, VERIFIER, event
+from tests.support.runtime.audit_logs import KEY, ORIGIN, VERIFIER, event
 
 
 def fill(log: DiskLog, done: int) -> tuple[int, str]:

@@ -27,7 +27,7 @@ from aegis.audit.paths import CHECKPOINT
 from aegis.audit.prove import read_entry
 from aegis.audit.verify import verify_folder
 from aegis.core.merkle import hash_leaf
-from tests.support.audit_logs import KEY, ORIGIN, VERIFIER, event
+from tests.support.runtime.audit_logs import KEY, ORIGIN, VERIFIER, event
 
 POINTS = 1_000
 WORKERS = 4

@@ -18,9 +18,9 @@ from aegis.audit.disk import DiskLog
 from aegis.audit.folder import FolderSource
 from aegis.audit.growth import Growth
 from aegis.audit.verify import verify_log
-from tests.support import audit_logs as logs
-from tests.support.audit_logs import KEY, ORIGIN, VERIFIER, event, put
-from tests.support.gomod import program
+from tests.support.programs.gomod import program
+from tests.support.runtime import audit_logs as logs
+from tests.support.runtime.audit_logs import KEY, ORIGIN, VERIFIER, event, put
 
 ROOT = Path(__file__).resolve().parents[3]
 VERSION = "1.0.4"

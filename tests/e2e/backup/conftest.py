@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.patient_aegis import patient
+from tests.support.databases.patient_aegis import patient
 
 
 @pytest.fixture(autouse=True, scope="module")

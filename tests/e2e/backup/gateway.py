@@ -11,7 +11,7 @@ from typing import Any
 
 from aegis.core.ports.credentials import AwsCredentials
 from tests.e2e.verify.versitygw import ROOT_KEY, ROOT_SECRET, client, free_port, running
-from tests.support.gomod import program
+from tests.support.programs.gomod import program
 
 ROOT = Path(__file__).resolve().parents[3]
 CREDENTIALS = AwsCredentials(ROOT_KEY, ROOT_SECRET)

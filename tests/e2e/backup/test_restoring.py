@@ -16,8 +16,8 @@ from aegis.adapters.postgres.snapshot import read_inventory
 from aegis.backup.compare import compare
 from tests.e2e.backup.gateway import Gateway, serving
 from tests.e2e.verify.versitygw import REGION, ROOT_KEY, ROOT_SECRET
-from tests.support.backing_up import Backups, backups
-from tests.support.postgres import Server, running
+from tests.support.backup.backing_up import Backups, backups
+from tests.support.databases.postgres import Server, running
 
 KEYS = {"AWS_ACCESS_KEY_ID": ROOT_KEY, "AWS_SECRET_ACCESS_KEY": ROOT_SECRET, "AWS_EC2_METADATA_DISABLED": "true"}
 

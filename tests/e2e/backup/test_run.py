@@ -17,8 +17,8 @@ from aegis.adapters.objects import part_upload
 from aegis.backup.manifest import Manifest, parse_manifest
 from tests.e2e.backup.gateway import Gateway, serving
 from tests.e2e.verify.versitygw import REGION, ROOT_KEY, ROOT_SECRET
-from tests.support.backing_up import PATIENCE, Backups, backups, dumping
-from tests.support.postgres import DEFAULT_MAJOR, Server, running
+from tests.support.backup.backing_up import PATIENCE, Backups, backups, dumping
+from tests.support.databases.postgres import DEFAULT_MAJOR, Server, running
 
 MIB = 1 << 20
 MOST = 200 * 1024

@@ -17,7 +17,7 @@ from aegis.cli.main import main
 from tests.doubles.shelf import ShelfStore
 from tests.e2e.backup.gateway import Gateway, serving
 from tests.e2e.verify.versitygw import REGION, ROOT_KEY, ROOT_SECRET
-from tests.support.shelves import PREFIX, back_up, hours, restore
+from tests.support.backup.shelves import PREFIX, back_up, hours, restore
 
 NOW = datetime.now(UTC)
 

@@ -7,9 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.backup_shop import shop
-from tests.support.backup_way import PASS, Shelf
-from tests.support.postgres import running
+from tests.support.backup.shop import shop
+from tests.support.backup.way import PASS, Shelf
+from tests.support.databases.postgres import running
 
 ROOT = Path(__file__).resolve().parents[3]
 AT_ONCE = 3
@@ -23,7 +23,7 @@ def test_none_takes_anything_from_another(tmp_path: Path) -> None:
         name = shop(server)
         runs = [
             subprocess.Popen(
-                [sys.executable, "-m", "tests.support.patient_aegis",
+                [sys.executable, "-m", "tests.support.databases.patient_aegis",
                  "backup", "run", "--policy", shelf.written(), "--jobs", "1"],
                 cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                 env={

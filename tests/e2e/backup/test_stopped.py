@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.backup_shop import shop
-from tests.support.backup_way import PASS, Shelf, programs
-from tests.support.postgres import Server, binaries, running
+from tests.support.backup.shop import shop
+from tests.support.backup.way import PASS, Shelf, programs
+from tests.support.databases.postgres import Server, binaries, running
 
 ROOT = Path(__file__).resolve().parents[3]
 MARK = "299792"
@@ -80,7 +80,7 @@ def test_nothing_is_left(shelf: Shelf, tmp_path: Path, temporary: Path, phase: s
     mark = b"restored [local] SELECT" if phase == "smoke" else f"sleep\0{MARK}".encode()
     before = sorted(shelf.folder.rglob("*"))
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.support.patient_aegis",
+        [sys.executable, "-m", "tests.support.databases.patient_aegis",
          "backup", "verify", "--policy", policy, "--engine", engine],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={

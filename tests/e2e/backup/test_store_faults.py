@@ -19,10 +19,10 @@ from aegis.core.policy import BackedUp, BackupCheckPolicy
 from tests.doubles.aws import s3 as double
 from tests.doubles.aws.s3 import S3
 from tests.doubles.aws.s3_faults import FOREVER, Fault
-from tests.support.backup_shop import shop
-from tests.support.postgres import Server, binaries, running
-from tests.support.s3 import CREDENTIALS
-from tests.support.stores import Time
+from tests.support.backup.shop import shop
+from tests.support.databases.postgres import Server, binaries, running
+from tests.support.network.s3 import CREDENTIALS
+from tests.support.network.stores import Time
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import psycopg
 
-from tests.support.backup_shop import run, shop
-from tests.support.backup_way import PASS, Shelf
-from tests.support.postgres import Server, running
+from tests.support.backup.shop import run, shop
+from tests.support.backup.way import PASS, Shelf
+from tests.support.databases.postgres import Server, running
 
 BACKUPS = 50
 WRITES = r"""

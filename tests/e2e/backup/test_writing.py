@@ -19,8 +19,8 @@ from aegis.core.errors import AegisError
 from tests.e2e.backup.gateway import CREDENTIALS, Gateway, serving
 from tests.e2e.backup.uploading import chunks
 from tests.e2e.verify.versitygw import REGION, ROOT_SECRET
-from tests.support.stores import Time
-from tests.support.tcp_proxy import Wire, wire
+from tests.support.network.stores import Time
+from tests.support.network.tcp_proxy import Wire, wire
 
 ROOT = Path(__file__).resolve().parents[3]
 MIB = 1 << 20

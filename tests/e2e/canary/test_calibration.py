@@ -17,8 +17,8 @@ from aegis.gates.canary.increment import Increment
 from aegis.gates.canary.judge import look
 from aegis.gates.canary.plan import MetricPlan, Plan
 from aegis.gates.canary.state import begin
-from tests.support.binomial_bounds import at_least, at_most
-from tests.support.rollouts import START, Fate, Generator, World, looks, never_promoting, plan, together
+from tests.support.canary.binomial_bounds import at_least, at_most
+from tests.support.canary.rollouts import START, Fate, Generator, World, looks, never_promoting, plan, together
 
 ALPHA, BETA = 0.01, 0.05
 PLAIN = plan(ALPHA, BETA)

@@ -14,8 +14,8 @@ from aegis.gates.canary.samples.look import OVERLAP, look
 from aegis.gates.canary.samples.sides import Hashes, Scope
 from aegis.gates.canary.samples.sources import source_of, starts_of
 from aegis.gates.canary.samples.state import Counters
-from tests.support.ports import free_port
-from tests.support.prometheus import backfill, prometheus
+from tests.support.canary.prometheus import backfill, prometheus
+from tests.support.network.ports import free_port
 
 ROLLOUT = Rollout(namespace="shop", name="web")
 BEGIN = 1_750_000_000

@@ -18,9 +18,9 @@ from aegis.gates.canary.samples.look import Reading, look
 from aegis.gates.canary.samples.sides import Hashes, Scope
 from aegis.gates.canary.samples.sources import Source, source_of, starts_of
 from aegis.gates.canary.samples.state import Counters
-from tests.support.exporters import Exporter
-from tests.support.ports import free_port
-from tests.support.prometheus import RealPrometheus, prometheus
+from tests.support.canary.exporters import Exporter
+from tests.support.canary.prometheus import RealPrometheus, prometheus
+from tests.support.network.ports import free_port
 
 ROLLOUT = Rollout(namespace="shop", name="web")
 SCOPE = Scope("shop", Hashes("web", "new", "old"))

@@ -14,8 +14,8 @@ from aegis.adapters.kubernetes.rollouts import KubernetesRollouts
 from aegis.core.errors import CouldNotDecide, Refused
 from aegis.core.ports.rollouts import Act, RolloutState
 from aegis.gates.canary.carrying_out import carry_out
-from tests.support.cluster_plane import PATIENCE, ControlPlane
-from tests.support.cluster_shop import BETTER, GOOD, NAME, rollout
+from tests.support.cluster.plane import PATIENCE, ControlPlane
+from tests.support.cluster.shop import BETTER, GOOD, NAME, rollout
 
 THIRD = "example.test/api:third"
 

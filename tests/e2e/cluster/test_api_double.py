@@ -13,9 +13,9 @@ import pytest
 from aegis.adapters.kubernetes.api import MERGE_PATCH, Cluster, cluster_of
 from tests.doubles import argo_controller
 from tests.doubles.kubernetes_api import REVIEWS, Api, serve
-from tests.support.cluster_plane import ControlPlane, awaited
-from tests.support.cluster_shop import NAME, rollout
-from tests.support.clusters import cluster_at, kubeconfig
+from tests.support.cluster.clusters import cluster_at, kubeconfig
+from tests.support.cluster.plane import ControlPlane, awaited
+from tests.support.cluster.shop import NAME, rollout
 
 ALL = [
     {"apiGroups": ["argoproj.io"], "resources": ["rollouts"], "verbs": ["get", "patch"]},

@@ -13,8 +13,8 @@ import yaml
 from aegis.adapters.kubernetes.api import cluster_of
 from aegis.adapters.kubernetes.rights import missing_rights, of_proxy, of_rollout
 from aegis.adapters.kubernetes.rollouts import KubernetesRollouts
-from tests.support.cluster_plane import PATIENCE, ControlPlane, awaited
-from tests.support.cluster_shop import NAME, WATCHER, rollout
+from tests.support.cluster.plane import PATIENCE, ControlPlane, awaited
+from tests.support.cluster.shop import NAME, WATCHER, rollout
 
 
 def test_all_tests_of_it_are_in_one_process(cluster: ControlPlane, request: pytest.FixtureRequest) -> None:

@@ -19,9 +19,9 @@ from aegis.core.errors import CouldNotDecide
 from aegis.core.ports.rollouts import Act, RolloutState
 from tests.doubles import argo_controller
 from tests.doubles.kubernetes_api import Api, serve
-from tests.support.cluster_plane import ControlPlane, awaited
-from tests.support.cluster_shop import NAME, rollout
-from tests.support.clusters import cluster_at, kubeconfig
+from tests.support.cluster.clusters import cluster_at, kubeconfig
+from tests.support.cluster.plane import ControlPlane, awaited
+from tests.support.cluster.shop import NAME, rollout
 
 Seen = dict[str, object]
 V1, V2, V3 = "example.test/api:v1", "example.test/api:v2", "example.test/api:v3"

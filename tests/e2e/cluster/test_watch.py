@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from tests.integration.cli.command import environment
-from tests.support.cluster_plane import PATIENCE, ControlPlane
-from tests.support.cluster_rollbacks import rollback
-from tests.support.cluster_shop import BAD, BETTER, GOOD, NAME, WATCHER, ClusterShop, cluster_shop
+from tests.support.cluster.plane import PATIENCE, ControlPlane
+from tests.support.cluster.rollbacks import rollback
+from tests.support.cluster.shop import BAD, BETTER, GOOD, NAME, WATCHER, ClusterShop, cluster_shop
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cluster_example import SHIPPED, Example, cluster_example, said
-from tests.support.cluster_plane import ControlPlane, awaited
+from tests.support.cluster.example import SHIPPED, Example, cluster_example, said
+from tests.support.cluster.plane import ControlPlane, awaited
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import cluster_programs
-from tests.support.cluster_plane import ControlPlane, awaited
-from tests.support.kubeconform import crd_files
-from tests.support.page_reader import Reader
-from tests.support.pages import ROOT
-from tests.support.published import published
+from tests.support.cluster import cluster_programs
+from tests.support.cluster.plane import ControlPlane, awaited
+from tests.support.pages.page_reader import Reader
+from tests.support.pages.pages import ROOT
+from tests.support.pages.published import published
+from tests.support.programs.kubeconform import crd_files
 
 
 @pytest.fixture

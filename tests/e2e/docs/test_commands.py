@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.actions.conftest import exported, uv_folder
-from tests.support import events, page_reader
-from tests.support.act import Act, git
+from tests.support.actions import events
+from tests.support.actions.act import Act, git
+from tests.support.pages import page_reader
 
 __all__ = ["exported", "uv_folder"]
 

@@ -12,10 +12,11 @@ import yaml
 
 from tests.doubles.cloud import ARN, REGION, Cloud, cloud
 from tests.e2e.actions.conftest import CLEAN, DIRTY, exported, uv_folder
-from tests.support import events, pages
-from tests.support.act import ROOT, Act, Run, commit
-from tests.support.gomod import program
-from tests.support.signing import pem, private, sign, text64
+from tests.support.actions import events
+from tests.support.actions.act import ROOT, Act, Run, commit
+from tests.support.pages import pages
+from tests.support.programs.gomod import program
+from tests.support.signing.signing import pem, private, sign, text64
 
 __all__ = ["exported", "uv_folder"]
 

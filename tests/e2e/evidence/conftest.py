@@ -1,5 +1,5 @@
 """`aegis evidence` with an S3 that nobody here wrote."""
 
-from tests.support.evidence_desk import desk
+from tests.support.verdicts.evidence_desk import desk
 
 __all__ = ["desk"]

@@ -12,9 +12,9 @@ from botocore.exceptions import ClientError
 
 from aegis.core.verdict import Verdict
 from tests.e2e.backup.gateway import CREDENTIALS, Gateway, serving
-from tests.support.evidence_desk import Desk
-from tests.support.signed_verdicts import DIGEST
-from tests.support.verdicts import verdict
+from tests.support.verdicts.evidence_desk import Desk
+from tests.support.verdicts.signed_verdicts import DIGEST
+from tests.support.verdicts.verdicts import verdict
 
 BUCKET = "locked"
 IMAGE = f"registry.example.com/shop/api@sha256:{DIGEST}"

@@ -14,10 +14,10 @@ import yaml
 
 from aegis.artifacts.check import check_policy
 from aegis.core.policy_file import parse_policy
-from tests.support.chart_values import AWS, BACKUP, BAD, CHART, DIGEST, EVERYTHING, GOOD, OPERATORS, filled, laid
-from tests.support.debian import program as debian_program
-from tests.support.helm import VERSION, Document, helm, program, rendered, template
-from tests.support.kubeconform import MINORS, judge
+from tests.support.infra.chart_values import AWS, BACKUP, BAD, CHART, DIGEST, EVERYTHING, GOOD, OPERATORS, filled, laid
+from tests.support.programs.debian import program as debian_program
+from tests.support.programs.helm import VERSION, Document, helm, program, rendered, template
+from tests.support.programs.kubeconform import MINORS, judge
 
 CORE = {
     "v1", "apps/v1", "batch/v1", "autoscaling/v2", "policy/v1", "networking.k8s.io/v1",

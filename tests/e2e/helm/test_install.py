@@ -11,10 +11,20 @@ from typing import Any
 import pytest
 
 from tests.integration.cli.command import aegis
-from tests.support.chart_values import AWS, BACKUP, BACKUP_DIGEST, CHART, DIGEST, EVERYTHING, OPERATORS, Values, laid
-from tests.support.cluster_plane import ControlPlane, awaited
-from tests.support.gomod import module
-from tests.support.helm import chart_digest, helm
+from tests.support.cluster.plane import ControlPlane, awaited
+from tests.support.infra.chart_values import (
+    AWS,
+    BACKUP,
+    BACKUP_DIGEST,
+    CHART,
+    DIGEST,
+    EVERYTHING,
+    OPERATORS,
+    Values,
+    laid,
+)
+from tests.support.programs.gomod import module
+from tests.support.programs.helm import chart_digest, helm
 from tests.unit.scaffold.test_outputs import AWS as OUTPUTS
 from tests.unit.scaffold.test_outputs import printed
 

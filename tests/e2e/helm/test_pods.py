@@ -21,11 +21,11 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from tests.support.chart_values import AWS, BACKUP, laid
-from tests.support.cluster_plane import awaited
-from tests.support.helm import ROOT, Document, rendered
-from tests.support.postgres import Server, postgres
-from tests.support.service import started
+from tests.support.cluster.plane import awaited
+from tests.support.databases.postgres import Server, postgres
+from tests.support.infra.chart_values import AWS, BACKUP, laid
+from tests.support.programs.helm import ROOT, Document, rendered
+from tests.support.runtime.service import started
 
 __all__ = ["postgres"]
 

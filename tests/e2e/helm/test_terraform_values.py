@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from tests.integration.cli.command import Done, aegis
-from tests.support.chart_values import CHART, DIGEST
-from tests.support.terraform import program
+from tests.support.infra.chart_values import CHART, DIGEST
+from tests.support.infra.terraform import program
 from tests.unit.scaffold.test_outputs import AWS, SECRET
 
 PATIENCE = 300

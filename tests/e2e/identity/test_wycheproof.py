@@ -16,7 +16,7 @@ from aegis.identity.tokens import TokenRefused
 from aegis.identity.tokens.compact import read_header
 from aegis.identity.tokens.keys import key_set
 from aegis.identity.tokens.text import base64url
-from tests.support.gomod import module
+from tests.support.programs.gomod import module
 
 MODULE = "github.com/c2sp/wycheproof@v0.0.0-20260105152342-fca0d3ba9f12"
 SHARED_SECRET = "HMAC: RFC 8725 3.2, a verifier that has the signer's secret could have signed"

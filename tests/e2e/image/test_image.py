@@ -15,9 +15,9 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from tests.support.images import DOCKERFILE, ROOT, Engine, Image, bases
-from tests.support.judging import Service
-from tests.support.service import config_folder, started
+from tests.support.canary.judging import Service
+from tests.support.infra.images import DOCKERFILE, ROOT, Engine, Image, bases
+from tests.support.runtime.service import config_folder, started
 
 ENTRYPOINT = ["/usr/bin/python3", "-I", "-X", "utf8", "-m", "aegis_multimodal_ai_system.api"]
 pytestmark = pytest.mark.xdist_group("image")

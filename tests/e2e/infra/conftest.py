@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import terraform_schema
-from tests.support.terraform import INFRA, Workspace, workspace
-from tests.support.terraform_aws import Moto, moto
-from tests.support.terraform_oci import Invented
-from tests.support.terraform_provider import serve
-from tests.support.terraform_schema import Schema
+from tests.support.infra import terraform_schema
+from tests.support.infra.terraform import INFRA, Workspace, workspace
+from tests.support.infra.terraform_aws import Moto, moto
+from tests.support.infra.terraform_oci import Invented
+from tests.support.infra.terraform_provider import serve
+from tests.support.infra.terraform_schema import Schema
 
 PASSWORD = "Correct-Horse-Battery-9"
 GITHUB = {"repository": "octo/shop", "owner_id": "42", "repository_id": "7001"}

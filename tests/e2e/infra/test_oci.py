@@ -10,8 +10,8 @@ import pytest
 
 from aegis.identity.oci_trust import TrustWanted, render
 from aegis.storage.location import parse_location
-from tests.support.terraform import Workspace
-from tests.support.terraform_oci import COMPARTMENT, Invented
+from tests.support.infra.terraform import Workspace
+from tests.support.infra.terraform_oci import COMPARTMENT, Invented
 
 pytestmark = pytest.mark.xdist_group("terraform")
 

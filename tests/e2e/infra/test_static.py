@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support import checkov
-from tests.support.terraform import INFRA, Workspace, program, version, workspace
-from tests.support.terraform_oci import Invented
-from tests.support.terraform_provider import serve
-from tests.support.terraform_schema import Schema, UnknownTypeError, aws
+from tests.support.infra.terraform import INFRA, Workspace, program, version, workspace
+from tests.support.infra.terraform_oci import Invented
+from tests.support.infra.terraform_provider import serve
+from tests.support.infra.terraform_schema import Schema, UnknownTypeError, aws
+from tests.support.programs import checkov
 
 pytestmark = pytest.mark.xdist_group("terraform")
 

@@ -11,11 +11,11 @@ import yaml
 from tests.e2e.infra.conftest import PASSWORD, Aws
 from tests.e2e.infra.test_oci import SETTINGS
 from tests.integration.cli.command import aegis
-from tests.support.chart_values import BACKUP_DIGEST, CHART, DIGEST
-from tests.support.helm import chart_digest, rendered
-from tests.support.kubeconform import judge
-from tests.support.terraform import Workspace
-from tests.support.terraform_oci import Invented
+from tests.support.infra.chart_values import BACKUP_DIGEST, CHART, DIGEST
+from tests.support.infra.terraform import Workspace
+from tests.support.infra.terraform_oci import Invented
+from tests.support.programs.helm import chart_digest, rendered
+from tests.support.programs.kubeconform import judge
 
 pytestmark = pytest.mark.xdist_group("terraform")
 

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from tests.e2e.k8s.test_manifests import FILES
-from tests.support.cluster_plane import ControlPlane
-from tests.support.kubeconform import crd_files
-from tests.support.kubeconform import judge as valid
+from tests.support.cluster.plane import ControlPlane
+from tests.support.programs.kubeconform import crd_files
+from tests.support.programs.kubeconform import judge as valid
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.kubeconform import MINORS, VERSION, judge, kubeconform
+from tests.support.programs.kubeconform import MINORS, VERSION, judge, kubeconform
 
 ROOT = Path(__file__).resolve().parents[3]
 # plain files of Prometheus, which promtool judges

@@ -15,7 +15,7 @@ import yaml
 
 from aegis.gates.canary.served import Tellings
 from aegis_multimodal_ai_system.metrics import Metrics
-from tests.support.debian import program
+from tests.support.programs.debian import program
 
 ROOT = Path(__file__).resolve().parents[3]
 RULES = ROOT / "k8s/prometheus/rule-groups.yaml"

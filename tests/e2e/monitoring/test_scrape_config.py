@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.ports import free_port
-from tests.support.prometheus import READY_SECONDS, RealPrometheus
+from tests.support.canary.prometheus import READY_SECONDS, RealPrometheus
+from tests.support.network.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 SHIPPED: list[dict[str, Any]] = yaml.safe_load((ROOT / "k8s/prometheus/scrape-config.yaml").read_text("utf-8"))[

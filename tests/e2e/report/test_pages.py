@@ -20,10 +20,21 @@ from aegis.report.history.facts import history
 from aegis.report.html import page as html_page
 from aegis.report.html import paragraph
 from scripts import picture
-from tests.support import summary_page, verdicts
-from tests.support.acceptance_runs import mixed
-from tests.support.chromium import Browser, Page, browser
-from tests.support.past_verdicts import NOW, ago, artifact, database, of_backups, of_models, of_rollout, past, weeks
+from tests.support.acceptance.runs import mixed
+from tests.support.pages import summary_page
+from tests.support.programs.chromium import Browser, Page, browser
+from tests.support.verdicts import verdicts
+from tests.support.verdicts.past_verdicts import (
+    NOW,
+    ago,
+    artifact,
+    database,
+    of_backups,
+    of_models,
+    of_rollout,
+    past,
+    weeks,
+)
 
 pytestmark = pytest.mark.xdist_group("chromium")
 

@@ -17,8 +17,8 @@ import yaml
 from aegis.report import json_report
 from tests.doubles.github_artifacts import ArtifactsAtGitHub, Stored, serve
 from tests.doubles.github_issues import TOKEN
-from tests.support import pages
-from tests.support.past_verdicts import past
+from tests.support.pages import pages
+from tests.support.verdicts.past_verdicts import past
 
 ROOT = Path(__file__).resolve().parents[3]
 

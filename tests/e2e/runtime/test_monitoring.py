@@ -23,9 +23,9 @@ from aegis_multimodal_ai_system.alerts import Alert
 from aegis_multimodal_ai_system.alerts.alertmanager import Alertmanager
 from tests.doubles.oidc_issuer import serve_issuers
 from tests.e2e.verify.versitygw import free_port, running
-from tests.support.debian import program, started
-from tests.support.service import Running, config_folder, environment, roles
-from tests.support.service import started as served
+from tests.support.programs.debian import program, started
+from tests.support.runtime.service import Running, config_folder, environment, roles
+from tests.support.runtime.service import started as served
 
 T = TypeVar("T")
 FAILURES = "aegis_model_verification_failures_total"

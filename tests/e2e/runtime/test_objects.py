@@ -19,10 +19,10 @@ from aegis.storage.hashing import KeepingSink
 from aegis.storage.patience import Patience
 from aegis.storage.transfer import read_once
 from tests.e2e.verify.versitygw import REGION, ROOT_KEY, ROOT_SECRET, client, free_port, running
-from tests.support.gomod import program
-from tests.support.obstore import set_keys
-from tests.support.stores import Time
-from tests.support.tcp_proxy import Wire, wire
+from tests.support.network.obstore import set_keys
+from tests.support.network.stores import Time
+from tests.support.network.tcp_proxy import Wire, wire
+from tests.support.programs.gomod import program
 
 ROOT = Path(__file__).resolve().parents[3]
 MIB = 1 << 20

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from aegis_multimodal_ai_system.orchestrator_verify_loader import ModelRefused
-from tests.support.deployments import Deployment, contents, safetensors
+from tests.support.runtime.deployments import Deployment, contents, safetensors
 
 TRIES = 1000
 MODEL = {

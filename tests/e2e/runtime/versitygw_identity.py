@@ -32,8 +32,8 @@ from tests.e2e.verify.versitygw import (
     prepare,
     running,
 )
-from tests.support.stores import Time
-from tests.support.tls import loopback
+from tests.support.network.stores import Time
+from tests.support.network.tls import loopback
 
 
 def attempts(issuer: Issuer, iam: str, store: str, role: str, folder: Path) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aegis.gates.scan.extract import go
 from aegis.gates.scan.model import Statement
-from tests.support import gomod
+from tests.support.programs import gomod
 
 _MODULES = (
     "github.com/rclone/rclone@v1.68.2",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from aegis.gates.scan.extract.jvm import file as jvm
 from aegis.gates.scan.model import Statement, Unreadable
-from tests.support import maven
+from tests.support.programs import maven
 
 _ARTIFACTS = (
     "org.apache.iceberg:iceberg-aws:1.6.1",

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gomod import program
 from tests.support.keyless.all_cases import CASES
 from tests.support.keyless.case import Case
 from tests.support.keyless.cosign import Cosign
+from tests.support.programs.gomod import program
 
 ROOT = Path(__file__).parents[3]
 VERSION = "3.1.3"

@@ -20,8 +20,8 @@ from aegis.signatures.keys import sign as sign_key
 from aegis.signatures.keys.public import load_public_key
 from aegis.signatures.types import KeySigner, Trust
 from aegis.signatures.verify import needed_digests, verify_envelopes, verify_message
-from tests.support import signing
-from tests.support.cosign import Cosign
+from tests.support.programs.cosign import Cosign
+from tests.support.signing import signing
 
 PREDICATE_TYPE = "https://example.com/test/v1"
 STATEMENT = json.dumps(

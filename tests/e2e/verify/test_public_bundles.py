@@ -15,7 +15,7 @@ from aegis.core.errors import Refused
 from aegis.signatures.formats.bundle import parse_bundle
 from aegis.signatures.keyless.signature import verify_keyless
 from aegis.signatures.types import Bundle, Envelope, IdentitySigner, SignedBy, Trust
-from tests.support.gomod import module
+from tests.support.programs.gomod import module
 
 _GITHUB, _OAUTH = "https://token.actions.githubusercontent.com", "https://github.com/login/oauth"
 _RELEASE = "https://github.com/sigstore/sigstore-js/.github/workflows/release.yml@refs/heads/main"

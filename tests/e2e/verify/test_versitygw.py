@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gomod import program
+from tests.support.programs.gomod import program
 
 ROOT = Path(__file__).resolve().parents[3]
 VERSION = "1.8.0"

@@ -40,7 +40,7 @@ from aegis.identity.session_policy import ReadNeed, session_policy
 from aegis.identity.trust_policy import TrustedJob, aws_trust_policy
 from tests.doubles import github_oidc
 from tests.doubles.github_oidc import Issuer
-from tests.support.ports import free_port as free_port
+from tests.support.network.ports import free_port as free_port
 
 ADDRESS = "198.18.0.1"
 """For benchmarks (RFC 2544): neither loopback nor private, and nobody's."""

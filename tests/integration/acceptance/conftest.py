@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.acceptance_repository import Criteria, aegis
-from tests.support.gitrepo import HERMETIC
+from tests.support.acceptance.repository import Criteria, aegis
+from tests.support.scan.gitrepo import HERMETIC
 
 ROOT = Path(__file__).resolve().parents[3]
 Acceptance = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -17,7 +17,7 @@ from aegis.cli.acceptance import probes
 from aegis.cli.interruption import Stopped
 from aegis.cli.main import main
 from tests.integration.acceptance.conftest import Acceptance, environment
-from tests.support.acceptance_repository import GOOD, SEEN, Criteria, aegis
+from tests.support.acceptance.repository import GOOD, SEEN, Criteria, aegis
 
 WAIT = """import time; time.sleep(600)"""
 

@@ -15,11 +15,11 @@ import pytest
 
 from tests.doubles.cloud import ARN, REGION
 from tests.doubles.oidc_issuer import serve_issuers
-from tests.support.act import commit
-from tests.support.consumer import AWS_CHECK, copy, staged_cloud
-from tests.support.service import config_folder, environment, roles, started
-from tests.support.signing import pem, private
-from tests.support.staging_probe import expected, probed
+from tests.support.acceptance.staging_probe import expected, probed
+from tests.support.actions.act import commit
+from tests.support.actions.consumer import AWS_CHECK, copy, staged_cloud
+from tests.support.runtime.service import config_folder, environment, roles, started
+from tests.support.signing.signing import pem, private
 from tests.unit.scaffold.test_outputs import AWS, printed
 
 ROOT = Path(__file__).resolve().parents[3]

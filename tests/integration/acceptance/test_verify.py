@@ -19,7 +19,7 @@ from aegis.acceptance.result import Acceptance
 from aegis.cli.main import main
 from aegis.core import typed
 from aegis.core.errors import Refused
-from tests.support.acceptance_repository import GOOD, Criteria
+from tests.support.acceptance.repository import GOOD, Criteria
 
 Change = Callable[[Path], None]
 

@@ -16,7 +16,7 @@ from aegis.adapters.kubernetes.rollouts import KubernetesRollouts
 from aegis.core.errors import CouldNotDecide, UsageError
 from tests.doubles.argo_controller import rollout
 from tests.doubles.kubernetes_api import ALL_RIGHTS, Api, serve
-from tests.support.clusters import kubeconfig
+from tests.support.cluster.clusters import kubeconfig
 
 SECRET = "s3cret-of-a-user"
 

@@ -22,8 +22,8 @@ from aegis.adapters.kubernetes.rollouts import KubernetesRollouts
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError
 from tests.doubles.argo_controller import rollout
 from tests.doubles.kubernetes_api import Api, serve
-from tests.support.clusters import cluster_at, kubeconfig
-from tests.support.tls import loopback
+from tests.support.cluster.clusters import cluster_at, kubeconfig
+from tests.support.network.tls import loopback
 
 V1 = "client.authentication.k8s.io/v1"
 SECRET = "s3cret-of-a-user"

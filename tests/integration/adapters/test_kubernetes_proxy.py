@@ -14,7 +14,7 @@ from aegis.core.errors import CouldNotDecide, UsageError
 from aegis.core.policy import Prometheus
 from aegis.core.ports.metrics import Metrics
 from tests.doubles.kubernetes_api import Api, serve
-from tests.support.clusters import cluster_at, kubeconfig
+from tests.support.cluster.clusters import cluster_at, kubeconfig
 
 INSIDE = "http://prometheus.monitoring.svc:9090/base"
 CLOCK = json.dumps({"status": "success", "data": {"resultType": "scalar", "result": [7.5, "7.5"]}}).encode()

@@ -12,7 +12,7 @@ from aegis.adapters.kubernetes.api import Cluster
 from aegis.adapters.kubernetes.rights import Right, missing_rights, of_proxy, of_rollout
 from aegis.core.errors import CouldNotDecide
 from tests.doubles.kubernetes_api import Api, serve
-from tests.support.clusters import cluster_at, kubeconfig
+from tests.support.cluster.clusters import cluster_at, kubeconfig
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from aegis.core.errors import CouldNotDecide
 from aegis.core.ports.rollouts import Act
 from tests.doubles.argo_controller import hash_of, rollout
 from tests.doubles.kubernetes_api import Api, Asked, serve
-from tests.support.clusters import cluster_at, kubeconfig
+from tests.support.cluster.clusters import cluster_at, kubeconfig
 
 
 @pytest.fixture

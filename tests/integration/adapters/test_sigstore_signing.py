@@ -22,7 +22,7 @@ from aegis.signatures.types import IdentitySigner, SignedBy, Trust
 from tests.doubles.sigstore.server import CERTIFICATES, ENTRIES, STAMPS, TILES, Service, serve
 from tests.doubles.sigstore.signer import IDENTITY, ISSUER, PrivateSigstore
 from tests.support.keyless.case import CONTENT, STATEMENT
-from tests.support.ports import nobody
+from tests.support.network.ports import nobody
 
 DIGEST = hashlib.sha256(CONTENT).digest()
 PAYLOAD = json.dumps(STATEMENT).encode()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.doubles.oidc_issuer import Issuers, serve_issuers
-from tests.support.service import config_folder
+from tests.support.runtime.service import config_folder
 
 
 @pytest.fixture(scope="session")

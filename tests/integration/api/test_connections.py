@@ -25,7 +25,7 @@ from aegis_multimodal_ai_system.api.connection import MAX_HEAD, Connection
 from aegis_multimodal_ai_system.api.listener import Loop, call_connections, listen
 from aegis_multimodal_ai_system.api.readiness import Readiness
 from tests.doubles.deployment import deployment
-from tests.support.tls import loopback
+from tests.support.network.tls import loopback
 
 SECONDS = 60
 GOOD = b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"

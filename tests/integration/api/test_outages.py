@@ -8,10 +8,10 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from tests.doubles.oidc_issuer import Issuers
-from tests.support.asgi import Answer
-from tests.support.postgres import running
-from tests.support.service import PATIENCE, Running, answer_of, environment, roles, started
-from tests.support.tls import loopback
+from tests.support.databases.postgres import running
+from tests.support.network.tls import loopback
+from tests.support.runtime.asgi import Answer
+from tests.support.runtime.service import PATIENCE, Running, answer_of, environment, roles, started
 
 WHY = {"reason": "a test"}
 

@@ -21,11 +21,11 @@ from aegis.audit.proof import verify_proof
 from aegis.core.merkle import is_consistent
 from aegis_multimodal_ai_system.api.__main__ import main
 from tests.doubles.oidc_issuer import Issuers
-from tests.support.deployments import MODEL
-from tests.support.own_logging import logging_as_before
-from tests.support.postgres import Server, running
-from tests.support.service import PATIENCE, Running, config_folder, environment, roles, started
-from tests.support.verifying import signed_file
+from tests.support.databases.postgres import Server, running
+from tests.support.runtime.deployments import MODEL
+from tests.support.runtime.own_logging import logging_as_before
+from tests.support.runtime.service import PATIENCE, Running, config_folder, environment, roles, started
+from tests.support.signing.verifying import signed_file
 
 ORIGIN = "aegis.local/audit"
 WEIGHTS = "/shop.safetensors"

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.patient_aegis import patient
-from tests.support.postgres import postgres, postgres_url
+from tests.support.databases.patient_aegis import patient
+from tests.support.databases.postgres import postgres, postgres_url
 
 __all__ = ["postgres", "postgres_url"]
 

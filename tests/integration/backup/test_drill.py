@@ -30,9 +30,9 @@ from aegis.cli.backup.drill import drill
 from aegis.core.errors import UsageError
 from aegis.core.policy import Smoke, Tier
 from tests.doubles.objects import Bucket, denied
-from tests.support.backup_databases import everything
-from tests.support.postgres import Server, binaries, running
-from tests.support.stored_backups import store
+from tests.support.backup.databases import everything
+from tests.support.backup.stored_backups import store
+from tests.support.databases.postgres import Server, binaries, running
 
 DAY = datetime.date(2026, 11, 26)
 TRUE = Smoke(name="rows", sql="SELECT count(*) > 0 FROM made")

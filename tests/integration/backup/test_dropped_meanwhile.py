@@ -8,7 +8,7 @@ import pytest
 from aegis.adapters.postgres.catalog import check_visible, read_tables
 from aegis.adapters.postgres.session import session
 from aegis.core.errors import CouldNotDecide
-from tests.support.postgres import Server
+from tests.support.databases.postgres import Server
 
 
 @pytest.mark.parametrize("statement", ["DROP TABLE goes", "DROP SCHEMA s CASCADE"])

@@ -21,8 +21,8 @@ from aegis.adapters.postgres.connection import connect
 from aegis.adapters.postgres.engine import Engine, running_engine
 from aegis.adapters.postgres.sandbox import Kind, Sandbox, best
 from aegis.core.errors import CouldNotDecide
-from tests.support.postgres import binaries, majors
-from tests.support.privileges import as_nobody
+from tests.support.databases.postgres import binaries, majors
+from tests.support.processes.privileges import as_nobody
 
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE = 300.0

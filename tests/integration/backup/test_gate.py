@@ -22,10 +22,10 @@ from aegis.cli.main import main
 from tests.doubles import cloud as clouds
 from tests.doubles.aws.s3_faults import FOREVER, Fault
 from tests.doubles.cloud import ARN, BUCKET, REGION, Cloud
-from tests.support.backing_up import Backups, backups
-from tests.support.gitrepo import GitRepo
-from tests.support.postgres import Server
-from tests.support.signing import private, private_pem
+from tests.support.backup.backing_up import Backups, backups
+from tests.support.databases.postgres import Server
+from tests.support.scan.gitrepo import GitRepo
+from tests.support.signing.signing import private, private_pem
 
 PATIENCE = 300
 """Seconds for one command on a busy machine."""
@@ -79,7 +79,7 @@ class Gate:
     def __call__(self, *words: str, **changes: str | None) -> Verdict:
         """A run of its own."""
         done = subprocess.run(
-            [sys.executable, "-m", "tests.support.patient_aegis", "backup-check", "--format=json", *words],
+            [sys.executable, "-m", "tests.support.databases.patient_aegis", "backup-check", "--format=json", *words],
             cwd=self.repo.root,
             # sockets of servers lie in it: a short path
             env=self.backups.surroundings({"TMPDIR": tempfile.gettempdir(), **changes}),

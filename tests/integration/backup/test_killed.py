@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.backing_up import PATIENCE, Backups, backups, dumping
-from tests.support.postgres import Server, running
+from tests.support.backup.backing_up import PATIENCE, Backups, backups, dumping
+from tests.support.databases.postgres import Server, running
 
 
 @pytest.fixture(scope="module")

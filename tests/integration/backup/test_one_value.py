@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from aegis.adapters.postgres.snapshot import read_inventory
 from aegis.backup.compare import compare
 from aegis.backup.inventory import Inventory
-from tests.support.backup_databases import everything, fill
-from tests.support.backup_types import KINDS, Kind, literal
-from tests.support.postgres import Server
+from tests.support.backup.databases import everything, fill
+from tests.support.backup.types import KINDS, Kind, literal
+from tests.support.databases.postgres import Server
 
 EXAMPLES = 15
 ODD = '"a ""schema""; DROP"."it\'s\nbroken %s {} ünïcode 💾"'

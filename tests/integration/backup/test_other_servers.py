@@ -15,9 +15,9 @@ from aegis.adapters.postgres.snapshot import read_inventory
 from aegis.adapters.postgres.tools import tools_at
 from aegis.backup.own_settings import OwnSetting
 from aegis.core.errors import CouldNotDecide
-from tests.support.backup_shop import run
-from tests.support.backup_way import PASS, Ran, Shelf, command
-from tests.support.postgres import Server, binaries, running
+from tests.support.backup.shop import run
+from tests.support.backup.way import PASS, Ran, Shelf, command
+from tests.support.databases.postgres import Server, binaries, running
 
 USES = """
 CREATE TABLE t (a int);

@@ -32,8 +32,8 @@ from aegis.core.errors import AegisError, CouldNotDecide
 from tests.doubles.aws import s3 as double
 from tests.doubles.aws.s3 import S3
 from tests.doubles.aws.s3_faults import Fault
-from tests.support.postgres import DEFAULT_MAJOR, Server, binaries, majors, running
-from tests.support.s3 import CREDENTIALS
+from tests.support.databases.postgres import DEFAULT_MAJOR, Server, binaries, majors, running
+from tests.support.network.s3 import CREDENTIALS
 
 ROOT = Path(__file__).resolve().parents[3]
 MIB = 1 << 20
@@ -351,7 +351,7 @@ def test_behind_somebody_who_waits_for_the_snapshots_session_it_gives_up(server:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_run_that_is_cancelled_leaves_nothing(service: S3, large: Source, number: signal.Signals) -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.support.backup_child",
+        [sys.executable, "-m", "tests.support.backup.child",
          service.address, large.dumper.tools.folder, large.snapshot],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env={**here(), "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "DATABASE_URL": large.url},

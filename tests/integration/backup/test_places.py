@@ -19,8 +19,8 @@ from tests.doubles.aws.s3_faults import FOREVER, Fault
 from tests.doubles.cloud import ARN, BUCKET, REGION, Cloud
 from tests.doubles.oci.identity_domain import CLIENT_ID, CLIENT_SECRET
 from tests.doubles.oci.tenancy import Tenancy, tenancy
-from tests.support.backing_up import Backups, backups
-from tests.support.postgres import Server
+from tests.support.backup.backing_up import Backups, backups
+from tests.support.databases.postgres import Server
 
 STORE = f"s3://{BUCKET}/shop/backups/"
 

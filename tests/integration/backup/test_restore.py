@@ -35,8 +35,8 @@ from aegis.backup.fetching import Found, fetch
 from aegis.backup.inventory import Extension, Inventory, Role
 from aegis.backup.manifest import StoredObject
 from aegis.core.errors import AegisError, CouldNotDecide, Refused
-from tests.support.backup_inventories import manifest
-from tests.support.postgres import Server, binaries, majors, running
+from tests.support.backup.inventories import manifest
+from tests.support.databases.postgres import Server, binaries, majors, running
 
 PROGRAM = Path("/tmp/aegis-test-was-owned")  # a name that nothing else uses
 FILLER = "f" * 600

@@ -17,11 +17,11 @@ import pytest
 from aegis.adapters.postgres.snapshot import read_inventory
 from aegis.backup.compare import compare
 from aegis.cli.backup import into as backup_into
-from tests.support import signing
-from tests.support.act import ROOT
-from tests.support.backup_shop import shop
-from tests.support.backup_way import Ran, Shelf, command
-from tests.support.postgres import Server, binaries, running
+from tests.support.actions.act import ROOT
+from tests.support.backup.shop import shop
+from tests.support.backup.way import Ran, Shelf, command
+from tests.support.databases.postgres import Server, binaries, running
+from tests.support.signing import signing
 
 SMOKE = "      smoke:\n        - name: rows\n          sql: {}\n"
 

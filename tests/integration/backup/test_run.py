@@ -38,8 +38,8 @@ from aegis.core.errors import CouldNotDecide
 from tests.doubles import github_oidc
 from tests.doubles.sigstore import server
 from tests.doubles.sigstore.signer import IDENTITY, ISSUER, PrivateSigstore
-from tests.support.backing_up import PATIENCE, ROOT, Backups, backups, dumping, programs
-from tests.support.postgres import Server
+from tests.support.backup.backing_up import PATIENCE, ROOT, Backups, backups, dumping, programs
+from tests.support.databases.postgres import Server
 
 IDENTITIES = tuple(pyrage.x25519.Identity.generate() for _ in range(2))
 RECIPIENTS = tuple(str(each.to_public()) for each in IDENTITIES)

@@ -20,8 +20,8 @@ from aegis.core.ports.credentials import AwsCredentials
 from tests.doubles.aws import s3 as double
 from tests.doubles.aws.s3 import S3, Key
 from tests.doubles.aws.s3_faults import FOREVER, Fault
-from tests.support.s3 import CREDENTIALS
-from tests.support.stores import Time
+from tests.support.network.s3 import CREDENTIALS
+from tests.support.network.stores import Time
 
 MIB = 1 << 20
 KEY = "db/1-0/dump"

@@ -14,9 +14,9 @@ from aegis.backup.checksums import table_query
 from aegis.backup.compare import compare
 from aegis.backup.inventory import Checksums, Inventory
 from aegis.backup.schema_digest import schema_digest
-from tests.support.backup_databases import dump, every_major, everything, fill, restore, schema_of
-from tests.support.backup_types import EQUAL_UNLESS_STRICT, KINDS, Kind, literal
-from tests.support.postgres import Server, majors
+from tests.support.backup.databases import dump, every_major, everything, fill, restore, schema_of
+from tests.support.backup.types import EQUAL_UNLESS_STRICT, KINDS, Kind, literal
+from tests.support.databases.postgres import Server, majors
 
 MAJORS = majors()
 

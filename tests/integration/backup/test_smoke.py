@@ -11,7 +11,7 @@ from aegis.adapters.postgres.smoke import ask
 from aegis.backup.drill import Answered
 from aegis.core.errors import CouldNotDecide
 from aegis.core.policy import Smoke
-from tests.support.postgres import Server, running
+from tests.support.databases.postgres import Server, running
 
 SECRET = "4929-1234-5678-9012"
 

@@ -19,9 +19,9 @@ from aegis.backup.compare import compare
 from aegis.backup.inventory import Inventory
 from aegis.backup.manifest import Dump, StoredObject, dump_manifest, manifest_of, parse_manifest, time_text
 from aegis.core.errors import AegisError, CouldNotDecide
-from tests.support.backup_databases import dump, fill, restore
-from tests.support.pooler import pooling
-from tests.support.postgres import Server, running
+from tests.support.backup.databases import dump, fill, restore
+from tests.support.databases.pooler import pooling
+from tests.support.databases.postgres import Server, running
 
 ROUNDS = 3
 PATIENCE = 300

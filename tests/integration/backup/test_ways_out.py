@@ -10,9 +10,9 @@ import pytest
 
 from aegis.cli.backup import audit as backup_audit
 from aegis.core.errors import CouldNotDecide
-from tests.support.backup_shop import shop
-from tests.support.backup_way import Ran, Shelf, command
-from tests.support.postgres import Server, binaries, running
+from tests.support.backup.shop import shop
+from tests.support.backup.way import Ran, Shelf, command
+from tests.support.databases.postgres import Server, binaries, running
 
 DEAD = "postgresql://x:y@127.0.0.1:1/z"
 OTHERS = "version: 1\nscan:\n  baseline: base.json\n"

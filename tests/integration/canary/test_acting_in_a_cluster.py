@@ -15,7 +15,7 @@ from aegis.core.ports.rollouts import Act, RolloutState
 from aegis.gates.canary.carrying_out import NUDGE, PAUSE, carry_out
 from tests.doubles.argo_controller import hash_of, reconcile, rollout
 from tests.doubles.kubernetes_api import Api, Asked, serve
-from tests.support.clusters import cluster_at, kubeconfig
+from tests.support.cluster.clusters import cluster_at, kubeconfig
 
 Document = dict[str, Any]
 

@@ -10,7 +10,7 @@ import pytest
 
 from aegis.cli.main import main
 from tests.integration.cli.command import aegis
-from tests.support.canary_server import Shop, shop
+from tests.support.canary.canary_server import Shop, shop
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from aegis.gates.canary.simulated import Scenario
 from tests.doubles.argo_controller import hash_of, rollout
 from tests.doubles.kubernetes_api import Api, serve
 from tests.integration.cli.command import aegis, script
-from tests.support.canary_server import Shop, shop
-from tests.support.clusters import kubeconfig
+from tests.support.canary.canary_server import Shop, shop
+from tests.support.cluster.clusters import kubeconfig
 
 PLACE = ("shop", "web")
 POLICY = """version: 1

@@ -11,8 +11,8 @@ import pytest
 from tests.doubles.argo_controller import hash_of, reconcile, rollout
 from tests.doubles.kubernetes_api import Api, serve
 from tests.integration.cli.command import aegis
-from tests.support.canary_server import Shop, shop
-from tests.support.clusters import kubeconfig
+from tests.support.canary.canary_server import Shop, shop
+from tests.support.cluster.clusters import kubeconfig
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from aegis.core.verdict import Verdict, exit_code
 from aegis.report import markdown, text
 from tests.integration.cli.command import aegis
 from tests.integration.cli.command import verdict as written
-from tests.support.canary_server import Shop, shop
-from tests.support.gitrepo import GitRepo
+from tests.support.canary.canary_server import Shop, shop
+from tests.support.scan.gitrepo import GitRepo
 
 
 @pytest.fixture

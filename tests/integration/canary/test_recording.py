@@ -14,8 +14,8 @@ from aegis.cli.canary.options import CanaryOptions
 from aegis.cli.canary.watching import Means, watched
 from aegis.cli.main import main
 from aegis.core.verdict import Verdict
-from tests.support.canary_demo import replay_rollout
-from tests.support.canary_server import Shop, shop
+from tests.support.canary.canary_server import Shop, shop
+from tests.support.canary.demo import replay_rollout
 
 
 @pytest.fixture

@@ -19,11 +19,11 @@ from aegis.core.verdict import Verdict, exit_code
 from aegis.report import predicate
 from tests.doubles.argo_controller import hash_of, reconcile, rollout
 from tests.doubles.kubernetes_api import Api, serve
-from tests.support.canary_server import Shop, shop
-from tests.support.clusters import kubeconfig
-from tests.support.gitrepo import GitRepo
-from tests.support.signed_verdicts import DIGEST, IMAGE, bundle_of, place, predicate_of, stored
-from tests.support.signing import pem, private
+from tests.support.canary.canary_server import Shop, shop
+from tests.support.cluster.clusters import kubeconfig
+from tests.support.scan.gitrepo import GitRepo
+from tests.support.signing.signing import pem, private
+from tests.support.verdicts.signed_verdicts import DIGEST, IMAGE, bundle_of, place, predicate_of, stored
 
 PLACE = ("shop", "web")
 OLD = f"registry.example.com/shop/api@sha256:{'0' * 64}"

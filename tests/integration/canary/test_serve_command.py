@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from tests.integration.cli.command import aegis
-from tests.support.canary_server import Shop, shop
-from tests.support.judging import UID, Service, judge, parsed, question
-from tests.support.tls import loopback
+from tests.support.canary.canary_server import Shop, shop
+from tests.support.canary.judging import UID, Service, judge, parsed, question
+from tests.support.network.tls import loopback
 
 TOKEN = "a-token-of-sixteen-characters"
 

@@ -20,8 +20,8 @@ from aegis.core.verdict import Verdict, exit_code
 from tests.doubles.argo_controller import hash_of, reconcile, rollout
 from tests.doubles.kubernetes_api import Api, serve
 from tests.integration.cli.command import AEGIS, PATIENCE, environment
-from tests.support.canary_server import Shop, shop
-from tests.support.clusters import kubeconfig
+from tests.support.canary.canary_server import Shop, shop
+from tests.support.cluster.clusters import kubeconfig
 
 PLACE = ("shop", "web")
 

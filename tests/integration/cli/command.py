@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.gitrepo import HERMETIC
+from tests.support.scan.gitrepo import HERMETIC
 
 ROOT = Path(__file__).resolve().parents[3]
 AEGIS = (sys.executable, "-I", str(ROOT / "src" / "aegis" / "startup" / "launch.py"))

@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from tests.support.scanning_fixtures import engine, hermetic, repo
+from tests.support.scan.scanning_fixtures import engine, hermetic, repo
 
 __all__ = ["engine", "hermetic", "repo"]

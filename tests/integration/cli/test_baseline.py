@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.cli.command import aegis
-from tests.support.gitrepo import GitRepo
+from tests.support.scan.gitrepo import GitRepo
 
 USES = {"a.py": "import boto3\n", "sub/b.py": "import boto3\nimport google.cloud.storage\n"}
 

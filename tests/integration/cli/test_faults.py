@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.cli.command import AEGIS, PATIENCE, Done, aegis, environment, verdict
-from tests.support.gitrepo import GitRepo
+from tests.support.scan.gitrepo import GitRepo
 
 CLEAN = "import json\n"
 

@@ -18,7 +18,7 @@ from aegis.cli.interruption import Stopped
 from aegis.cli.main import main
 from aegis.core.verdict import Tool
 from tests.integration.cli.command import aegis, verdict
-from tests.support.gitrepo import GitRepo
+from tests.support.scan.gitrepo import GitRepo
 
 POLICY = """\
 version: 1

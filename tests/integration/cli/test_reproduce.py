@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.cli.command import AEGIS, aegis, environment, verdict
-from tests.support.gitrepo import GitRepo
+from tests.support.scan.gitrepo import GitRepo
 
 
 def reproduced(command: str, cwd: Path, tools: Path) -> int:

@@ -6,7 +6,7 @@ import venv
 from pathlib import Path
 
 from tests.integration.cli.command import aegis, script, verdict
-from tests.support.gitrepo import GitRepo
+from tests.support.scan.gitrepo import GitRepo
 
 SCAN = "scan_cloud_sdk_usage.py"
 TRAP = "from pathlib import Path\nPath(__file__).with_suffix('.imported').touch()\nraise SystemExit(0)\n"

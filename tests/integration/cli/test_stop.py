@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.cli.command import AEGIS, environment, verdict
-from tests.support.gitrepo import GitRepo
+from tests.support.scan.gitrepo import GitRepo
 
 GRACE = 100.0
 """Seconds from the signal to the end. It takes less than 5 on a machine with time to spare (GitHub kills a cancelled

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.cli.command import aegis, script, verdict
-from tests.support import staged
-from tests.support.gitrepo import GitRepo
-from tests.support.signing import pem, private
+from tests.support.actions import staged
+from tests.support.scan.gitrepo import GitRepo
+from tests.support.signing.signing import pem, private
 
 VERIFY = "verify_model_signatures.py"
 POLICY = """\

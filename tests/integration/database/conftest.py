@@ -9,8 +9,8 @@ import pytest
 
 from aegis_multimodal_ai_system.database import Database, open_database
 from tests.integration.database.logs import with_tables
-from tests.support.patient_aegis import patient
-from tests.support.postgres import Server, postgres
+from tests.support.databases.patient_aegis import patient
+from tests.support.databases.postgres import Server, postgres
 
 __all__ = ["postgres"]
 

@@ -16,7 +16,7 @@ from aegis.audit.disk import DiskLog
 from aegis.audit.entry import decode
 from tests.integration.database.logs import ORIGIN, VERIFIER, append_many, as_owner, event, key
 from tests.integration.verify.command import Command, Done
-from tests.support.postgres import Server
+from tests.support.databases.postgres import Server
 
 VKEY = str(VERIFIER)
 SETTINGS = ("AEGIS_DATA", "AEGIS_AUDIT", "AEGIS_AUDIT_KEY", "AEGIS_AUDIT_ORIGIN", "AEGIS_SERVICE", "DATABASE_URL")

@@ -28,7 +28,7 @@ from aegis_multimodal_ai_system.orchestrator.audit_helper import (
 )
 from aegis_multimodal_ai_system.settings import Settings
 from tests.integration.database.logs import ACTOR
-from tests.support.postgres import Server
+from tests.support.databases.postgres import Server
 
 MODEL = Resource(kind="model", name="classifier", sha256="aa" * 32, version="1.2")
 

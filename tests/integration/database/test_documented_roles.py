@@ -12,7 +12,7 @@ import pytest
 
 from aegis_multimodal_ai_system.database import open_database
 from tests.integration.database.logs import event, opened
-from tests.support.postgres import Server
+from tests.support.databases.postgres import Server
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "infra.md"
 TABLES = ("audit_entries", "audit_log", "audit_nodes", "model_states")

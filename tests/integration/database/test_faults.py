@@ -12,7 +12,7 @@ import pytest
 from aegis.adapters.postgres import connection as adapter
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError
 from aegis_multimodal_ai_system.database import Database, open_database
-from tests.support.postgres import Server, running
+from tests.support.databases.postgres import Server, running
 
 SECRET = "hunter2secret"
 

@@ -33,8 +33,8 @@ from tests.integration.database.logs import (
     opened,
     with_tables,
 )
-from tests.support.postgres import Server, running
-from tests.support.postgres_proxy import between
+from tests.support.databases.postgres import Server, running
+from tests.support.databases.postgres_proxy import between
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ PROGRAM = """
 import os, sys
 from concurrent.futures import ThreadPoolExecutor
 from tests.integration.database.logs import event, opened
-from tests.support.patient_aegis import patient
+from tests.support.databases.patient_aegis import patient
 with patient(), opened(os.environ["DATABASE_URL"]) as log, ThreadPoolExecutor(3) as pool:
     print("ready", flush=True)
     sys.stdin.readline()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from tests.support.postgres import majors, running
+from tests.support.databases.postgres import majors, running
 
 
 @pytest.mark.parametrize("major", [min(majors()), max(majors())])

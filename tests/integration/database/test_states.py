@@ -157,7 +157,7 @@ def test_two_processes_that_migrate_at_once(database_url: str) -> None:
     program = (
         "import os, sys\n"
         "from aegis_multimodal_ai_system.database import open_database\n"
-        "from tests.support.patient_aegis import patient\n"
+        "from tests.support.databases.patient_aegis import patient\n"
         "limits = patient()\n"
         "limits.__enter__()\n"
         "database = open_database(os.environ['DATABASE_URL'])\n"

@@ -13,15 +13,16 @@ import pytest
 import yaml
 
 from tests.doubles.aws import s3
-from tests.support import pages, shop_backups
-from tests.support.deployments import MODEL
-from tests.support.gitrepo import HERMETIC, GitRepo
-from tests.support.page_reader import Reader
-from tests.support.pages import ROOT
-from tests.support.postgres import binaries, running
-from tests.support.scanning_fixtures import engine, hermetic, repo
-from tests.support.signing import pem, private, private_pem, sign, text64
-from tests.support.verifying import model_signature
+from tests.support.backup import shop_backups
+from tests.support.databases.postgres import binaries, running
+from tests.support.pages import pages
+from tests.support.pages.page_reader import Reader
+from tests.support.pages.pages import ROOT
+from tests.support.runtime.deployments import MODEL
+from tests.support.scan.gitrepo import HERMETIC, GitRepo
+from tests.support.scan.scanning_fixtures import engine, hermetic, repo
+from tests.support.signing.signing import pem, private, private_pem, sign, text64
+from tests.support.signing.verifying import model_signature
 
 __all__ = ["engine", "hermetic", "repo"]
 

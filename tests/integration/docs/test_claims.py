@@ -10,7 +10,7 @@ import aegis
 from aegis.core.codes import CODES
 from aegis.core.verdict import EXIT_ERROR, EXIT_FAIL, EXIT_PASS, EXIT_USAGE
 from aegis.gates.scan.model import CLASSES
-from tests.support import pages
+from tests.support.pages import pages
 
 TARGETS = frozenset(re.findall(r"^([a-z0-9-]+):", (pages.ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import page_reader, pages
-from tests.support.page_reader import is_shown
-from tests.support.pages import Block
+from tests.support.pages import page_reader, pages
+from tests.support.pages.page_reader import is_shown
+from tests.support.pages.pages import Block
 
 HERE = Path(__file__).parent
 E2E = pages.ROOT / "tests" / "e2e" / "docs"

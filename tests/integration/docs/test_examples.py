@@ -14,10 +14,10 @@ from jsonschema import Draft7Validator
 from aegis.cli.main import main
 from aegis.core.policy_file import parse_policy
 from aegis.gates.scan.model import CLASSES
-from tests.support import pages
-from tests.support.gitrepo import GitRepo
-from tests.support.pages import Block
-from tests.support.scanning import scan
+from tests.support.pages import pages
+from tests.support.pages.pages import Block
+from tests.support.scan.gitrepo import GitRepo
+from tests.support.scan.scanning import scan
 
 EXAMPLES = [block for block in pages.blocks() if re.match(r"# (bad|good)\b", block.text)]
 YAML = [block for block in pages.blocks() if block.language == "yaml" and block not in EXAMPLES]

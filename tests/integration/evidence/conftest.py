@@ -1,5 +1,5 @@
 """`aegis evidence` in this process, in a repository with a policy."""
 
-from tests.support.evidence_desk import desk
+from tests.support.verdicts.evidence_desk import desk
 
 __all__ = ["desk"]

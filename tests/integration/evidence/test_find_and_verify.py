@@ -7,10 +7,10 @@ import json
 
 import pytest
 
-from tests.support.evidence import COMMIT, HOUR, OTHER_COMMIT, OTHER_DIGEST, Made, made
-from tests.support.evidence_desk import ON_GITHUB, Desk
-from tests.support.signed_verdicts import DIGEST
-from tests.support.signing import pem, private
+from tests.support.signing.signing import pem, private
+from tests.support.verdicts.evidence import COMMIT, HOUR, OTHER_COMMIT, OTHER_DIGEST, Made, made
+from tests.support.verdicts.evidence_desk import ON_GITHUB, Desk
+from tests.support.verdicts.signed_verdicts import DIGEST
 
 
 def now() -> datetime.datetime:

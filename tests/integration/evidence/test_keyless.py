@@ -14,7 +14,7 @@ from aegis.cli.main import main
 from tests.doubles import github_oidc
 from tests.doubles.sigstore import server
 from tests.doubles.sigstore.signer import IDENTITY, ISSUER, PrivateSigstore
-from tests.support.evidence_desk import ON_GITHUB, Desk
+from tests.support.verdicts.evidence_desk import ON_GITHUB, Desk
 
 TRUST = "trust-config.json"
 

@@ -10,8 +10,8 @@ import pytest
 
 from tests.doubles.oci.identity_domain import CLIENT_ID, CLIENT_SECRET
 from tests.doubles.oci.tenancy import BUCKET, NAMESPACE, REGION, Tenancy, tenancy
-from tests.support.evidence import HOUR, Made, made
-from tests.support.evidence_desk import ON_GITHUB, Desk
+from tests.support.verdicts.evidence import HOUR, Made, made
+from tests.support.verdicts.evidence_desk import ON_GITHUB, Desk
 
 PREFIX = "staging/"
 """Below which the tenancy's group may read."""

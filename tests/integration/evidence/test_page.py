@@ -7,10 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support import pages
-from tests.support.evidence_desk import Desk
-from tests.support.signing import private
-from tests.support.verifying import signed_file
+from tests.support.pages import pages
+from tests.support.signing.signing import private
+from tests.support.signing.verifying import signed_file
+from tests.support.verdicts.evidence_desk import Desk
 
 POLICY = """\
 version: 1

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from aegis.core.verdict import Evidence, Source, Subject, Verdict
-from tests.support.evidence import COMMIT, made
-from tests.support.evidence_desk import ON_GITHUB, RUN_URL, Desk
-from tests.support.signed_verdicts import DIGEST
-from tests.support.signing import private, private_pem
-from tests.support.verdicts import failing, undecided, verdict
+from tests.support.signing.signing import private, private_pem
+from tests.support.verdicts.evidence import COMMIT, made
+from tests.support.verdicts.evidence_desk import ON_GITHUB, RUN_URL, Desk
+from tests.support.verdicts.signed_verdicts import DIGEST
+from tests.support.verdicts.verdicts import failing, undecided, verdict
 
 IMAGE = f"registry.example.com/shop/api@sha256:{DIGEST}"
 

@@ -11,9 +11,9 @@ import pytest
 
 from aegis.core.verdict import Verdict
 from tests.doubles.cloud import ARN, BUCKET, REGION, Cloud, cloud
-from tests.support.evidence import COMMIT, HOUR, made
-from tests.support.evidence_desk import ON_GITHUB, Desk
-from tests.support.verdicts import verdict
+from tests.support.verdicts.evidence import COMMIT, HOUR, made
+from tests.support.verdicts.evidence_desk import ON_GITHUB, Desk
+from tests.support.verdicts.verdicts import verdict
 
 DAYS = 400
 

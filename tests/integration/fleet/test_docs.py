@@ -11,7 +11,7 @@ import pytest
 from aegis.cli.fleet.rights import RIGHTS
 from tests.doubles.github_fleet import OrganisationAtGitHub
 from tests.integration.fleet.conftest import Run
-from tests.support.pages import ROOT
+from tests.support.pages.pages import ROOT
 
 PAGE = (ROOT / "docs" / "fleet.md").read_text("utf-8")
 COMMANDS = [shlex.split(line) for line in re.findall(r"^aegis fleet (.*)$", PAGE, re.MULTILINE)]

@@ -11,7 +11,7 @@ from aegis.cli.main import main
 from tests.doubles.git_store import GitStore
 from tests.doubles.github_fleet import OrganisationAtGitHub, RepositoryAtGitHub
 from tests.integration.fleet.conftest import Run
-from tests.support.gitrepo import GitRepo
+from tests.support.scan.gitrepo import GitRepo
 
 BRANCH = "aegis/init"
 REF = f"refs/heads/{BRANCH}"

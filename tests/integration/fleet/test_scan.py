@@ -13,7 +13,7 @@ from aegis.cli.interruption import Stopped
 from tests.doubles.github_fleet import OrganisationAtGitHub
 from tests.doubles.github_settings import TOKEN
 from tests.integration.fleet.conftest import Run
-from tests.support.git_server import GitServer, git_server
+from tests.support.network.git_server import GitServer, git_server
 
 USES = "import boto3\n\nboto3.client('s3')\n"
 

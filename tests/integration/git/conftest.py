@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gitrepo import HERMETIC, GitRepo
+from tests.support.scan.gitrepo import HERMETIC, GitRepo
 
 
 @pytest.fixture(autouse=True)

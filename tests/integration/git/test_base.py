@@ -12,7 +12,7 @@ import pytest
 from aegis.adapters.git.repository import open_repository
 from aegis.core.base import Base, request, resolve_base
 from aegis.core.errors import CouldNotDecide, UsageError
-from tests.support.gitrepo import GitRepo
+from tests.support.scan.gitrepo import GitRepo
 
 NULL = "0" * 40
 

@@ -11,8 +11,8 @@ from aegis.core.policy import Allow
 from aegis.gates.scan.allow import apply_allow
 from aegis.gates.scan.diff import Difference, compare
 from aegis.gates.scan.model import Use
-from tests.support.gitrepo import GitRepo
-from tests.support.uses import use
+from tests.support.scan.gitrepo import GitRepo
+from tests.support.scan.uses import use
 
 BODY = "".join(f"def f{number}(): return {number}\n" for number in range(30))
 ALLOW = Allow(path="adapters/**", provider="aws", reason="the adapter")

@@ -7,7 +7,7 @@ import pytest
 from aegis.adapters.git.repository import open_repository
 from aegis.core.errors import CouldNotDecide
 from aegis.core.ports.repository import Repository
-from tests.support.gitrepo import GitRepo
+from tests.support.scan.gitrepo import GitRepo
 
 
 def opened(repo: GitRepo) -> Repository:

@@ -8,7 +8,7 @@ import pytest
 from aegis.adapters.git.repository import MAX_FILE, MAX_LINE, GitRepository, open_repository
 from aegis.core.errors import CouldNotDecide, UsageError
 from aegis.core.ports.repository import Change, Repository
-from tests.support.gitrepo import GitRepo
+from tests.support.scan.gitrepo import GitRepo
 
 ODD_NAMES = [
     "a b.py",
@@ -439,6 +439,21 @@ def test_a_file_of_a_commit_that_is_not_there_is_no_missing_file(repo: GitRepo) 
         with pytest.raises(CouldNotDecide) as raised:
             opened(repo).show(rev, "aegis.yml")
         assert raised.value.code == "core.base_not_found"
+
+
+@pytest.mark.parametrize("spelt", ["sub/./a.py", "sub//a.py", "./sub/a.py", "sub/../sub/a.py", "{root}/sub/a.py"])
+def test_a_file_of_the_index_is_the_same_file_at_a_commit_however_its_name_is_spelt(repo: GitRepo, spelt: str) -> None:
+    commit = repo.commit({"sub/a.py": "boto3"})
+    found, path = opened(repo), spelt.format(root=repo.root)
+    assert [entry.path for entry in found.entries([path])] == ["sub/a.py"]
+    assert found.show(commit, path) == b"boto3"
+
+
+@pytest.mark.parametrize("outside", ["../a.py", "sub/../../repo/a.py", "/a.py"])
+def test_no_commit_is_asked_for_what_lies_outside(repo: GitRepo, outside: str) -> None:
+    commit = repo.commit({"a.py": "boto3"})
+    with pytest.raises(CouldNotDecide, match="leads out of the repository"):
+        opened(repo).show(commit, outside)
 
 
 def test_each_kind_of_change(repo: GitRepo) -> None:

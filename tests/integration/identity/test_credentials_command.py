@@ -17,8 +17,8 @@ import pytest
 from tests.doubles.aws.sts import Fault
 from tests.doubles.github_oidc import BEARER
 from tests.integration.cli.command import AEGIS, Done, environment
-from tests.support.aws import REGION, ROLE, Cloud, cloud
-from tests.support.trusts import document, statement, tight
+from tests.support.network.aws import REGION, ROLE, Cloud, cloud
+from tests.support.tokens.trusts import document, statement, tight
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = (sys.executable, str(ROOT / "scripts" / "exchange_oidc_credentials.py"))

@@ -18,8 +18,8 @@ from aegis.adapters.oidc_discovery import HttpsFetch, may_ask
 from aegis.identity.tokens import TokenRefused
 from aegis_multimodal_ai_system.api.auth import Auth, get_actor_from_token, validate_oidc_token
 from tests.doubles.oidc_issuer import Issuers, serve_issuers
-from tests.support.patient import patient_fetches
-from tests.support.ports import nobody
+from tests.support.network.ports import nobody
+from tests.support.processes.patient import patient_fetches
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 
 import aegis
 from aegis.cli.main import COMMANDS
-from tests.support.engine import real_engine
-from tests.support.gitrepo import GitRepo
+from tests.support.programs.engine import real_engine
+from tests.support.scan.gitrepo import GitRepo
 
 ROOT = Path(__file__).parents[3]
 

@@ -13,7 +13,7 @@ import pytest
 
 from aegis.cli.main import main
 from aegis.report import json_report
-from tests.support.past_verdicts import NOW, ago, of_backups, past, put, weeks
+from tests.support.verdicts.past_verdicts import NOW, ago, of_backups, past, put, weeks
 
 Capture = pytest.CaptureFixture[str]
 
@@ -175,7 +175,7 @@ def test_as_a_program_of_its_own_with_what_every_gate_has(tmp_path: Path) -> Non
 
 def test_the_verdicts_of_every_gate_s_tests_are_read(tmp_path: Path) -> None:
     """Whatever a gate writes, this reads: one of each kind that a report must tell apart."""
-    from tests.support.verdicts import every_kind
+    from tests.support.verdicts.verdicts import every_kind
 
     for number, each in enumerate(every_kind()):
         (tmp_path / "in" / str(number)).mkdir(parents=True)

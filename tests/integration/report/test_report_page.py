@@ -20,8 +20,8 @@ from aegis.report import json_report
 from aegis.report.history import folder
 from tests.doubles.github_artifacts import ArtifactsAtGitHub, Stored, serve
 from tests.doubles.github_issues import TOKEN
-from tests.support import pages
-from tests.support.past_verdicts import past, put
+from tests.support.pages import pages
+from tests.support.verdicts.past_verdicts import past, put
 
 TEXT = pages.text("docs/report.md")
 (TYPED,) = [block.text for block in pages.read("docs/report.md", TEXT) if block.is_typed]

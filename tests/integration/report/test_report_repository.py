@@ -20,7 +20,7 @@ from aegis.core.verdict import Verdict
 from aegis.report import json_report
 from tests.doubles.github_artifacts import FETCH, FORK, LIST, ArtifactsAtGitHub, Reply, Stored, serve
 from tests.doubles.github_issues import TOKEN
-from tests.support.past_verdicts import past
+from tests.support.verdicts.past_verdicts import past
 
 NOW = datetime.datetime.now(datetime.UTC)
 

@@ -9,8 +9,8 @@ import pytest
 
 from aegis.core.verdict import Source, Verdict
 from aegis.report import sarif
-from tests.support import official_schemas
-from tests.support.verdicts import HOSTILE, every_kind, failing, finding, verdict
+from tests.support.programs import official_schemas
+from tests.support.verdicts.verdicts import HOSTILE, every_kind, failing, finding, verdict
 
 
 def validate(given: Verdict) -> None:

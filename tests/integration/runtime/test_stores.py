@@ -18,7 +18,7 @@ from aegis_multimodal_ai_system.stores import open_store_of
 from tests.doubles.aws import s3 as double
 from tests.doubles.aws.s3 import S3
 from tests.doubles.oci.tenancy import BUCKET, NAMESPACE, REGION, Tenancy, tenancy
-from tests.support.obstore import set_keys
+from tests.support.network.obstore import set_keys
 
 DATA = b"weights" * 1000
 

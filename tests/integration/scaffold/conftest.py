@@ -11,7 +11,7 @@ import pytest
 from aegis.cli.main import main
 from tests.doubles.github import serve
 from tests.doubles.github_settings import TOKEN, SettingsAtGitHub, description, operation_of
-from tests.support.gitrepo import GitRepo
+from tests.support.scan.gitrepo import GitRepo
 
 CHOICES = (
     "--gates", "scan,verify", "--artifact", "ranking=s3://models/ranking/", "--repository", "octo/widgets",

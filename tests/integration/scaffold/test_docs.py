@@ -10,7 +10,7 @@ import pytest
 
 from aegis.cli.main import main
 from aegis.scaffold.changes import State
-from tests.support.gitrepo import GitRepo
+from tests.support.scan.gitrepo import GitRepo
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "init.md").read_text(encoding="utf-8")
 COMMANDS = [line.partition("#")[0] for line in re.findall(r"^aegis (init .*)$", PAGE, re.MULTILINE)]

@@ -16,7 +16,7 @@ from aegis.scaffold.protection import Wanted, ruleset
 from tests.doubles.github import Fault
 from tests.doubles.github_settings import ACTIONS_APP, SettingsAtGitHub
 from tests.integration.scaffold.conftest import Run
-from tests.support.gitrepo import GitRepo
+from tests.support.scan.gitrepo import GitRepo
 
 ROOT = Path(__file__).resolve().parents[3]
 OPEN = {"deployment_branch_policy": None}

@@ -20,7 +20,7 @@ from aegis.cli.main import main
 from aegis.core.errors import Refused
 from aegis.core.policy_file import parse_policy
 from aegis.scaffold.files import OURS
-from tests.support.gitrepo import GitRepo
+from tests.support.scan.gitrepo import GitRepo
 
 SCAN = ".github/workflows/sdk-scan.yml"
 OWNERS = ".github/CODEOWNERS"

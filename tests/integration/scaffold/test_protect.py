@@ -18,7 +18,7 @@ from aegis.core.errors import AegisError
 from tests.doubles.github import Fault
 from tests.doubles.github_settings import ACTIONS_APP, TOKEN, SettingsAtGitHub, description
 from tests.integration.scaffold.conftest import Run
-from tests.support.gitrepo import GitRepo
+from tests.support.scan.gitrepo import GitRepo
 
 CHECKS = {"sdk-scan", "verify-model-signatures-aws-oidc"}
 RULESETS = "/repos/octo/widgets/rulesets"

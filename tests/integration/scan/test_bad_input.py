@@ -11,8 +11,8 @@ import pytest
 
 from aegis.adapters import semgrep
 from aegis.cli.main import main
-from tests.support.gitrepo import GitRepo
-from tests.support.scanning import Scan, scan
+from tests.support.scan.gitrepo import GitRepo
+from tests.support.scan.scanning import Scan, scan
 
 USE = "import boto3\n"
 

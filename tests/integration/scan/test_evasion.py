@@ -15,8 +15,8 @@ from aegis.gates.scan import candidates, gate, read, survey, whole
 from tests.integration.scan.evasions import attributes, commands, encodings, forms, links, places, policies
 from tests.integration.scan.evasions.case import Case
 from tests.integration.scan.evasions.limits import LIMITS, Limit
-from tests.support.gitrepo import GitRepo
-from tests.support.scanning import Scan, scan
+from tests.support.scan.gitrepo import GitRepo
+from tests.support.scan.scanning import Scan, scan
 
 THEMES = (attributes, places, links, encodings, forms, commands, policies)
 CASES = {case.id: case for theme in THEMES for case in theme.CASES}

@@ -15,8 +15,8 @@ from aegis.cli.main import main
 from aegis.gates.scan.extract.python import file as python
 from aegis.gates.scan.model import Statement
 from aegis.report.write import NAMES
-from tests.support.gitrepo import GitRepo
-from tests.support.scanning import scan, scan_with_files
+from tests.support.scan.gitrepo import GitRepo
+from tests.support.scan.scanning import scan, scan_with_files
 
 SOON = (datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=60)).isoformat()
 YESTERDAY = (datetime.datetime.now(datetime.UTC).date() - datetime.timedelta(days=1)).isoformat()

@@ -11,8 +11,8 @@ import pytest
 from aegis.cli.scan.command import answer
 from aegis.cli.scan.options import ScanOptions
 from aegis.core.verdict import Verdict, exit_code
-from tests.support.gitrepo import GitRepo
-from tests.support.scanning import scan
+from tests.support.scan.gitrepo import GitRepo
+from tests.support.scan.scanning import scan
 
 USE = "import boto3\n"
 STRICT = "version: 1\nscan:\n  strict: true\n"

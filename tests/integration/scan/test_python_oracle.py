@@ -21,7 +21,7 @@ from aegis.gates.scan.extract.python.file import extract
 from aegis.gates.scan.extract.python.imports import Import, imports
 from aegis.gates.scan.extract.python.mask import mask
 from aegis.gates.scan.model import Statement
-from tests.support.thirdparty import Wheel, fetch_wheel, pinned_wheels
+from tests.support.programs.thirdparty import Wheel, fetch_wheel, pinned_wheels
 
 Names = set[tuple[int, str]]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from aegis.gates.scan.extract.javascript import file as javascript
 from aegis.gates.scan.extract.javascript.specifier import package_path
 from aegis.gates.scan.model import Statement, Unreadable
-from tests.support import npm
+from tests.support.programs import npm
 
 _PACKAGES = (
     "serverless@3.40.0",

@@ -15,8 +15,8 @@ from aegis.core.errors import Refused
 from aegis.signatures.formats.bundle import parse_bundle
 from aegis.signatures.keys.chain import verify_certificate
 from aegis.signatures.types import CertificateSigner, Trust
-from tests.support import oms_certificates as oms
-from tests.support.oms_certificates import AUTHORITY, DAY, NOW, Holder, Profile
+from tests.support.signing import oms_certificates as oms
+from tests.support.signing.oms_certificates import AUTHORITY, DAY, NOW, Holder, Profile
 
 STATEMENT = {"_type": "https://in-toto.io/Statement/v1", "subject": [], "predicateType": "x", "predicate": {}}
 ROOT = oms.issue(AUTHORITY, oms.new_key())

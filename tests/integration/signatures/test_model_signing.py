@@ -28,8 +28,8 @@ from aegis.signatures.release import check as check_release
 from aegis.signatures.statement import parse_statement
 from aegis.signatures.types import KeySigner, Trust
 from aegis.signatures.verify import verify_envelopes
-from tests.support import signing
-from tests.support.models import document, hashed, hashed_all, names_in, resource, write
+from tests.support.signing import signing
+from tests.support.signing.models import document, hashed, hashed_all, names_in, resource, write
 
 # Its constructors have no types.
 Hashing: Any = model_signing.hashing.Config

@@ -15,8 +15,8 @@ from aegis.signatures.keys.public import key_of_spki
 from aegis.signatures.types import CertificateSigner, IdentitySigner, KeySigner, Signer, Trust, Verified
 from aegis.signatures.verify import needed_digests, verify_envelopes, verify_message
 from tests.doubles.sigstore.signer import AT, IDENTITY, ISSUER, PrivateSigstore
-from tests.support import oms_certificates as oms
-from tests.support import signing
+from tests.support.signing import oms_certificates as oms
+from tests.support.signing import signing
 
 OWN = PrivateSigstore()
 KEY = signing.private("ecdsa-p256")

@@ -15,7 +15,7 @@ from aegis.startup import surroundings
 from aegis.startup.environment import environment, python_of, semgrep_core
 from aegis.startup.problem import StartupProblem
 from aegis.startup.uv import find_uv
-from tests.support.package_index import Index, download, serving
+from tests.support.actions.package_index import Index, download, serving
 
 ROOT = Path(__file__).resolve().parents[3]
 

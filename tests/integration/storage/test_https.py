@@ -21,7 +21,7 @@ from aegis.core.errors import AegisError, UsageError
 from aegis.core.ports.objects import ObjectInfo
 from aegis.storage.hashing import KeepingSink
 from aegis.storage.transfer import read_once
-from tests.support.stores import Time
+from tests.support.network.stores import Time
 
 DAY = datetime.timedelta(days=1)
 DATA = bytes(range(256)) * 400

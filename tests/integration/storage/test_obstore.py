@@ -21,9 +21,9 @@ from aegis.storage.transfer import read_once
 from tests.doubles.aws import s3 as double
 from tests.doubles.aws.s3 import S3, Key
 from tests.doubles.aws.s3_faults import FOREVER, Fault
-from tests.support.forked import true_in_child
-from tests.support.obstore import clear, obstore_s3, set_keys
-from tests.support.stores import Time
+from tests.support.network.obstore import clear, obstore_s3, set_keys
+from tests.support.network.stores import Time
+from tests.support.processes.forked import true_in_child
 
 DATA = bytes(range(256)) * 4000
 SIZE = len(DATA)

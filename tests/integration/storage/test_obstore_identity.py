@@ -24,11 +24,11 @@ from tests.doubles.aws.s3 import S3
 from tests.doubles.aws.s3_faults import FOREVER, Fault
 from tests.doubles.aws.sts import Sts
 from tests.doubles.github_oidc import Issuer
-from tests.support.aws import EVERYTHING, ROLE
-from tests.support.obstore import clear, obstore_s3, set_keys
-from tests.support.stores import Time
-from tests.support.tls import loopback
-from tests.support.trusts import WANTED, tight
+from tests.support.network.aws import EVERYTHING, ROLE
+from tests.support.network.obstore import clear, obstore_s3, set_keys
+from tests.support.network.stores import Time
+from tests.support.network.tls import loopback
+from tests.support.tokens.trusts import WANTED, tight
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -24,8 +24,8 @@ from aegis.storage.transfer import read_all, read_once
 from tests.doubles.aws import s3 as double
 from tests.doubles.aws.s3 import S3, Key
 from tests.doubles.aws.s3_faults import FOREVER, Fault
-from tests.support.s3 import CREDENTIALS, s3_store
-from tests.support.stores import Time
+from tests.support.network.s3 import CREDENTIALS, s3_store
+from tests.support.network.stores import Time
 
 DATA = bytes(range(256)) * 1000
 NAMES = ["m/a b+c%20d.bin", "m/a.bin", "m/é~(1)&'<x>.bin", "m/z/deep/file"]

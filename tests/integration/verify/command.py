@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from aegis.cli.main import main
-from tests.support.gitrepo import GitRepo
-from tests.support.signing import private, private_pem
+from tests.support.scan.gitrepo import GitRepo
+from tests.support.signing.signing import private, private_pem
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.verify.command import Command, write_key
-from tests.support.gitrepo import HERMETIC, GitRepo
+from tests.support.scan.gitrepo import HERMETIC, GitRepo
 
 CLEARED = ("COSIGN_PUB_KEY", "COSIGN_PASSWORD", "AWS_REGION", "AWS_ROLE_TO_ASSUME", "OCI_CLIENT_ID", "GITHUB_ACTIONS")
 

@@ -17,9 +17,9 @@ from aegis.cli.verify.options import VerifyOptions
 from aegis.core.verdict import exit_code
 from tests.doubles.sigstore.signer import AT, IDENTITY, ISSUER, PrivateSigstore
 from tests.integration.verify.command import Command
-from tests.support.gitrepo import HERMETIC, GitRepo
-from tests.support.signing import dump
-from tests.support.verifying import (
+from tests.support.scan.gitrepo import HERMETIC, GitRepo
+from tests.support.signing.signing import dump
+from tests.support.signing.verifying import (
     FILES,
     KEYS,
     MODEL,

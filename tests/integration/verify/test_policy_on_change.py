@@ -8,8 +8,8 @@ import json
 import pytest
 
 from tests.integration.verify.command import Command
-from tests.support.gitrepo import GitRepo
-from tests.support.verifying import FILES, KEYS, release, sha256, signed_file
+from tests.support.scan.gitrepo import GitRepo
+from tests.support.signing.verifying import FILES, KEYS, release, sha256, signed_file
 
 TOOL = b"a tool\n"
 POLICY = """\

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.verify.command import Command, write_key
-from tests.support.gitrepo import GitRepo
-from tests.support.verifying import FILES, SLSA
+from tests.support.scan.gitrepo import GitRepo
+from tests.support.signing.verifying import FILES, SLSA
 
 KEYS = {f"keys/{number}.pub": FILES[f"keys/{number}.pub"] for number in (0, 1)}
 MODEL = {"models/m/config.json": "{}\n", "models/m/a/weights.bin": "w" * 5000, "models/tool.bin": "a tool\n"}

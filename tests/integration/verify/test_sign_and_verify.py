@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.verify.command import Command, write_key
-from tests.support.signing import KINDS, dump, envelope_bundle, message_bundle, pem, private
-from tests.support.verifying import MODEL, SLSA, root_of, sha256
+from tests.support.signing.signing import KINDS, dump, envelope_bundle, message_bundle, pem, private
+from tests.support.signing.verifying import MODEL, SLSA, root_of, sha256
 
 TOOL = b"a tool\n" * 99
 PASSWORD = "correct horse"

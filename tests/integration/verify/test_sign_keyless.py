@@ -14,7 +14,7 @@ from tests.doubles.sigstore import server
 from tests.doubles.sigstore.server import Service
 from tests.doubles.sigstore.signer import IDENTITY, ISSUER, PrivateSigstore
 from tests.integration.verify.command import Command
-from tests.support.verifying import MODEL
+from tests.support.signing.verifying import MODEL
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import pytest
 from tests.doubles.aws import s3 as doubles
 from tests.doubles.aws.s3 import S3, Key, serve
 from tests.integration.verify.command import Command, Done, write_key
-from tests.support.gitrepo import HERMETIC, GitRepo
-from tests.support.verifying import FILES, MODEL, SLSA, sha256, signed_file, signed_model, statement_about
+from tests.support.scan.gitrepo import HERMETIC, GitRepo
+from tests.support.signing.verifying import FILES, MODEL, SLSA, sha256, signed_file, signed_model, statement_about
 
 ROOT = Path(__file__).resolve().parents[3]
 TOOL = b"a tool\n" * 1000

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from aegis.acceptance import result
 from aegis.acceptance.judging import judge, remedy_of
 from aegis.acceptance.result import Attempt, CheckSeen
-from tests.support.acceptance_runs import attempt, check, criterion, run
+from tests.support.acceptance.runs import attempt, check, criterion, run
 
 SEEN = "probe.planted"
 GOOD = attempt("positive", check("one"), check("two"))

@@ -18,8 +18,8 @@ from aegis.identity.role import parse_role
 from aegis.identity.session_policy import ReadNeed, session_policy
 from tests.doubles.aws.sts import Fault, Provider, Role
 from tests.doubles.github_oidc import BEARER, ISSUER, sign
-from tests.support.aws import EVERYTHING, ROLE, Cloud, cloud
-from tests.support.trusts import parsed, tight
+from tests.support.network.aws import EVERYTHING, ROLE, Cloud, cloud
+from tests.support.tokens.trusts import parsed, tight
 
 
 @dataclass

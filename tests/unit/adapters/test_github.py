@@ -16,8 +16,8 @@ from aegis.core.verdict import Verdict
 from aegis.report import sarif
 from tests.doubles import github as double
 from tests.doubles.github import TOKEN, Fault
-from tests.support.ports import nobody
-from tests.support.verdicts import COMMIT, failing, finding, verdict
+from tests.support.network.ports import nobody
+from tests.support.verdicts.verdicts import COMMIT, failing, finding, verdict
 
 
 @dataclass

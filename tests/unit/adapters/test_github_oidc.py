@@ -16,7 +16,7 @@ from aegis.core.errors import AegisError, CouldNotDecide
 from tests.doubles import github_oidc as double
 from tests.doubles.github import Fault
 from tests.doubles.github_oidc import BEARER, PATH, Issuer
-from tests.support.ports import nobody
+from tests.support.network.ports import nobody
 
 AUDIENCE = "sts.amazonaws.com"
 

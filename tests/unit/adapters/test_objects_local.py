@@ -16,7 +16,7 @@ from aegis.core.ports.objects import ObjectInfo, ObjectStore
 from aegis.storage import local_tree
 from aegis.storage.hashing import HashingSink
 from aegis.storage.transfer import read_once
-from tests.support.privileges import as_nobody
+from tests.support.processes.privileges import as_nobody
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from aegis.core.errors import CouldNotDecide, UsageError
 from aegis.core.policy import Extends
 from aegis.core.policy_file import parse_policy
 from tests.doubles.github import TOKEN
-from tests.support.gitrepo import HERMETIC, GitRepo
+from tests.support.scan.gitrepo import HERMETIC, GitRepo
 
 POLICY = b"version: 1\nscan:\n  strict: true\n"
 COMMIT = "1f" * 20

@@ -10,7 +10,7 @@ from aegis.adapters.http.call import Clock
 from aegis.adapters.prometheus.pushgateway import push
 from aegis.core.errors import CouldNotDecide, UsageError
 from tests.doubles.pushgateway import Pushgateway, serve
-from tests.support.ports import nobody
+from tests.support.network.ports import nobody
 
 METRICS = '# HELP x y\n# TYPE x gauge\nx{database="shop"} 1\n'
 QUICK = Clock(now=lambda: 0.0, sleep=lambda _: None, jitter=lambda: 0.5)

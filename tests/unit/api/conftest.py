@@ -15,9 +15,9 @@ from aegis_multimodal_ai_system.api.auth import Auth
 from aegis_multimodal_ai_system.api.service import Limits
 from tests.doubles.deployment import Deployment, Loader, deployment
 from tests.doubles.oidc_issuer import Issuers, serve_issuers
-from tests.support.asgi import Answer, Client, Headers
-from tests.support.patient import patient_fetches
-from tests.support.service import roles
+from tests.support.processes.patient import patient_fetches
+from tests.support.runtime.asgi import Answer, Client, Headers
+from tests.support.runtime.service import roles
 
 ROLES = ("reader", "operator", "admin")
 PATIENT = Limits(call_seconds=300, prepare_seconds=300, probe_seconds=300, part_seconds=300, body_seconds=300)

@@ -10,7 +10,7 @@ from aegis_multimodal_ai_system.api.auth import Auth, ValidToken
 from aegis_multimodal_ai_system.api.operations import Operation
 from aegis_multimodal_ai_system.api.routes import OPERATIONS
 from tests.doubles.oidc_issuer import Issuers, new_key
-from tests.support.asgi import Answer
+from tests.support.runtime.asgi import Answer
 from tests.unit.api.conftest import ROLES, Api
 
 GUARDED = [operation for operation in OPERATIONS if operation.role is not None]

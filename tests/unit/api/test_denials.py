@@ -18,7 +18,7 @@ from aegis.core.errors import CouldNotDecide
 from aegis_multimodal_ai_system.api.denials import MAX_KEYS, OTHERS, WINDOW, Denials
 from tests.doubles.deployment import down
 from tests.doubles.oidc_issuer import Issuers
-from tests.support.asgi import lifespan
+from tests.support.runtime.asgi import lifespan
 from tests.unit.api.conftest import Api
 
 WRITES = ["prepare", "quarantine", "release", "revoke"]

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aegis_multimodal_ai_system.api import logs
-from tests.support.own_logging import logging_as_before
+from tests.support.runtime.own_logging import logging_as_before
 from tests.unit.api.conftest import ROLES, Api
 
 

@@ -19,7 +19,7 @@ from aegis_multimodal_ai_system.api.auth import Auth
 from aegis_multimodal_ai_system.api.openapi import document
 from aegis_multimodal_ai_system.api.routes import OPERATIONS
 from tests.doubles.deployment import deployment, refusal
-from tests.support.asgi import Answer
+from tests.support.runtime.asgi import Answer
 from tests.unit.api.conftest import ROLES, Api
 
 DOCUMENT = document()

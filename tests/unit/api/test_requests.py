@@ -12,7 +12,7 @@ import pytest
 from aegis_multimodal_ai_system.api.edge import MAX_HEADER_BYTES, MAX_HEADERS
 from aegis_multimodal_ai_system.api.problems import Problem
 from aegis_multimodal_ai_system.api.reading import MAX_BODY
-from tests.support.asgi import Answer
+from tests.support.runtime.asgi import Answer
 from tests.unit.api.conftest import PATIENT, Api
 
 JSON = ("content-type", "application/json")

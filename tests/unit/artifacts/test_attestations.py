@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import pytest
 
 from tests.doubles.objects import Bucket
-from tests.support.signing import STATEMENT, dump, envelope_bundle, message_bundle
-from tests.support.verifying import (
+from tests.support.signing.signing import STATEMENT, dump, envelope_bundle, message_bundle
+from tests.support.signing.verifying import (
     KEYS,
     MODEL,
     SLSA,

@@ -12,7 +12,7 @@ from aegis.core.errors import UsageError
 from aegis.core.policy import Aws, Earlier, Load, Oci, Release, Signer, VerifyPolicy
 from aegis.core.policy_file import parse_policy
 from tests.doubles.objects import Bucket
-from tests.support.verifying import (
+from tests.support.signing.verifying import (
     attestation_artifact,
     by,
     file_artifact,

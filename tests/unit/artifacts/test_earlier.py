@@ -19,8 +19,8 @@ from aegis.gates.verify.gate import Judged
 from aegis.report import json_report
 from aegis.signatures.lock import Entry, Lock
 from tests.doubles.objects import Bucket, denied
-from tests.support.signing import NOW, dump, message_bundle
-from tests.support.verifying import (
+from tests.support.signing.signing import NOW, dump, message_bundle
+from tests.support.signing.verifying import (
     ED25519,
     FILES,
     KEYS,

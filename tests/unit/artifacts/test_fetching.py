@@ -14,7 +14,7 @@ from aegis.core.errors import CouldNotDecide, Refused
 from aegis.storage.content_store import ContentStore
 from aegis.storage.verified_cache import VerifiedCache
 from tests.doubles.objects import Bucket, denied
-from tests.support.verifying import (
+from tests.support.signing.verifying import (
     MODEL,
     content_of,
     file_artifact,

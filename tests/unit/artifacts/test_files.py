@@ -10,8 +10,8 @@ import pytest
 from aegis.artifacts import files
 from aegis.core.policy import Release
 from tests.doubles.objects import Bucket
-from tests.support.signing import dump, envelope_bundle, message_bundle, sign, text64
-from tests.support.verifying import (
+from tests.support.signing.signing import dump, envelope_bundle, message_bundle, sign, text64
+from tests.support.signing.verifying import (
     ED25519,
     KEYS,
     P384,

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import pytest
 
 from tests.doubles.objects import Bucket
-from tests.support import models
-from tests.support.signing import dump, envelope_bundle, message_bundle
-from tests.support.verifying import (
+from tests.support.signing import models
+from tests.support.signing.signing import dump, envelope_bundle, message_bundle
+from tests.support.signing.verifying import (
     ED25519,
     KEYS,
     MODEL,

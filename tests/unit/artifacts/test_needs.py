@@ -5,7 +5,7 @@ from __future__ import annotations
 from aegis.artifacts.needs import Need, needs_of
 from aegis.core.policy import Earlier, Load, Release, VerifyPolicy
 from tests.doubles.objects import Bucket
-from tests.support.verifying import (
+from tests.support.signing.verifying import (
     attestation_artifact,
     by,
     file_artifact,

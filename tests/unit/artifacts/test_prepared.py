@@ -9,8 +9,17 @@ from aegis.artifacts.preparing import case_of
 from aegis.core.errors import Refused
 from aegis.core.policy import Artifact
 from tests.doubles.objects import Bucket
-from tests.support.signing import dump, message_bundle
-from tests.support.verifying import KEYS, by, file_artifact, model_artifact, opener, policy, request, signed_file
+from tests.support.signing.signing import dump, message_bundle
+from tests.support.signing.verifying import (
+    KEYS,
+    by,
+    file_artifact,
+    model_artifact,
+    opener,
+    policy,
+    request,
+    signed_file,
+)
 
 
 def case(artifact: Artifact, bucket: Bucket) -> prepared.Case:

@@ -10,8 +10,8 @@ import pytest
 from aegis.core.policy import Release
 from aegis.signatures.lock import Entry, Lock
 from tests.doubles.objects import Bucket
-from tests.support.signing import dump, message_bundle
-from tests.support.verifying import (
+from tests.support.signing.signing import dump, message_bundle
+from tests.support.signing.verifying import (
     KEYS,
     MODEL,
     RELEASED,

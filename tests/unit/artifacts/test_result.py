@@ -14,7 +14,7 @@ import aegis
 from aegis.artifacts.result import Result, finding_of, record_of
 from aegis.core.errors import CouldNotDecide, Refused
 from aegis.core.ports.objects import ObjectInfo
-from tests.support.verifying import by, file_artifact
+from tests.support.signing.verifying import by, file_artifact
 
 INFO = ObjectInfo("k", 1, "v1", "e1")
 OTHER = ObjectInfo("l", 2, "v2", "e2")

@@ -15,8 +15,8 @@ from aegis.artifacts.trust import digest_of, trust_of
 from aegis.core.errors import UsageError
 from aegis.core.policy import Signer
 from aegis.signatures.types import CertificateSigner, IdentitySigner, KeySigner, Trust
-from tests.support.signing import NOW
-from tests.support.verifying import FILES, KEYS, NO_VARIABLE, by, materials, refusal_of
+from tests.support.signing.signing import NOW
+from tests.support.signing.verifying import FILES, KEYS, NO_VARIABLE, by, materials, refusal_of
 
 ENV = Signer(key="env:COSIGN_PUB_KEY")
 PEM = FILES["keys/0.pub"].decode()

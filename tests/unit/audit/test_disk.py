@@ -29,9 +29,9 @@ from aegis.audit.prove import prove, read_entry
 from aegis.audit.verify import verify_folder, verify_log
 from aegis.core.errors import CouldNotDecide, Refused
 from aegis.core.merkle import hash_leaf
-from tests.support import audit_logs as logs
-from tests.support.audit_logs import KEY, ORIGIN, VERIFIER, event
-from tests.support.privileges import as_nobody
+from tests.support.processes.privileges import as_nobody
+from tests.support.runtime import audit_logs as logs
+from tests.support.runtime.audit_logs import KEY, ORIGIN, VERIFIER, event
 
 SMALL = 1
 """Bytes of a journal: the smallest there can be, which is full after some 110 events."""

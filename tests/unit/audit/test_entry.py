@@ -18,7 +18,7 @@ from aegis.audit.event import Event, Resource
 from aegis.audit.secrets import redact
 from aegis.core.actor import Actor
 from aegis.core.errors import Refused
-from tests.support.audit_logs import ACTOR, PRODUCER, START, entry, event
+from tests.support.runtime.audit_logs import ACTOR, PRODUCER, START, entry, event
 
 ID = "01a00000-0000-7000-8000-000000000000"
 

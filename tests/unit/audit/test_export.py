@@ -16,8 +16,8 @@ from aegis.audit.event import Action, Outcome, Resource
 from aegis.audit.export import FORMATS, Place
 from aegis.audit.publish import checkpoint_to_publish
 from aegis.core.errors import Refused
-from tests.support import audit_logs as logs
-from tests.support.audit_logs import KEY, ORIGIN, VERIFIER, event
+from tests.support.runtime import audit_logs as logs
+from tests.support.runtime.audit_logs import KEY, ORIGIN, VERIFIER, event
 
 PLACE = Place(ORIGIN, 41, b"\xab" * 32)
 TEXT = {"type": "string", "minLength": 1}

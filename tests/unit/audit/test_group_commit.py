@@ -16,7 +16,7 @@ from aegis.audit.faults import unavailable
 from aegis.audit.group_commit import GroupCommit, Ticket
 from aegis.audit.log import Receipt
 from aegis.core.errors import CouldNotDecide
-from tests.support.audit_logs import PRODUCER, event
+from tests.support.runtime.audit_logs import PRODUCER, event
 
 SECONDS = 60.0
 

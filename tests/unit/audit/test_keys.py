@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from aegis.audit.keys import load_key, load_or_create_key, parse_vkey, verifier_of
 from aegis.core.errors import CouldNotDecide, Refused
-from tests.support.audit_logs import KEY, ORIGIN, VERIFIER
+from tests.support.runtime.audit_logs import KEY, ORIGIN, VERIFIER
 
 
 def test_a_key_is_made_once(tmp_path: Path) -> None:

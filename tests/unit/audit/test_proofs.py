@@ -19,8 +19,8 @@ from aegis.audit.tree import Tree, load_tree
 from aegis.core.errors import CouldNotDecide, Refused
 from aegis.core.merkle import hash_leaf, is_consistent, root_of_proof
 from tests.doubles.sigstore import merkle
-from tests.support import audit_logs as logs
-from tests.support.audit_logs import VERIFIER, note
+from tests.support.runtime import audit_logs as logs
+from tests.support.runtime.audit_logs import VERIFIER, note
 
 MOST = 70_003
 LEAVES = [merkle.leaf_hash(b"%d" % number) for number in range(MOST)]

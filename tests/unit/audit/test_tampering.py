@@ -14,8 +14,8 @@ from aegis.audit.folder import FolderSource
 from aegis.audit.journal import pack_mark
 from aegis.audit.verify import verify_folder, verify_log
 from aegis.core.errors import CouldNotDecide
-from tests.support import audit_logs as logs
-from tests.support.audit_logs import KEY, ORIGIN, SECOND, VERIFIER, bundle, entry, event, note, publish, put
+from tests.support.runtime import audit_logs as logs
+from tests.support.runtime.audit_logs import KEY, ORIGIN, SECOND, VERIFIER, bundle, entry, event, note, publish, put
 
 COUNT = 600
 GOOD = logs.entries(COUNT)

@@ -17,7 +17,7 @@ from aegis.adapters.age import Identities, decrypt_file, encrypted, parse_identi
 from aegis.adapters.objects.local_writing import WritableFolder
 from aegis.backup.writing import Item, write_backup
 from aegis.core.errors import AegisError, CouldNotDecide, Refused, UsageError
-from tests.support.patient_aegis import patient
+from tests.support.databases.patient_aegis import patient
 
 MIB = 1 << 20
 KEYS = tuple(pyrage.x25519.Identity.generate() for _ in range(3))

@@ -7,7 +7,7 @@ import pytest
 
 from aegis.backup.compare import Difference, compare, is_set_back
 from aegis.backup.inventory import Column, Extension, Inventory, LargeObjects, Matview, Position, Table
-from tests.support.backup_inventories import DATABASE, INVENTORY, USERS, manifest, sequence
+from tests.support.backup.inventories import DATABASE, INVENTORY, USERS, manifest, sequence
 
 replace = msgspec.structs.replace
 

@@ -13,7 +13,7 @@ from aegis.adapters.postgres import dump as pg_dump
 from aegis.adapters.postgres.dump import Dumper
 from aegis.backup.writing import write_backup
 from aegis.core.errors import CouldNotDecide
-from tests.support.fake_programs import fake
+from tests.support.backup.fake_programs import fake
 
 SECRET = "hunter2"
 URL = f"postgresql://me:{SECRET}@127.0.0.1:1/shop"

@@ -16,8 +16,8 @@ from aegis.core.errors import AegisError, CouldNotDecide, Refused
 from aegis.signatures.keys.public import load_public_key
 from aegis.signatures.types import KeySigner, Trust
 from tests.doubles.objects import Bucket, denied
-from tests.support import signing
-from tests.support.backup_inventories import SNAPSHOT, manifest
+from tests.support.backup.inventories import SNAPSHOT, manifest
+from tests.support.signing import signing
 
 FOLDER = f"backups/shop/{backup_id(SNAPSHOT)}/"
 CONTENT = {"dump/1234.dat.zst": b"rows" * 5000, "dump/toc.dat": b"contents", "globals.sql": b"roles"}

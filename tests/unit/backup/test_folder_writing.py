@@ -15,7 +15,7 @@ import pytest
 
 from aegis.adapters.objects.local_writing import WritableFolder
 from aegis.core.errors import AegisError
-from tests.support.privileges import as_nobody
+from tests.support.processes.privileges import as_nobody
 
 ROOT = Path(__file__).resolve().parents[3]
 KEY = "db/1-0/dump"

@@ -19,8 +19,8 @@ from aegis.core.errors import CouldNotDecide, Refused
 from aegis.core.policy import BackedUp, Smoke, Tier
 from aegis.signatures.types import IdentitySigner, Trust
 from tests.doubles.shelf import ShelfStore
-from tests.support.backup_inventories import DATABASE, USERS
-from tests.support.shelves import (
+from tests.support.backup.inventories import DATABASE, USERS
+from tests.support.backup.shelves import (
     FAILED,
     NOW,
     PREFIX,

@@ -15,7 +15,7 @@ from aegis.backup.manifest import MAX_BYTES, dump_manifest
 from aegis.core.errors import CouldNotDecide, Refused
 from aegis.core.ports.objects import ObjectInfo
 from tests.doubles.shelf import ShelfStore
-from tests.support.shelves import NOW, PREFIX, back_up, hours
+from tests.support.backup.shelves import NOW, PREFIX, back_up, hours
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 from aegis.backup.manifest import MAX_BYTES, backup_id, dump_manifest, parse_manifest, time_text
 from aegis.core.errors import CouldNotDecide, Refused
-from tests.support.backup_inventories import SNAPSHOT, manifest
+from tests.support.backup.inventories import SNAPSHOT, manifest
 
 ELSEWHERE = ("/etc/passwd", "../x", "a/../b", "a//b", "a/", ".", "a\\b", "a\0b", "a\nb", "ä", "a/b/c/d/e", "", "a?b")
 RESERVED = ("manifest.json", "manifest.sigstore.json")

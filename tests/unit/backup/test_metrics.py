@@ -8,7 +8,7 @@ from aegis.backup.freshness import look
 from aegis.backup.metrics import Checked, exposition
 from aegis.core.errors import CouldNotDecide
 from tests.doubles.shelf import ShelfStore
-from tests.support.shelves import NOW, PREFIX, RECORDS, SHOP, back_up, hours, restore
+from tests.support.backup.shelves import NOW, PREFIX, RECORDS, SHOP, back_up, hours, restore
 
 ERROR = CouldNotDecide("verify.store_denied", "403", expected="200", remedy="grant it")
 

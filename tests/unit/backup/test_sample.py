@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from aegis.backup.compare import compare
 from aegis.backup.inventory import Inventory, LargeObjects, Table
 from aegis.backup.sample import DAILY_DAYS, WEEKLY_WEEKS, restricted, sample_of, to_restore
-from tests.support.backup_inventories import INVENTORY, USERS
+from tests.support.backup.inventories import INVENTORY, USERS
 
 DAY = datetime.date(2026, 11, 26)
 names = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=20)

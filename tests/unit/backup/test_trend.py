@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from aegis.backup.records import Record
 from aegis.backup.trend import Trend, trend
-from tests.support.shelves import FAILED, NOW, UNKNOWN, manifest_at, record
+from tests.support.backup.shelves import FAILED, NOW, UNKNOWN, manifest_at, record
 
 MIB = 1 << 20
 MADE = manifest_at(NOW, 1)

@@ -18,7 +18,7 @@ from aegis.backup.writing import Item, write_backup
 from aegis.core.errors import CouldNotDecide
 from aegis.core.ports.objects import ObjectInfo
 from aegis.core.ports.writing import Upload
-from tests.support.patient_aegis import patient
+from tests.support.databases.patient_aegis import patient
 
 
 def item(name: str, *chunks: bytes, then: Callable[[], object] = lambda: None) -> Item:

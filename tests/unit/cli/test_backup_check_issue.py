@@ -17,7 +17,7 @@ from aegis.core.verdict import PolicyInForce, Verdict
 from tests.doubles import github as github_double
 from tests.doubles.github import Fault, GitHub
 from tests.doubles.github_issues import TOKEN
-from tests.support.verdicts import failing, finding, undecided, verdict
+from tests.support.verdicts.verdicts import failing, finding, undecided, verdict
 
 OPTIONS = BackupCheckOptions(mode="verify", github=True)
 BAD = finding(rule="backup_check.no_backup", message="shop: `none` <!-- @octocat", path=None, line=None, column=None)

@@ -17,7 +17,7 @@ from aegis.backup.manifest import Manifest
 from aegis.cli.main import main
 from tests.doubles import pushgateway
 from tests.doubles.shelf import ShelfStore
-from tests.support.shelves import FAILED, back_up, hours, restore
+from tests.support.backup.shelves import FAILED, back_up, hours, restore
 
 POLICY = """
 version: 1

@@ -16,7 +16,7 @@ from aegis.core.errors import CouldNotDecide, UsageError
 from aegis.core.ports.repository import Repository
 from aegis.core.ports.rollouts import RolloutState
 from tests.doubles import argo_controller
-from tests.support.gitrepo import GitRepo
+from tests.support.scan.gitrepo import GitRepo
 
 HASH = "5f6c7d8e9"
 NAME = f"shop.web.{HASH}.json"

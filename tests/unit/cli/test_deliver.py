@@ -14,7 +14,7 @@ from aegis.core.errors import CouldNotDecide
 from aegis.core.verdict import Verdict, exit_code
 from tests.doubles import github as double
 from tests.doubles.github import TOKEN, Fault
-from tests.support.verdicts import HOSTILE, every_kind, failing, finding, undecided, verdict
+from tests.support.verdicts.verdicts import HOSTILE, every_kind, failing, finding, undecided, verdict
 
 NEVER = ScanOptions(github=True, upload=False)
 

@@ -18,7 +18,7 @@ from aegis.cli.main import main
 from aegis.cli.scan import command as scan
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError
 from aegis.core.verdict import Verdict
-from tests.support import verdicts
+from tests.support.verdicts import verdicts
 
 SECRET = "hunter2"
 

@@ -11,8 +11,8 @@ import yaml
 
 from aegis.cli.main import main
 from aegis.core.errors import CouldNotDecide
-from tests.support.deployments import MODEL, Deployment
-from tests.support.verifying import content_of, signed_model
+from tests.support.runtime.deployments import MODEL, Deployment
+from tests.support.signing.verifying import content_of, signed_model
 
 Told = pytest.CaptureFixture[str]
 

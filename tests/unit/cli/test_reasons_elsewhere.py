@@ -20,8 +20,8 @@ from aegis.core.errors import AegisError
 from aegis.report import acceptance_junit
 from aegis.storage import faults, write_faults
 from aegis.storage.local_tree import unreadable
-from tests.support.acceptance_runs import criterion, run
-from tests.support.backup_inventories import DATABASE, INVENTORY, USERS, sequence
+from tests.support.acceptance.runs import criterion, run
+from tests.support.backup.inventories import DATABASE, INVENTORY, USERS, sequence
 from tests.unit.cli.test_canary_serving import POLICY
 
 replace = msgspec.structs.replace

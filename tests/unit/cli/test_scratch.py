@@ -13,7 +13,7 @@ import pytest
 
 from aegis.cli.scratch import scratch_folder
 from aegis.core.errors import CouldNotDecide
-from tests.support.act import ROOT
+from tests.support.actions.act import ROOT
 
 PATIENCE = 120
 """Seconds for what takes milliseconds, on a busy machine."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from aegis.core.merge import merged
 from aegis.core.verdict import Verdict
-from tests.support.verdicts import failing, finding, undecided, verdict, waiver
+from tests.support.verdicts.verdicts import failing, finding, undecided, verdict, waiver
 
 
 def test_one_reason_that_all_gates_have_is_told_once() -> None:

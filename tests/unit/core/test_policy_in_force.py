@@ -119,3 +119,17 @@ def test_a_policy_that_git_does_not_track_is_none(tmp_path: Path) -> None:
     (tmp_path / "aegis.yml").write_bytes(LOOSE)
     with pytest.raises(UsageError, match="git does not track it"):
         policy_in_force(repository, None, never)
+
+
+@pytest.mark.parametrize("spelt", ["./aegis.yml", "sub/../aegis.yml", ".//aegis.yml", "/nowhere/aegis.yml"])
+def test_no_spelling_of_its_name_hides_the_bases_policy(spelt: str) -> None:
+    found = policy_in_force(MemoryRepository({"aegis.yml": LOOSE}, {"b": {"aegis.yml": STRICT}}), "b", never, spelt)
+    assert not found.bootstrap
+    assert found.loosened == ("scan.allowed-classes: test is new",)
+
+
+@pytest.mark.parametrize("outside", ["../aegis.yml", "/aegis.yml", "sub/../../aegis.yml", "/nowhere/../aegis.yml"])
+def test_a_policy_outside_of_the_repository_is_wrong_usage(outside: str) -> None:
+    with pytest.raises(UsageError, match=r"not in the repository '/nowhere'") as caught:
+        policy_in_force(MemoryRepository({"aegis.yml": LOOSE}, {"b": {}}), "b", never, outside)
+    assert caught.value.code == "core.policy_missing"

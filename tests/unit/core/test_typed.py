@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.forked import true_in_child
+from tests.support.processes.forked import true_in_child
 
 SRC = Path(__file__).resolve().parents[3] / "src"
 POLICY = b"""

@@ -17,10 +17,10 @@ from aegis.evidence import finding
 from aegis.evidence.finding import Asked, Found, find
 from aegis.evidence.layout import About
 from tests.doubles.objects import Bucket, denied
-from tests.support.evidence import COMMIT, HOUR, NOW, OTHER_COMMIT, OTHER_DIGEST, Made, made, trust
-from tests.support.signed_verdicts import DIGEST
-from tests.support.signing import message_bundle, private
-from tests.support.verdicts import waiver
+from tests.support.signing.signing import message_bundle, private
+from tests.support.verdicts.evidence import COMMIT, HOUR, NOW, OTHER_COMMIT, OTHER_DIGEST, Made, made, trust
+from tests.support.verdicts.signed_verdicts import DIGEST
+from tests.support.verdicts.verdicts import waiver
 
 PREFIX = "aegis/"
 BY = {"commit": About("commit", COMMIT), "digest": About("sha256", DIGEST)}

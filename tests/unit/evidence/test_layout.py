@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from aegis.core.errors import Refused, UsageError
 from aegis.evidence.layout import About, commit, digest, entry_of, key_of, moment_of, stamp_of, verdict_key
-from tests.support.evidence import COMMIT, made
-from tests.support.signed_verdicts import DIGEST
+from tests.support.verdicts.evidence import COMMIT, made
+from tests.support.verdicts.signed_verdicts import DIGEST
 
 moments = st.datetimes(
     min_value=datetime.datetime(1970, 1, 1),

@@ -11,7 +11,7 @@ from aegis.evidence.finding import Asked, find
 from aegis.evidence.layout import About, Entry
 from aegis.evidence.remembered import Remembered, check, noted, parse, render
 from tests.doubles.objects import Bucket
-from tests.support.evidence import COMMIT, HOUR, OTHER_COMMIT, Made, made, trust
+from tests.support.verdicts.evidence import COMMIT, HOUR, OTHER_COMMIT, Made, made, trust
 
 ABOUT = About("commit", COMMIT)
 FOLDER = ABOUT.folder

@@ -14,8 +14,8 @@ from aegis.evidence.finding import Asked, find
 from aegis.evidence.layout import About
 from aegis.evidence.storing import Stored, put
 from tests.doubles.shelf import ShelfStore
-from tests.support.evidence import COMMIT, NOW, Made, made, trust
-from tests.support.signed_verdicts import DIGEST
+from tests.support.verdicts.evidence import COMMIT, NOW, Made, made, trust
+from tests.support.verdicts.signed_verdicts import DIGEST
 
 UNTIL = NOW + datetime.timedelta(days=400)
 

@@ -11,7 +11,7 @@ import pytest
 from aegis.core.errors import UsageError
 from aegis.identity.lint import LintFinding, Severity, lint_policy, lint_workflow
 from aegis.identity.policy_document import parse_policy
-from tests.support.trusts import HOST, PROVIDER, ROLE, document, parsed, statement, tight
+from tests.support.tokens.trusts import HOST, PROVIDER, ROLE, document, parsed, statement, tight
 
 ROOT = Path(__file__).resolve().parents[3]
 BOTH = ["repo:octo/shop:ref:refs/heads/main", "repo:octo@42/shop@7001:ref:refs/heads/main"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from aegis.core.errors import AegisError, UsageError
 from aegis.identity.policy_document import OPERATORS, Operator, parse_operator, parse_policy
-from tests.support.trusts import HOST, ROLE, document, statement, tight
+from tests.support.tokens.trusts import HOST, ROLE, document, statement, tight
 
 ONE = statement(("StringEquals", "aud", "sts.amazonaws.com"))
 

@@ -13,7 +13,7 @@ from aegis.identity.policy_document import parse_policy
 from aegis.identity.role import parse_role
 from aegis.identity.trust_evaluation import CLAIMS, evaluate, request_of
 from tests.doubles.aws import iam_policy
-from tests.support.trusts import ACCOUNT, HOST, PROVIDER, ROLE, statement
+from tests.support.tokens.trusts import ACCOUNT, HOST, PROVIDER, ROLE, statement
 
 PAIRS = 4_000
 SEED = 20_260_723

@@ -9,7 +9,7 @@ import pytest
 
 from aegis.identity.lint import Severity, lint_policy
 from aegis.identity.policy_document import parse_policy
-from tests.support.trusts import HOST, PROVIDER, document, statement, tight
+from tests.support.tokens.trusts import HOST, PROVIDER, document, statement, tight
 
 AUD = ("StringEquals", "aud", "sts.amazonaws.com")
 ID = ("StringEquals", "repository_id", "7001")

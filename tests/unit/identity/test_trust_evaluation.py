@@ -12,7 +12,18 @@ from aegis.identity.policy_document import parse_policy
 from aegis.identity.role import parse_role
 from aegis.identity.trust_evaluation import Evaluation, evaluate, request_of
 from tests.doubles.aws import iam_policy
-from tests.support.trusts import ACCOUNT, HOST, PROVIDER, ROLE, WANTED, claims, document, parsed, statement, tight
+from tests.support.tokens.trusts import (
+    ACCOUNT,
+    HOST,
+    PROVIDER,
+    ROLE,
+    WANTED,
+    claims,
+    document,
+    parsed,
+    statement,
+    tight,
+)
 
 AUD = ("StringEquals", "aud", "sts.amazonaws.com")
 MAIN = "repo:octo/shop:ref:refs/heads/main"

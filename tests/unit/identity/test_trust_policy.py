@@ -14,7 +14,7 @@ from aegis.identity.trust_evaluation import evaluate, request_of
 from aegis.identity.trust_policy import TrustedJob, aws_trust_policy
 from tests.doubles import github_oidc
 from tests.doubles.aws import iam_policy
-from tests.support.trusts import ACCOUNT, HOST, JOB, PROVIDER, ROLE, WANTED, claims, tight
+from tests.support.tokens.trusts import ACCOUNT, HOST, JOB, PROVIDER, ROLE, WANTED, claims, tight
 
 IMMUTABLE = {**WANTED, "sub": "repo:octo@42/shop@7001:environment:staging"}
 WORKFLOW = "octo/shop/.github/workflows/verify.yml"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.support.kubeconform import MINORS, ROOT, crd_versions
+from tests.support.programs.kubeconform import MINORS, ROOT, crd_versions
 
 README = (ROOT / "k8s" / "README.md").read_text("utf-8")
 ROLLOUT = ROOT / "k8s" / "argo-rollouts" / "example-rollout.yaml"

@@ -68,7 +68,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def recorded(folder: Path, codes: str = "") -> tuple[str, list[dict[str, Any]]]:
     """What the run printed, and what it has left."""
     out = folder / f"out-{codes}"
-    words = ["-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "tests.support.recorder", "test_it.py"]
+    words = ["-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "tests.support.pages.recorder", "test_it.py"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *words],
         cwd=folder,

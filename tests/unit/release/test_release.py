@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from scripts.release import DEMANDED, IMAGES, ReleaseError, check, digests, guarded, main, pinned, tell
-from tests.support.gitrepo import GitRepo
+from tests.support.scan.gitrepo import GitRepo
 
 ROOT = Path(__file__).resolve().parents[3]
 WORKFLOW = ROOT / ".github" / "workflows" / "release.yml"

@@ -8,7 +8,7 @@ import pytest
 from aegis.acceptance.result import Acceptance
 from aegis.report import acceptance_junit, acceptance_markdown, acceptance_page
 from aegis.report.markdown import LIMIT
-from tests.support.acceptance_runs import attempt, check, criterion, mixed, run
+from tests.support.acceptance.runs import attempt, check, criterion, mixed, run
 
 HOSTILE = "</td><script>alert(1)</script> | [x](javascript:y) `z` @octocat \x1b[31m ::error::owned \udcff \ufffe"
 

@@ -4,8 +4,8 @@ import pytest
 
 from aegis.core.verdict import Verdict
 from aegis.report.annotations import render
-from tests.support import runner_commands
-from tests.support.verdicts import HOSTILE, failing, finding, undecided, verdict
+from tests.support.actions import runner_commands
+from tests.support.verdicts.verdicts import HOSTILE, failing, finding, undecided, verdict
 
 
 def parsed(given: Verdict) -> list[runner_commands.Command]:

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from aegis.core.verdict import Evidence, Verdict
 from aegis.report import markdown
 from aegis.report.backups import section, size, span
-from tests.support.verdicts import HOSTILE, failing, finding, undecided, verdict
+from tests.support.verdicts.verdicts import HOSTILE, failing, finding, undecided, verdict
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable("table")
 SECONDS = {"find": 0.1, "download": 62.0, "engine": 0.5, "restore": 3_700.0, "compare": 9.0, "smoke": 0.4}

@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 
 from aegis.core.verdict import Evidence, Verdict
 from aegis.report import markdown, text
-from tests.support.verdicts import HOSTILE, verdict
+from tests.support.verdicts.verdicts import HOSTILE, verdict
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable("table")
 WHOLE = {

@@ -10,8 +10,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from aegis.report import escape
-from tests.support import runner_commands
-from tests.support.verdicts import HOSTILE
+from tests.support.actions import runner_commands
+from tests.support.verdicts.verdicts import HOSTILE
 
 ANYTHING = st.one_of(
     st.sampled_from(HOSTILE),

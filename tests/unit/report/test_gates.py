@@ -7,7 +7,7 @@ import pytest
 from aegis.core.merge import merged
 from aegis.core.verdict import Verdict
 from aegis.report import gates, markdown, text
-from tests.support.verdicts import HOSTILE, failing, finding, undecided, verdict, waiver
+from tests.support.verdicts.verdicts import HOSTILE, failing, finding, undecided, verdict, waiver
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from aegis.core import schemas
 from aegis.core.errors import CouldNotDecide
 from aegis.core.verdict import Evidence, Verdict
 from aegis.report import json_report
-from tests.support.verdicts import HOSTILE, every_kind, failing, finding, verdict, waiver
+from tests.support.verdicts.verdicts import HOSTILE, every_kind, failing, finding, verdict, waiver
 
 SCHEMAS = Path(__file__).parents[3] / "docs" / "schemas"
 

@@ -5,7 +5,7 @@ from markdown_it import MarkdownIt
 
 from aegis.core.verdict import Verdict
 from aegis.report import markdown
-from tests.support.verdicts import HOSTILE, every_kind, failing, finding, undecided, verdict, waiver
+from tests.support.verdicts.verdicts import HOSTILE, every_kind, failing, finding, undecided, verdict, waiver
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable("table")
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from aegis.core.errors import CouldNotDecide
 from aegis.report import outputs
-from tests.support.verdicts import failing
+from tests.support.verdicts.verdicts import failing
 
 
 def read(text: str) -> dict[str, str]:

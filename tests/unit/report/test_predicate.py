@@ -9,7 +9,7 @@ import pytest
 
 from aegis.core.verdict import SCHEMA_ID, PolicyInForce, Source, Subject, Verdict
 from aegis.report import predicate
-from tests.support.verdicts import failing, finding, undecided, verdict, waiver
+from tests.support.verdicts.verdicts import failing, finding, undecided, verdict, waiver
 
 
 def rendered(given: Verdict) -> dict[str, Any]:

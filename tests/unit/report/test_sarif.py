@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from aegis.core.codes import CODES
 from aegis.core.verdict import Source, Verdict
 from aegis.report import sarif
-from tests.support.verdicts import COMMIT, failing, finding, undecided, verdict
+from tests.support.verdicts.verdicts import COMMIT, failing, finding, undecided, verdict
 
 
 def run(given: Verdict) -> dict[str, Any]:

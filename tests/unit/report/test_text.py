@@ -4,8 +4,8 @@ import pytest
 
 from aegis.core.verdict import Verdict
 from aegis.report import text
-from tests.support import runner_commands
-from tests.support.verdicts import HOSTILE, failing, finding, undecided, verdict, waiver
+from tests.support.actions import runner_commands
+from tests.support.verdicts.verdicts import HOSTILE, failing, finding, undecided, verdict, waiver
 
 
 def test_findings_stand_on_lines_that_editors_jump_to() -> None:

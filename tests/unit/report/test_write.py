@@ -8,7 +8,7 @@ import pytest
 
 from aegis.core.errors import CouldNotDecide
 from aegis.report import write
-from tests.support.verdicts import failing, finding, verdict
+from tests.support.verdicts.verdicts import failing, finding, verdict
 
 
 def test_all_forms_are_written(tmp_path: Path) -> None:

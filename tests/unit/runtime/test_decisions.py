@@ -10,7 +10,7 @@ import pytest
 from aegis.core.actor import Actor
 from aegis.core.errors import AegisError, CouldNotDecide, Refused
 from aegis_multimodal_ai_system.decisions import Decision, decide, state_of
-from tests.support.deployments import Deployment
+from tests.support.runtime.deployments import Deployment
 
 WHO = Actor(id="x|7", kind="person", display="Ann", issuer="x", subject="7")
 SECRET = "ghp_" + "a1B2" * 9

@@ -20,8 +20,8 @@ from aegis.report import json_report
 from aegis.signatures.lock import Lock
 from aegis_multimodal_ai_system.demanded_verdict import check_verdict
 from tests.doubles.objects import Bucket, denied
-from tests.support.signing import NOW, dump, message_bundle
-from tests.support.verifying import (
+from tests.support.signing.signing import NOW, dump, message_bundle
+from tests.support.signing.verifying import (
     KEYS,
     by,
     file_artifact,

@@ -15,7 +15,7 @@ import pytest
 
 from aegis.core.errors import CouldNotDecide, Refused
 from aegis_multimodal_ai_system.flights import Flights, alone
-from tests.support.forked import forked, true_in_child
+from tests.support.processes.forked import forked, true_in_child
 
 HOLD = """
 import sys

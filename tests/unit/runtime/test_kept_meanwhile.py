@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aegis.storage.content_store import ContentStore
-from tests.support.deployments import Deployment
+from tests.support.runtime.deployments import Deployment
 
 
 def test_a_copy_that_another_process_has_just_kept_stays_and_nobody_cries_wolf(

@@ -26,10 +26,10 @@ from aegis_multimodal_ai_system.orchestrator_verify_loader import (
     fetch_and_prepare_model_for_load,
 )
 from aegis_multimodal_ai_system.runtime import Runtime
-from tests.support.deployments import MODEL, Deployment, contents, safetensors
-from tests.support.forked import forked
-from tests.support.signing import dump, message_bundle
-from tests.support.verifying import KEYS, content_of, release, root_of, signed_file, signed_model
+from tests.support.processes.forked import forked
+from tests.support.runtime.deployments import MODEL, Deployment, contents, safetensors
+from tests.support.signing.signing import dump, message_bundle
+from tests.support.signing.verifying import KEYS, content_of, release, root_of, signed_file, signed_model
 
 CONTENT = content_of(MODEL)
 ROOT = Path(__file__).resolve().parents[3]
@@ -618,7 +618,7 @@ KILLED = """
 import sys
 from pathlib import Path
 sys.path[:0] = sys.argv[1:3]
-from tests.support.deployments import Deployment
+from tests.support.runtime.deployments import Deployment
 it = Deployment(Path(sys.argv[3])).upload()
 original = it.bucket.read
 def read(info, start=0):

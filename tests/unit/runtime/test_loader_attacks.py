@@ -22,9 +22,9 @@ from aegis.core.ports.objects import ObjectInfo
 from aegis.report import json_report
 from aegis_multimodal_ai_system import descriptors
 from tests.doubles.objects import Bucket, denied
-from tests.support.deployments import MODEL, Deployment, contents
-from tests.support.signing import NOW, dump, envelope_bundle, message_bundle
-from tests.support.verifying import (
+from tests.support.runtime.deployments import MODEL, Deployment, contents
+from tests.support.signing.signing import NOW, dump, envelope_bundle, message_bundle
+from tests.support.signing.verifying import (
     KEYS,
     content_of,
     judged,

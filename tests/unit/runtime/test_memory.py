@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aegis_multimodal_ai_system.memory import Promises, available_memory
-from tests.support.forked import true_in_child
+from tests.support.processes.forked import true_in_child
 
 MIB = 1 << 20
 

@@ -18,9 +18,9 @@ from aegis.core.actor import Actor
 from aegis.core.errors import CouldNotDecide, Refused, UsageError
 from aegis_multimodal_ai_system.orchestrator import Loaders, Orchestrator, loaders, register_loader
 from aegis_multimodal_ai_system.orchestrator_verify_loader import ModelRefused, VerifiedModel
-from tests.support.deployments import Deployment
-from tests.support.pickled import EVIL, TORCH
-from tests.support.weights import GGUFS, ONNXES, safetensors, tensor
+from tests.support.runtime.deployments import Deployment
+from tests.support.runtime.pickled import EVIL, TORCH
+from tests.support.runtime.weights import GGUFS, ONNXES, safetensors, tensor
 
 WEIGHTS = {
     "model.layers.0.weight": np.arange(12, dtype=np.float32).reshape(3, 4),

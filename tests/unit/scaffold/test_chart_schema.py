@@ -11,7 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 import aegis
-from tests.support.chart_values import AWS, BAD, CHART, GOOD, Values, defaults, laid
+from tests.support.infra.chart_values import AWS, BAD, CHART, GOOD, Values, defaults, laid
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)

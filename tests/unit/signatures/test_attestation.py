@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from aegis.core.errors import Refused
 from aegis.signatures.attestation import check_attestation
 from aegis.signatures.statement import Statement
-from tests.support.models import statement
+from tests.support.signing.models import statement
 
 SLSA = "https://slsa.dev/provenance/v1"
 A, B = "aa" * 32, "bb" * 32

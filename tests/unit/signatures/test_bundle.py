@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from aegis.core.errors import Refused
 from aegis.signatures.formats.bundle import parse_bundle
 from aegis.signatures.types import Bundle, Envelope, MessageSignature
-from tests.support import signing
-from tests.support.signing import text64
+from tests.support.signing import signing
+from tests.support.signing.signing import text64
 
 KEY = signing.private("ecdsa-p256")
 CERTIFICATE = b"leaf"

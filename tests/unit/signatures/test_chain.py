@@ -18,8 +18,8 @@ from aegis.signatures.formats.bundle import parse_bundle
 from aegis.signatures.keys.chain import verify_certificate
 from aegis.signatures.types import CertificateSigner, SignedBy, Trust
 from tests.doubles.sigstore.encoding import b64
-from tests.support import oms_certificates as oms
-from tests.support.oms_certificates import AUTHORITY, DAY, NOW, Holder, Profile
+from tests.support.signing import oms_certificates as oms
+from tests.support.signing.oms_certificates import AUTHORITY, DAY, NOW, Holder, Profile
 
 ROOT = oms.issue(AUTHORITY, oms.new_key())
 HOLDER = oms.issue(Profile(), oms.new_key(), ROOT)

@@ -15,7 +15,7 @@ from aegis.core import ed25519_points
 from aegis.core.errors import Refused, UsageError
 from aegis.signatures.keys import der
 from aegis.signatures.keys import public as keys
-from tests.support import signing
+from tests.support.signing import signing
 
 P256 = signing.private("ecdsa-p256")
 RSA = signing.private("rsa")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from aegis.core.errors import Refused
 from aegis.signatures.models.manifest import Hashed, Manifest, Shard, check_digests, check_listing, read_manifest
-from tests.support.models import document, hashed, hashed_all, resource, statement
+from tests.support.signing.models import document, hashed, hashed_all, resource, statement
 
 FILES = {"config.json": b"{}", "d/weights.bin": b"0123456789", "tokenizer.model": b"t"}
 

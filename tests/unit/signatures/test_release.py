@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from aegis.core.errors import Refused, UsageError
 from aegis.signatures.release import PREDICATE_TYPE, Release, check, parse_release, release_statement, version_order
-from tests.support.models import statement
+from tests.support.signing.models import statement
 
 ROOT, OTHER = "ab" * 32, "cd" * 32
 UTC = datetime.UTC

@@ -14,7 +14,7 @@ from aegis.signatures.formats.bundle import parse_bundle
 from aegis.signatures.keys import sign as sign_key
 from aegis.signatures.types import KeySigner, Trust
 from aegis.signatures.verify import verify_envelopes, verify_message
-from tests.support import signing
+from tests.support.signing import signing
 
 DIGESTS = signing.digests(signing.CONTENT)
 COSIGN_KEY = (

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from aegis.core.errors import Refused, UsageError
 from aegis.signatures.models.manifest import Hashed, check_digests, check_listing, read_manifest
 from aegis.signatures.models.sign import model_statement
-from tests.support.models import hashed, hashed_all, statement
+from tests.support.signing.models import hashed, hashed_all, statement
 
 NAME = st.lists(
     st.text("abcdé模.-_", min_size=1, max_size=4).map(lambda part: f"x{part}x"), min_size=1, max_size=3

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from aegis.core.errors import Refused
 from aegis.signatures.statement import MAX_BYTES, PAYLOAD_TYPE, parse_statement
 from aegis.signatures.types import Envelope
-from tests.support.models import envelope
+from tests.support.signing.models import envelope
 
 V1 = "https://in-toto.io/Statement/v1"
 

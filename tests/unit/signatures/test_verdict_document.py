@@ -12,7 +12,7 @@ from aegis.core.errors import CouldNotDecide
 from aegis.core.verdict import Verdict
 from aegis.report import json_report
 from aegis.signatures.verdict_document import LIMIT, read_verdict
-from tests.support.verdicts import every_kind, failing, finding, verdict, waiver
+from tests.support.verdicts.verdicts import every_kind, failing, finding, verdict, waiver
 
 KINDS = every_kind()
 FULL = failing(finding(), waivers=(waiver(),), notices=("a notice",))

@@ -23,7 +23,7 @@ from aegis.signatures.types import (
     Verified,
 )
 from aegis.signatures.verify import needed_digests, needs_content, verify_envelopes, verify_message
-from tests.support import signing
+from tests.support.signing import signing
 
 ALICE, BOB, CAROL = (signing.private("ecdsa-p256", number) for number in range(3))
 DIGESTS = signing.digests(signing.CONTENT)

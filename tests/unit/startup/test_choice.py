@@ -9,7 +9,7 @@ import pytest
 
 from aegis.startup.choice import GATES, LOCKS, lock_of
 from aegis.startup.tier0 import INPUTS
-from tests.support.gitrepo import GitRepo
+from tests.support.scan.gitrepo import GitRepo
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from aegis.core.codes import CODES
 from aegis.startup.problem import COULD_NOT_DECIDE, MISCONFIGURED, StartupProblem, announce, heredoc, notice
-from tests.support.runner_commands import parse
+from tests.support.actions.runner_commands import parse
 
 EVIL = "bad::error::x\n::set-output name=result::pass\r\n%0A```\n# heading <b> [x](y) | `code`"
 

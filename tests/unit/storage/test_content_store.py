@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from aegis.core.errors import AegisError, CouldNotDecide, Refused
 from aegis.storage.content_store import ContentStore, Staging, hold_again, let_go
-from tests.support.forked import forked, true_in_child
+from tests.support.processes.forked import forked, true_in_child
 
 DIGEST = "ab" * 32
 FILES = {"model.bin": b"m" * 1000, "weights/a/1.bin": b"", "weights/b.bin": b"b"}

@@ -17,7 +17,7 @@ from aegis.storage import faults, parallel
 from aegis.storage.hashing import HashingSink, KeepingSink, Sink
 from aegis.storage.patience import Patience
 from aegis.storage.transfer import RENEWED, read_all, read_once, read_small
-from tests.support.stores import MemoryStore, Time
+from tests.support.network.stores import MemoryStore, Time
 
 DATA = bytes(range(256)) * 40
 INFO = ObjectInfo("a", len(DATA))

@@ -22,10 +22,11 @@ from tests.doubles.cloud import ARN, BUCKET, REGION, Cloud, cloud
 from tests.doubles.github_issues import TOKEN
 from tests.e2e.actions.conftest import told
 from tests.e2e.actions.watched import KEEP, WARM, Watched, installed_lock
-from tests.support import events, shop_backups
-from tests.support.act import Act, Run
-from tests.support.postgres import Server, running
-from tests.support.shop_backups import DATABASE, ROW, Keys
+from tests.support.actions import events
+from tests.support.actions.act import Act, Run
+from tests.support.backup import shop_backups
+from tests.support.backup.shop_backups import DATABASE, ROW, Keys
+from tests.support.databases.postgres import Server, running
 
 BACKUP_CHECK, ROOT_ACTION = "org/aegis/actions/backup-check@v1", "org/aegis@v1"
 PREFIX = "backups/"

@@ -17,7 +17,7 @@ from tests.e2e.actions.backup_check.conftest import (
     assert_passed,
     nightly,
 )
-from tests.support import shop_backups
+from tests.support.backup import shop_backups
 
 each_action = pytest.mark.parametrize("uses", [BACKUP_CHECK, ROOT_ACTION], ids=["backup-check", "root"])
 

@@ -11,9 +11,9 @@ import yaml
 
 from tests.doubles.cloud import ACCOUNT, REGION
 from tests.e2e.actions.backup_check.conftest import IDENTITY, URL, Shop
-from tests.support import events
-from tests.support.act import ROOT, Run, commit
-from tests.support.consumer import EXAMPLE
+from tests.support.actions import events
+from tests.support.actions.act import ROOT, Run, commit
+from tests.support.actions.consumer import EXAMPLE
 
 BACKUP, CHECK = ".github/workflows/backup.yml", ".github/workflows/backup-check.yml"
 DEPLOYING = ".github/workflows/deploy.yml"

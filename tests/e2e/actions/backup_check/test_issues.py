@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.doubles.github import Fault
 from tests.e2e.actions.backup_check.conftest import Shop, assert_failed, assert_passed, nightly
-from tests.support import events
+from tests.support.actions import events
 
 
 def test_an_issue_is_opened_once_written_to_and_closed_by_the_next_pass(shop: Shop) -> None:

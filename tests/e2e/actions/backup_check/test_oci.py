@@ -14,9 +14,9 @@ from tests.doubles.oci.object_storage import Bucket
 from tests.doubles.oci.tenancy import NAMESPACE, WANTED, tenancy
 from tests.e2e.actions.backup_check.conftest import BACKUP_CHECK, Shelf, nightly
 from tests.e2e.actions.conftest import Stage, told
-from tests.support.act import Act
-from tests.support.leaks import secrets_in, without_masks
-from tests.support.shop_backups import DATABASE
+from tests.support.actions.act import Act
+from tests.support.actions.leaks import secrets_in, without_masks
+from tests.support.backup.shop_backups import DATABASE
 
 BUCKET, PREFIX = "octo-shop-backups", "postgresql/"
 

@@ -25,7 +25,7 @@ from tests.e2e.actions.backup_check.conftest import (
 )
 from tests.e2e.actions.conftest import assert_error, patient, told
 from tests.e2e.actions.watched import gate_of
-from tests.support.act import Run, read_log
+from tests.support.actions.act import Run, read_log
 
 NOWHERE = "http://127.0.0.1:9"
 POISON = {

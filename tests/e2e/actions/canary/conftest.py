@@ -25,8 +25,9 @@ from tests.doubles.prometheus_api import Asked
 from tests.doubles.prometheus_api import serve as serve_prometheus
 from tests.e2e.actions.conftest import told
 from tests.e2e.actions.watched import KEEP, WARM, Watched, installed_lock
-from tests.support import canary_server, events
-from tests.support.act import Act, Run, write_files
+from tests.support.actions import events
+from tests.support.actions.act import Act, Run, write_files
+from tests.support.canary import canary_server
 
 CANARY, ROOT_ACTION = "org/aegis/actions/canary@v1", "org/aegis@v1"
 CACHE = "actions/cache@55cc8345863c7cc4c66a329aec7e433d2d1c52a9"

@@ -11,8 +11,8 @@ import yaml
 
 from tests.doubles.argo_controller import hash_of
 from tests.e2e.actions.canary.conftest import AGAIN, NEW, Deploy
-from tests.support import events
-from tests.support.act import ROOT, Run, commit
+from tests.support.actions import events
+from tests.support.actions.act import ROOT, Run, commit
 
 EXAMPLE = ROOT / "examples" / "consumer"
 JUDGE = ".github/workflows/canary.yml"

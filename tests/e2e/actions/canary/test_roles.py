@@ -12,8 +12,8 @@ from tests.doubles.kubernetes_api import ALL_RIGHTS
 from tests.doubles.kubernetes_api import Asked as ClusterAsked
 from tests.doubles.prometheus_api import Asked
 from tests.e2e.actions.canary.conftest import NEW, PROMETHEUS_TOKEN, Deploy, assert_decided, kubeconfig
-from tests.support.signed_verdicts import stored
-from tests.support.signing import pem, private
+from tests.support.signing.signing import pem, private
+from tests.support.verdicts.signed_verdicts import stored
 
 DIGEST = NEW.rpartition(":")[2]
 V1 = "client.authentication.k8s.io/v1"

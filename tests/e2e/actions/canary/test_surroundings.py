@@ -22,8 +22,8 @@ from tests.e2e.actions.canary.conftest import (
 )
 from tests.e2e.actions.conftest import assert_error, patient, told
 from tests.e2e.actions.watched import gate_of
-from tests.support import events
-from tests.support.act import read_log
+from tests.support.actions import events
+from tests.support.actions.act import read_log
 
 NOWHERE = "http://127.0.0.1:9"
 POISON = {

@@ -15,9 +15,9 @@ from tests.doubles.cloud import ARN, BUCKET, REGION, Cloud, cloud
 from tests.doubles.sigstore.signer import IDENTITY, ISSUER, PrivateSigstore
 from tests.e2e.actions.conftest import told
 from tests.e2e.actions.watched import KEEP, WARM, Watched, installed_lock
-from tests.support import staged
-from tests.support.act import Act, Run
-from tests.support.signing import pem, private
+from tests.support.actions import staged
+from tests.support.actions.act import Act, Run
+from tests.support.signing.signing import pem, private
 
 VERIFY, ROOT_ACTION = "org/aegis/actions/verify@v1", "org/aegis@v1"
 KEY, TRUSTED_ROOT = "keys/model.pub", "keys/trusted_root.json"

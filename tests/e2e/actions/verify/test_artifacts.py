@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.actions.conftest import told
 from tests.e2e.actions.verify.conftest import FRAUD, RANKING, ROOT_ACTION, VERIFY, Staging, assert_refused
-from tests.support import staged
+from tests.support.actions import staged
 
 RELEASED = {**FRAUD, "release": {}}
 TAMPERED = {**staged.WEIGHTS, "weights.bin": b"\x01" + staged.WEIGHTS["weights.bin"][1:]}

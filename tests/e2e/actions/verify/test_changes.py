@@ -19,8 +19,8 @@ from tests.e2e.actions.verify.conftest import (
     assert_misconfigured,
     assert_refused,
 )
-from tests.support import staged
-from tests.support.signing import pem, private
+from tests.support.actions import staged
+from tests.support.signing.signing import pem, private
 
 MALLORY = pem(private("ecdsa-p256", 1))
 each_action = pytest.mark.parametrize("uses", [VERIFY, ROOT_ACTION], ids=["verify", "root"])

@@ -16,11 +16,11 @@ from tests.doubles.oci.identity_domain import CLIENT_ID, CLIENT_SECRET
 from tests.doubles.oci.object_storage import Bucket
 from tests.doubles.oci.tenancy import NAMESPACE, WANTED, tenancy
 from tests.doubles.sigstore.signer import PrivateSigstore
-from tests.support import events, staged
-from tests.support.act import Act, Run, commit, write_files
-from tests.support.consumer import AWS_CHECK, CLAIMS, SIGNER, Staged, copy, staged_cloud
-from tests.support.leaks import secrets_in, without_masks
-from tests.support.signing import private, private_pem
+from tests.support.actions import events, staged
+from tests.support.actions.act import Act, Run, commit, write_files
+from tests.support.actions.consumer import AWS_CHECK, CLAIMS, SIGNER, Staged, copy, staged_cloud
+from tests.support.actions.leaks import secrets_in, without_masks
+from tests.support.signing.signing import private, private_pem
 
 SIGN = ".github/workflows/sign-model.yml"
 OCI_CHECK, ROOT_CHECK = AWS_CHECK.replace("aws", "oci"), ".github/workflows/aegis.yml"

@@ -19,7 +19,7 @@ from tests.e2e.actions.verify.conftest import (
     assert_misconfigured,
     assert_undecided,
 )
-from tests.support.act import ROOT
+from tests.support.actions.act import ROOT
 
 NOWHERE = "http://127.0.0.1:9"
 each_action = pytest.mark.parametrize("uses", [VERIFY, ROOT_ACTION], ids=["verify", "root"])

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.support.act import Run
-from tests.support.leaks import secrets_in, without_masks
+from tests.support.actions.act import Run
+from tests.support.actions.leaks import secrets_in, without_masks
 
 SECRET = 'FwoG"secret/+token-of-a-session'
 

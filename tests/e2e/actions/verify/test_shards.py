@@ -12,8 +12,8 @@ import pytest
 from tests.e2e.actions.conftest import told
 from tests.e2e.actions.verify.conftest import FRAUD, INPUTS, VERIFY, Staging
 from tests.e2e.actions.watched import KEEP, WARM
-from tests.support import staged
-from tests.support.act import CHECKOUT, Run
+from tests.support.actions import staged
+from tests.support.actions.act import CHECKOUT, Run
 
 COUNT = 3
 LARGE = {"weights.bin": bytes(range(256)) * 400, "config/model.json": b'{"layers": 3}\n'}

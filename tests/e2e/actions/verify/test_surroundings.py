@@ -15,8 +15,8 @@ from tests.doubles.aws.s3_faults import FOREVER, Fault
 from tests.e2e.actions.conftest import assert_error, patient, told
 from tests.e2e.actions.verify.conftest import ROOT_ACTION, VERIFY, Staging
 from tests.e2e.actions.watched import gate_of
-from tests.support import events
-from tests.support.act import Run, read_log
+from tests.support.actions import events
+from tests.support.actions.act import Run, read_log
 
 EVIL = "raise SystemExit('the workspace was imported')\n"
 NOWHERE = "http://127.0.0.1:9"

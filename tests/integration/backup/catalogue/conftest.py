@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.backup_shop import shop
-from tests.support.backup_way import Shelf
-from tests.support.patient_aegis import patient
-from tests.support.postgres import Server, running
+from tests.support.backup.shop import shop
+from tests.support.backup.way import Shelf
+from tests.support.databases.patient_aegis import patient
+from tests.support.databases.postgres import Server, running
 
 
 @pytest.fixture(scope="session")

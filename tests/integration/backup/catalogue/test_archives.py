@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.backup_shop import FILLER, run
-from tests.support.backup_way import PASS, RefusedError, Shelf, dumped, fails, programs, undecided
-from tests.support.postgres import Server, binaries
+from tests.support.backup.shop import FILLER, run
+from tests.support.backup.way import PASS, RefusedError, Shelf, dumped, fails, programs, undecided
+from tests.support.databases.postgres import Server, binaries
 
 
 def half(whole: bytes) -> bytes:

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 
 from aegis.backup.inventory import Extension
-from tests.support.backup_shop import run, shop
-from tests.support.backup_way import PASS, RefusedError, Shelf, dumped, fails, programs, undecided
-from tests.support.postgres import Server, running
+from tests.support.backup.shop import run, shop
+from tests.support.backup.way import PASS, RefusedError, Shelf, dumped, fails, programs, undecided
+from tests.support.databases.postgres import Server, running
 
 
 def test_03_one_letter_of_one_row(server: Server, database: str, shelf: Shelf, broken: bool) -> None:

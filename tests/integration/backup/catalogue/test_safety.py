@@ -21,11 +21,11 @@ from aegis.core.errors import CouldNotDecide
 from aegis.core.policy import BackedUp, BackupCheckPolicy
 from tests.doubles.aws import s3 as double
 from tests.doubles.aws.s3 import S3
-from tests.support.backup_shop import FILLER, run
-from tests.support.backup_way import PASS, RefusedError, Shelf, command, fails, programs, undecided
-from tests.support.pooler import pooling
-from tests.support.postgres import Server, binaries
-from tests.support.s3 import CREDENTIALS
+from tests.support.backup.shop import FILLER, run
+from tests.support.backup.way import PASS, RefusedError, Shelf, command, fails, programs, undecided
+from tests.support.databases.pooler import pooling
+from tests.support.databases.postgres import Server, binaries
+from tests.support.network.s3 import CREDENTIALS
 
 MIB = 1 << 20
 

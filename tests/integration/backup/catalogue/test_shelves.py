@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.backup_shop import run, shop
-from tests.support.backup_way import PASS, RefusedError, Shelf, command, fails, programs
-from tests.support.postgres import Server, binaries, running
+from tests.support.backup.shop import run, shop
+from tests.support.backup.way import PASS, RefusedError, Shelf, command, fails, programs
+from tests.support.databases.postgres import Server, binaries, running
 
 WELL: tuple[int, set[str]] = (0, set())
 

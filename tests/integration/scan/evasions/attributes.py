@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.integration.scan.evasions.case import Case, Prepare
-from tests.support.gitrepo import GitRepo
+from tests.support.scan.gitrepo import GitRepo
 
 USE = "import boto3\n"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.support.gitrepo import GitRepo
+from tests.support.scan.gitrepo import GitRepo
 
 Files = Mapping[str, str | bytes | None]
 Prepare = Callable[[GitRepo, pytest.MonkeyPatch], object]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.integration.scan.evasions.case import UNREAD, Case, Prepare
-from tests.support.gitrepo import GitRepo
+from tests.support.scan.gitrepo import GitRepo
 
 USE = "import boto3\n"
 ADAPTERS = (

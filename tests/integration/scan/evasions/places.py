@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.integration.scan.evasions.case import UNREAD, Case
-from tests.support.gitrepo import GitRepo
+from tests.support.scan.gitrepo import GitRepo
 
 USE = "import boto3\n"
 REQUIRE = 'require("aws-sdk");'

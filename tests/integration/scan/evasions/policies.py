@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.scan.evasions.case import Case, Prepare
-from tests.support.gitrepo import GitRepo
+from tests.support.scan.gitrepo import GitRepo
 
 USE = "import boto3\n"
 STRICT = "version: 1\nscan:\n  strict: true\n"

@@ -13,8 +13,8 @@ from aegis.gates.canary.evidence.grid import grid
 from aegis.gates.canary.evidence.ratio import NO_SPREAD, interval
 from aegis.gates.canary.judge import look
 from aegis.gates.canary.state import begin
-from tests.support.binomial_bounds import at_least, at_most
-from tests.support.rollouts import NAME, START, World, looks, never_promoting, plan, together
+from tests.support.canary.binomial_bounds import at_least, at_most
+from tests.support.canary.rollouts import NAME, START, World, looks, never_promoting, plan, together
 
 RUNS, LOOKS = 80, 60
 ALPHA = BETA = 0.05

@@ -13,9 +13,9 @@ from aegis.gates.canary.answer import progress
 from aegis.gates.canary.evidence.absolute import above, above_since
 from aegis.gates.canary.plan import MOST_STEPS, MOST_WINDOWS, MetricPlan, Plan
 from aegis.gates.canary.state import resume, save
-from tests.support.binomial_bounds import at_most
-from tests.support.counted import Watched
-from tests.support.rollouts import World, judged, plan, together
+from tests.support.canary.binomial_bounds import at_most
+from tests.support.canary.counted import Watched
+from tests.support.canary.rollouts import World, judged, plan, together
 
 WHOLE = replace(plan(ceiling=0.02, tolerated=5.0, margin=10.0), beta=1e-300)
 WINDOW = replace(plan(ceiling=0.02, window=300.0, tolerated=5.0, margin=10.0), beta=1e-300)

@@ -8,8 +8,8 @@ import pytest
 from aegis.gates.canary.explain import chart, lines, looks
 from aegis.gates.canary.plan import MetricPlan, Plan
 from aegis.gates.canary.state import Point
-from tests.support.counted import Watched
-from tests.support.rollouts import plan
+from tests.support.canary.counted import Watched
+from tests.support.canary.rollouts import plan
 
 
 def test_a_line_says_what_was_counted_and_what_it_means() -> None:

@@ -11,9 +11,9 @@ from aegis.gates.canary.evidence.spread import WINDOW
 from aegis.gates.canary.forecast import Forecast, Traffic, forecast, more
 from aegis.gates.canary.plan import MetricPlan, Plan
 from aegis.gates.canary.tally import Tally
-from tests.support.counted import Watched
-from tests.support.learned import Learned
-from tests.support.rollouts import World, judged, never_promoting, plan
+from tests.support.canary.counted import Watched
+from tests.support.canary.learned import Learned
+from tests.support.canary.rollouts import World, judged, never_promoting, plan
 
 TRAFFIC = Traffic(canary=5.0, stable=95.0, rate=0.005)
 

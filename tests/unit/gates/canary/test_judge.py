@@ -13,7 +13,7 @@ from aegis.gates.canary.increment import Increment
 from aegis.gates.canary.judge import MOST_POINTS, claims
 from aegis.gates.canary.plan import MetricPlan, Plan
 from aegis.gates.canary.state import save
-from tests.support.counted import START, Counts, Watched
+from tests.support.canary.counted import START, Counts, Watched
 
 GOOD: Counts = (100.0, 1.0)
 BAD: Counts = (100.0, 12.0)

@@ -19,9 +19,9 @@ from aegis.gates.canary.required import Examined, examine
 from aegis.signatures.keys.public import load_public_key
 from aegis.signatures.types import KeySigner, Trust
 from tests.doubles.objects import Bucket
-from tests.support.signed_verdicts import DIGEST, IMAGE, bundle_of, place, predicate_of, stored
-from tests.support.signing import message_bundle, pem, private
-from tests.support.verdicts import waiver
+from tests.support.signing.signing import message_bundle, pem, private
+from tests.support.verdicts.signed_verdicts import DIGEST, IMAGE, bundle_of, place, predicate_of, stored
+from tests.support.verdicts.verdicts import waiver
 
 NOW = datetime.datetime(2026, 6, 15, 12, tzinfo=datetime.UTC)
 HOUR = datetime.timedelta(hours=1)

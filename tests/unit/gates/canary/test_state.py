@@ -16,7 +16,7 @@ from aegis.core.errors import CouldNotDecide
 from aegis.gates.canary.judge import Judgement, look
 from aegis.gates.canary.plan import MetricPlan, Plan
 from aegis.gates.canary.state import MAX_BYTES, begin, resume, save
-from tests.support.rollouts import NAME, START, World, looks
+from tests.support.canary.rollouts import NAME, START, World, looks
 
 ROLLOUT = "shop/api@2"
 PLAN = Plan(metrics=(MetricPlan(name=NAME, ceiling=0.5, floor=1e-4),), warm_up=10.0)

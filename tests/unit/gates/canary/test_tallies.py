@@ -15,7 +15,7 @@ from aegis.gates.canary.increment import Increment
 from aegis.gates.canary.judge import look
 from aegis.gates.canary.plan import MetricPlan, Plan
 from aegis.gates.canary.state import State, begin, resume, save
-from tests.support.rollouts import NAME, START, World, looks
+from tests.support.canary.rollouts import NAME, START, World, looks
 
 EDGES = (0.1, 0.5, 1.0)
 METRICS = (

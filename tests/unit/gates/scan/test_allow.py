@@ -7,7 +7,7 @@ from aegis.core.errors import UsageError
 from aegis.core.policy import Allow
 from aegis.gates.scan.allow import allowing, apply_allow, check_allow
 from aegis.gates.scan.model import Use
-from tests.support.uses import use
+from tests.support.scan.uses import use
 
 ENTRY = Allow(path="src/adapters/**", provider="aws", reason="the adapter")
 INSIDE = use("src/adapters/aws.py")

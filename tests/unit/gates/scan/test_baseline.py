@@ -15,7 +15,7 @@ from aegis.gates.scan import baseline
 from aegis.gates.scan.baseline import Growth, Known, Stale
 from aegis.gates.scan.fingerprint import content_fingerprint
 from aegis.gates.scan.model import Use
-from tests.support.uses import use, uses
+from tests.support.scan.uses import use, uses
 
 ENTRY = {"count": 1, "provider": "aws", "rule": "scan.runtime", "statement": "import boto3"}
 KEY = "a" * 64

@@ -10,7 +10,7 @@ from aegis.core.ports.repository import Change
 from aegis.gates.scan.diff import compare
 from aegis.gates.scan.fingerprint import content_fingerprint
 from aegis.gates.scan.model import Use
-from tests.support.uses import use, uses
+from tests.support.scan.uses import use, uses
 
 
 def contents(found: Iterable[Use]) -> Counter[str]:

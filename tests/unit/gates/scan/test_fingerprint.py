@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from aegis.core.codes import CODES
 from aegis.gates.scan.fingerprint import content_fingerprint, place_fingerprints, rule_of, said
 from aegis.gates.scan.model import CLASSES, Form, Surface, Use
-from tests.support.uses import use, uses
+from tests.support.scan.uses import use, uses
 
 # printf '["aegis-use/v1", "runtime", "aws", "python", "import boto3"]' | sha256sum
 CONTENT = "df249d74bf7523bfc46cf0798c745016f4e83f568019b81c7c3ae9ea8abd52b3"

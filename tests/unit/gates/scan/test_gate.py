@@ -17,7 +17,7 @@ from aegis.core.policy_in_force import InForce
 from aegis.gates.scan.catalogue import load
 from aegis.gates.scan.gate import CODE_CLASSES, Judged, Request, judge
 from tests.doubles.engine import ScriptedEngine
-from tests.support.gitrepo import HERMETIC, GitRepo
+from tests.support.scan.gitrepo import HERMETIC, GitRepo
 
 CATALOGUE = load()
 USE = "import boto3\n"

@@ -14,7 +14,7 @@ from aegis.core.ports.repository import Change
 from aegis.gates.scan.catalogue import load
 from aegis.gates.scan.survey import MANY_PATHSPECS, Survey, Surveyor
 from tests.doubles.engine import ScriptedEngine
-from tests.support.gitrepo import HERMETIC, GitRepo
+from tests.support.scan.gitrepo import HERMETIC, GitRepo
 
 CATALOGUE = load()
 USE = "import boto3\n"

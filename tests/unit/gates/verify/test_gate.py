@@ -15,8 +15,8 @@ from aegis.core.ports.repository import Change
 from aegis.core.verdict import Verdict, exit_code
 from aegis.gates.verify import gate
 from tests.doubles.objects import Bucket, denied
-from tests.support.signing import NOW
-from tests.support.verifying import (
+from tests.support.signing.signing import NOW
+from tests.support.signing.verifying import (
     KEYS,
     SLSA,
     attestation_artifact,

@@ -18,7 +18,7 @@ from aegis.core.errors import Refused, UsageError
 from aegis.core.policy import VerifyPolicy
 from aegis.gates.verify import gate, shards
 from tests.doubles.objects import Bucket, denied
-from tests.support.verifying import (
+from tests.support.signing.verifying import (
     ED25519,
     MODEL,
     attestation_artifact,

@@ -19,8 +19,8 @@ from joserfc.jwk import KeySet as JoserfcKeySet
 from aegis.identity.tokens import TokenRefused
 from aegis.identity.tokens.text import base64url, json_object
 from tests.doubles.oidc_issuer import SigningKey, b64, compact
-from tests.support.token_attacks import AUDIENCE, CLIENT, ISSUER, attacks, world
-from tests.support.token_judge import validator
+from tests.support.tokens.attacks import AUDIENCE, CLIENT, ISSUER, attacks, world
+from tests.support.tokens.judge import validator
 
 KEYS: tuple[SigningKey, ...] = (world().rsa, world().ec, world().ed)
 

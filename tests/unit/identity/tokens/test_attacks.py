@@ -11,9 +11,9 @@ import pytest
 
 from aegis.identity.tokens import TokenRefused
 from tests.doubles.oidc_issuer import SigningKey
-from tests.support.token_attacks import AUDIENCE, CLIENT, OTHER, REMOVED, TYPED, Attack, attacks, world
-from tests.support.token_guards import GUARDS, without
-from tests.support.token_judge import validator
+from tests.support.tokens.attacks import AUDIENCE, CLIENT, OTHER, REMOVED, TYPED, Attack, attacks, world
+from tests.support.tokens.guards import GUARDS, without
+from tests.support.tokens.judge import validator
 
 ATTACKS = {attack.id: attack for attack in attacks(world())}
 

@@ -9,8 +9,8 @@ import pytest
 
 from aegis.identity.tokens import IssuerRule, JwksClient, KeysAt, KeySet, TokenRefused, Validator, key_set
 from aegis.identity.tokens import keys as keys_module
-from tests.support.token_attacks import AUDIENCE, ISSUER, attacks, world
-from tests.support.token_judge import FixedKeys, validator
+from tests.support.tokens.attacks import AUDIENCE, ISSUER, attacks, world
+from tests.support.tokens.judge import FixedKeys, validator
 from tests.unit.identity.tokens.test_jwks import Network, unavailable
 
 

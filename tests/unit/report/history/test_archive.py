@@ -15,7 +15,7 @@ from aegis.report import json_report
 from aegis.report.history import archive
 from aegis.report.history.collected import Collected
 from aegis.signatures.verdict_document import LIMIT
-from tests.support.past_verdicts import NOW, ago, past
+from tests.support.verdicts.past_verdicts import NOW, ago, past
 
 GOOD = json_report.render(past(ago(days=1)))
 OTHER = json_report.render(past(ago(days=2), run=8))

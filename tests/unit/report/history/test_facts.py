@@ -12,8 +12,8 @@ from aegis.core.verdict import Evidence, Source, Verdict
 from aegis.report import json_report
 from aegis.report.history.collected import Collected
 from aegis.report.history.facts import UNKNOWN, History, history
-from tests.support import verdicts
-from tests.support.past_verdicts import (
+from tests.support.verdicts import verdicts
+from tests.support.verdicts.past_verdicts import (
     NOW,
     ago,
     artifact,

@@ -13,7 +13,7 @@ from aegis.report import json_report
 from aegis.report.history import folder
 from aegis.report.history.collected import Collected
 from aegis.signatures.verdict_document import LIMIT
-from tests.support.past_verdicts import NOW, ago, past, put, stamp
+from tests.support.verdicts.past_verdicts import NOW, ago, past, put, stamp
 
 
 def collected(place: Path, **settings: object) -> Collected:

@@ -15,9 +15,9 @@ from aegis.report import json_report
 from aegis.report.history import document, page
 from aegis.report.history.collected import Collected, Unread
 from aegis.report.history.facts import history
-from tests.support import verdicts
-from tests.support.html_reader import Read, read
-from tests.support.past_verdicts import (
+from tests.support.pages.html_reader import Read, read
+from tests.support.verdicts import verdicts
+from tests.support.verdicts.past_verdicts import (
     NOW,
     ago,
     artifact,

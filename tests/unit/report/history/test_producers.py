@@ -18,9 +18,9 @@ from aegis.gates.canary.watching import Looked
 from aegis.report import json_report
 from aegis.report.history.collected import Collected
 from aegis.report.history.facts import History, history
-from tests.support.counted import Watched
-from tests.support.past_verdicts import NOW, ago, past
-from tests.support.rollouts import plan
+from tests.support.canary.counted import Watched
+from tests.support.canary.rollouts import plan
+from tests.support.verdicts.past_verdicts import NOW, ago, past
 
 DATABASE = BackedUp(name="orders", max_restore="1h")
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from aegis.report.html import Band, Html, Level, Moment, Row, Series, line_chart, timeline, utc
 from aegis.report.html.charts import MOST_POINTS, _ticks
-from tests.support.html_reader import read
-from tests.support.verdicts import HOSTILE
+from tests.support.pages.html_reader import read
+from tests.support.verdicts.verdicts import HOSTILE
 
 ANY = st.floats(allow_nan=True, allow_infinity=True)
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from aegis.report.escape import visible
 from aegis.report.html import Html, joined, tag
-from tests.support.html_reader import read
-from tests.support.verdicts import HOSTILE
+from tests.support.pages.html_reader import read
+from tests.support.verdicts.verdicts import HOSTILE
 
 
 class TestText:

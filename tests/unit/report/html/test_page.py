@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from aegis.report.html import chip, page, paragraph, section
-from tests.support.html_reader import read
+from tests.support.pages.html_reader import read
 
 MADE = page("A page", [section("One", paragraph("text")), chip("pass", "good")], subtitle="of tests", footer="end")
 SHEET = MADE.decode().partition("<style>")[2].partition("</style>")[0]

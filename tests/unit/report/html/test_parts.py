@@ -15,8 +15,8 @@ from aegis.report.html import (
     tiles,
 )
 from aegis.report.html.parts import MARKS, MOST_ROWS, Tone
-from tests.support.html_reader import read
-from tests.support.verdicts import HOSTILE
+from tests.support.pages.html_reader import read
+from tests.support.verdicts.verdicts import HOSTILE
 
 
 def test_a_table_shows_its_rows_below_its_header() -> None:

@@ -20,7 +20,7 @@ from aegis.core.errors import Refused
 from aegis.core.policy import Load
 from aegis_multimodal_ai_system.formats import check_formats
 from aegis_multimodal_ai_system.formats.safetensors_header import BITS
-from tests.support.weights import (
+from tests.support.runtime.weights import (
     GGUFS,
     ONNXES,
     external,

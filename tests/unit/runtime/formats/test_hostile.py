@@ -25,8 +25,8 @@ from aegis.core.policy import Load
 from aegis_multimodal_ai_system.formats import check_formats, gguf_file, safetensors_header, side_files, wire
 from aegis_multimodal_ai_system.formats.reader import Malformed, size_of
 from aegis_multimodal_ai_system.formats.safetensors_header import MAX_HEADER
-from tests.support.pickled import EVIL, HAND_MADE, TORCH, tarred
-from tests.support.weights import (
+from tests.support.runtime.pickled import EVIL, HAND_MADE, TORCH, tarred
+from tests.support.runtime.weights import (
     GGUFS,
     ONNXES,
     external,

@@ -16,7 +16,7 @@ from aegis.core.errors import Refused
 from aegis.core.policy import Load
 from aegis_multimodal_ai_system.formats import check_formats
 from aegis_multimodal_ai_system.formats.pickles import MAX_STEPS, find_pickle
-from tests.support.pickled import (
+from tests.support.runtime.pickled import (
     ARCHIVES,
     CALLS,
     EVIL,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.support.learned import Learned
+from tests.support.canary.learned import Learned
 
 
 def counted(size: int, *, pods: int = 4, increments: int = 400, seed: int = 1, growing: bool = False) -> float:

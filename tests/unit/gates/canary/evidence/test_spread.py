@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aegis.gates.canary.evidence.spread import WINDOW, effective, fixed, mix
-from tests.support.learned import Learned
+from tests.support.canary.learned import Learned
 
 POSSIBLE = (0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.45)
 
