@@ -8,6 +8,7 @@ organisation's policy, named by commit, underneath; the repository's own may onl
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -45,9 +46,9 @@ def policy_in_force(repository: Repository, base: str | None, fetch: FetchPolicy
     """The policy for a change from `base` to the work tree, or for the work tree alone.
 
     `file` is the policy's path in the repository (default: `aegis.yml`, which may be missing). Raises UsageError for a
-    file that is missing although it was named, or not valid.
+    file that is missing although it was named, not valid, or not in the repository.
     """
-    path = file or DEFAULT_FILE
+    path = _from_root(repository, file or DEFAULT_FILE)
     head = _read_head(repository, path)
     before = repository.show(base, path) if base else None
     if head is None and before is None and file is not None:
@@ -64,6 +65,22 @@ def policy_in_force(repository: Repository, base: str | None, fetch: FetchPolicy
     if head is None:
         return InForce(Policy(version=1), "defaults", hashlib.sha256(b"").hexdigest())
     return replace(_load(head, path, path, fetch), bootstrap=base is not None)
+
+
+def _from_root(repository: Repository, file: str) -> str:
+    """The one spelling under which both the index and a commit know the file.
+
+    Under another the base would seem to lack the policy, and the change's own would decide.
+    """
+    path = os.path.relpath(repository.root / file, repository.root)
+    if path.split("/", 1)[0] == "..":
+        raise UsageError(
+            "core.policy_missing",
+            f"the policy file {file!r} is not in the repository {str(repository.root)!r}",
+            expected="a file that the repository tracks, named from its root",
+            remedy=f"name it as in `git ls-files`, or leave the argument out to use {DEFAULT_FILE}",
+        )
+    return path
 
 
 def _read_head(repository: Repository, path: str) -> bytes | None:

@@ -150,9 +150,9 @@ class GitRepository:
 
     def show_many(self, rev: str, paths: Iterable[str]) -> Mapping[str, bytes]:
         """See the port."""
-        wanted = list(dict.fromkeys(paths))
         commit = self._plain(rev)
-        names = [f"{commit}^{{commit}}", *(f"{commit}:{path}" for path in wanted)]
+        wanted = {path: f"{commit}:{self._from_root(path)}" for path in paths}
+        names = [f"{commit}^{{commit}}", *wanted.values()]
         # Requests of one line each are understood by every git, but lose a carriage return at their end; NUL between
         # them needs 2.38 and is kept for odd names.
         odd = any("\n" in name or "\r" in name for name in names)
@@ -165,8 +165,20 @@ class GitRepository:
             with self._stream(arguments, stdin=requests) as output:
                 if _batch_object(output, names[0], rev) is None:
                     raise self._not_found(rev)
-                contents = ((path, _batch_object(output, f"{commit}:{path}", path)) for path in wanted)
+                contents = ((path, _batch_object(output, name, path)) for path, name in wanted.items())
                 return {path: content for path, content in contents if content is not None}
+
+    def _from_root(self, path: str) -> str:
+        """The path as commits spell it.
+
+        `ls-files` finds `a/./b`, `a/../b` and absolute paths, too, and no commit has them: spelt so, a file would seem
+        to be new with the change.
+        """
+        name = os.path.normpath(path)
+        name = os.path.relpath(name, self.root) if name.startswith("/") else name
+        if name.split("/", 1)[0] == "..":
+            raise _unreadable(path, "it leads out of the repository")
+        return name
 
     def changed(self, base: str) -> list[Change]:
         """See the port."""
