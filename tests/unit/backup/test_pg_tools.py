@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,19 @@ def test_a_wheel_that_cannot_be_fetched(place: Path) -> None:
     (place / "locks/postgresql.txt").write_text(PIN.format("17.11.0"))
     (place / "locks/uv.txt").write_text("")
     assert refused(place).code == "backup_check.tools_failed"
+
+
+def test_no_interpreter_is_fetched_for_the_wheel(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """uv would, where PATH names none: a file that no lock names."""
+    (place / "locks/postgresql.txt").write_text(PIN.format("17.11.0"))
+    uv = place / "uv"
+    uv.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >"{place}/asked"\nexit 1\n')
+    uv.chmod(0o755)
+    monkeypatch.setattr(pg_tools, "find_uv", lambda *_: uv)
+    assert refused(place).code == "backup_check.tools_failed"
+    asked = (place / "asked").read_text().splitlines()
+    assert "--no-python-downloads" in asked
+    assert asked[asked.index("--python") + 1] == sys.executable
 
 
 def test_a_version_between_majors() -> None:

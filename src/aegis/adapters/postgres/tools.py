@@ -13,6 +13,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -213,6 +214,8 @@ def _fetch(pin: str, place: Path, root: Path, cache: Path, environ: Mapping[str,
         argv: list[str | Path] = [
             *(uv, "pip", "install", "--quiet", "--no-config", "--no-progress", "--system-certs"),
             *("--cache-dir", cache / "uv-cache", "--target", target, "--python-version", _READ_AS_PYTHON),
+            # else uv fetches an interpreter that no lock names, where PATH has none
+            *("--python", sys.executable, "--no-python-downloads"),
             *("--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", lock),
         ]
         process.run(argv, surroundings.for_installers(environ), what="Fetching PostgreSQL's programs")
