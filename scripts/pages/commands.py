@@ -47,7 +47,8 @@ def _section(name: str, says: str, parser: argparse.ArgumentParser) -> list[str]
     depth = "#" * min(4, len(name.split()))
     said = [_sentence(says)] if says else []
     if parser.description and parser.description != says:
-        said.append(cell(parser.description))
+        described = cell(parser.description)
+        said = [described] if says and described.startswith(said[0]) else [*said, described]
     lines = [f"{depth} {name}", "", " ".join(said), ""]
     rows = [(code(_written(each)), _default(each), _meaning(each, parser)) for each in arguments]
     lines += table(("argument", "default", "meaning"), rows)

@@ -30,7 +30,7 @@ def add_command(commands: Any) -> None:
     parser = commands.add_parser("sign", help="sign a file, a model or a statement", allow_abbrev=False)
     below = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     file = below.add_parser("file", help="one file", allow_abbrev=False)
-    file.add_argument("file", type=Path)
+    file.add_argument("file", type=Path, help="what is signed")
     add_signer(file)
     kind = file.add_mutually_exclusive_group()
     kind.add_argument("--bundle", metavar="FILE", type=Path, help="to write (default: the file with .sigstore.json)")
@@ -38,7 +38,7 @@ def add_command(commands: Any) -> None:
     file.set_defaults(run=run_file)
 
     model = below.add_parser("model", help="every file of a folder", allow_abbrev=False)
-    model.add_argument("folder", type=Path)
+    model.add_argument("folder", type=Path, help="the model's folder")
     add_signer(model)
     model.add_argument("--signature", metavar="FILE", type=Path, help="to write (default: model.sig in the folder)")
     model.add_argument("--name", help="the model's name, for people (default: the folder's)")

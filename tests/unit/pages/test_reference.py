@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,43 @@ class TestCommands:
             section = page.partition(f"# {name}\n")[2].partition("\n#")[0]
             for option in parser._option_string_actions:
                 assert option in {"-h", "--help"} or f"{option}" in section, name
+
+    def test_every_argument_says_what_it_is_for(self) -> None:
+        for name, _, parser in commands._commands(parser_of(None)):
+            page = "\n".join(commands._section(name, "", parser))
+            assert re.findall(r"^\| .* \|  \|$", page, re.MULTILINE) == [], name
+
+    def test_no_command_says_the_same_twice(self) -> None:
+        page = commands.render()
+        section = page.partition("### aegis canary forecast\n")[2].partition("\n#")[0]
+        assert section.count("What can be seen") + section.count("what can be seen") == 1
+
+    @pytest.mark.parametrize("folder", ["docs", "src", "templates", "examples", "actions", "k8s", "helm", "infra"])
+    def test_every_command_that_is_named_is_there(self, folder: str) -> None:
+        known = {name for name, _, _ in commands._commands(parser_of(None))}
+        outer = {name.rpartition(" ")[0] for name in known}
+        assert [where for where, name in named(ROOT / folder) if not is_command(name, known, outer)] == []
+
+
+def named(folder: Path) -> Iterator[tuple[str, str]]:
+    """Each `aegis …` in code or at a prompt, with its place, as far as it can be a command's name."""
+    for file in sorted(folder.rglob("*")):
+        if file.suffix in {".md", ".yml", ".yaml", ".py", ".txt", ".tf"} and file.is_file():
+            text = file.read_text("utf-8")
+            for found in re.finditer(r"(?:`|\$ |^[ ]*(?:run: )?)(aegis(?: [a-z][a-z-]*)+)", text, re.MULTILINE):
+                yield f"{file}:{text.count(chr(10), 0, found.start()) + 1}: {found[1]}", found[1]
+
+
+def is_command(name: str, known: set[str], outer: set[str]) -> bool:
+    """Whether a name is a command, or one with arguments behind it."""
+    words = name.split()
+    for end in range(2, len(words) + 1):
+        above = " ".join(words[: end - 1])
+        if above not in outer:
+            return True
+        if " ".join(words[:end]) not in known:
+            return False
+    return True
 
 
 class TestActions:

@@ -32,7 +32,7 @@ def add_command(commands: Any) -> None:
     verify = below.add_parser(
         "verify", help="whether an evidence folder is what a run wrote; offline", allow_abbrev=False
     )
-    verify.add_argument("folder", metavar="DIR", type=Path)
+    verify.add_argument("folder", metavar="DIR", type=Path, help="the evidence folder")
     verify.add_argument("--key", metavar="FILE", type=Path, help="public key that must have signed the evidence")
     verify.add_argument("--bundle", metavar="FILE", type=Path, help="(default: evidence.json.sigstore.json in DIR)")
     verify.add_argument("--commit", metavar="SHA", help="refuse evidence of another commit")

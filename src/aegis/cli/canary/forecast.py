@@ -31,8 +31,8 @@ def add_command(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser(
         "forecast",
         help="before a rollout: what can be seen with this traffic, and when",
-        description="What can be seen with this traffic, and when. Without --requests, --rate and --pods, the traffic"
-        " is what Prometheus has seen of the version that runs.",
+        description="Before a rollout: what can be seen with this traffic, and when. Without --requests, --rate and"
+        " --pods, the traffic is what Prometheus has seen of the version that runs.",
         allow_abbrev=False,
     )
     add_traffic(parser)

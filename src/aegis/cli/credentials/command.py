@@ -34,8 +34,8 @@ def _add_doctor(below: Any) -> None:
 
 def _add_trust(below: Any) -> None:
     parser = below.add_parser("trust", help="print the tight trust policy for one job", allow_abbrev=False)
-    parser.add_argument("--cloud", choices=("aws", "oci"), required=True)
-    parser.add_argument("--repository", metavar="OWNER/NAME", required=True)
+    parser.add_argument("--cloud", choices=("aws", "oci"), required=True, help="whose trust it is")
+    parser.add_argument("--repository", metavar="OWNER/NAME", required=True, help="whose job is trusted")
     parser.add_argument("--repository-id", metavar="ID", required=True, help="gh api repos/OWNER/NAME --jq .id")
     parser.add_argument("--owner-id", metavar="ID", required=True, help="gh api repos/OWNER/NAME --jq .owner.id")
     parser.add_argument("--environment", metavar="NAME", help="the job's `environment:`")
@@ -46,7 +46,9 @@ def _add_trust(below: Any) -> None:
     parser.add_argument("--audience", help="of the token (default: the cloud's own)")
     aws = parser.add_argument_group("AWS")
     aws.add_argument("--account", metavar="ID", help="12 digits: where provider and role are")
-    aws.add_argument("--partition", default="aws", choices=("aws", "aws-cn", "aws-us-gov"))
+    aws.add_argument(
+        "--partition", default="aws", choices=("aws", "aws-cn", "aws-us-gov"), help="of the account (default: aws)"
+    )
     oci = parser.add_argument_group("OCI")
     for name, what in (
         ("client-id", "the confidential application"),
@@ -66,7 +68,7 @@ def _add_lint(below: Any) -> None:
         help="what is dangerous in trust policies, role policies (JSON) and workflows (YAML)",
         allow_abbrev=False,
     )
-    parser.add_argument("files", metavar="FILE", nargs="+")
+    parser.add_argument("files", metavar="FILE", nargs="+", help="a policy or a workflow")
     parser.set_defaults(run=_lint)
 
 
@@ -78,7 +80,9 @@ def _add_exec(below: Any) -> None:
         usage="aegis credentials exec [--config FILE] [--role ARN] [--region REGION] -- COMMAND …",
     )
     _add_session_arguments(parser)
-    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND")
+    parser.add_argument(
+        "command", nargs=argparse.REMAINDER, metavar="COMMAND", help="after `--`: what gets the credentials"
+    )
     parser.set_defaults(run=_exec)
 
 

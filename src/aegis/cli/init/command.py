@@ -61,14 +61,14 @@ def add_choices(parser: argparse.ArgumentParser, *, one: bool) -> None:
     if one:
         verify.add_argument("--repository-id", metavar="NUMBER", help="of the signing repository, which a rename keeps")
     verify.add_argument("--oci-domain", metavar="URL", help="identity domain, for what lies in OCI")
-    verify.add_argument("--oci-region", metavar="REGION")
+    verify.add_argument("--oci-region", metavar="REGION", help="of the bucket, for what lies in OCI")
     backups = parser.add_argument_group("backup-check")
     backups.add_argument("--backup-store", metavar="PREFIX", dest="store", help="where backups lie")
-    backups.add_argument("--database", metavar="NAME", action="append", dest="databases")
+    backups.add_argument("--database", metavar="NAME", action="append", dest="databases", help="that is backed up")
     backups.add_argument("--recipient", metavar="age1…", action="append", dest="recipients", help="two or more")
     canary = parser.add_argument_group("canary")
-    canary.add_argument("--prometheus", metavar="URL")
-    canary.add_argument("--rollout", metavar="NAMESPACE/NAME")
+    canary.add_argument("--prometheus", metavar="URL", help="the server that counts both versions' requests")
+    canary.add_argument("--rollout", metavar="NAMESPACE/NAME", help="of Argo Rollouts, that is judged")
 
 
 def run(arguments: argparse.Namespace) -> int:
