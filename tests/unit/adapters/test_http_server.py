@@ -93,3 +93,44 @@ def test_one_connection_too_many_is_closed_without_a_word_and_the_others_are_ans
         server.close()
 
     asyncio.run(crowd())
+
+
+def test_at_the_end_only_what_is_being_answered_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HEAD_SECONDS", "SEND_SECONDS", "END_SECONDS"):
+        monkeypatch.setattr(http_server, name, 600.0)
+
+    async def end() -> None:
+        asked, go_on = asyncio.Event(), asyncio.Event()
+
+        async def answer(_: Question) -> Reply:
+            asked.set()
+            await go_on.wait()
+            return Reply(200, b"{}")
+
+        connections = Connections(answer, lambda status, _: Reply(status, b"{}"))
+        server = await asyncio.start_server(connections.take, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        # who says nothing, who says half of it, and whoever asks
+        silent, half, whole = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        half[1].write(b"GET / HTTP/1.1\r\n")
+        whole[1].write(b"GET / HTTP/1.1\r\nHost: judge\r\n\r\n")
+        await asyncio.wait_for(asked.wait(), 60)
+        server.close()
+        ended = asyncio.ensure_future(connections.end())
+        for reader, _ in (silent, half):
+            assert await asyncio.wait_for(_all_of(reader), 60) == b""
+        assert not ended.done()
+        go_on.set()
+        await asyncio.wait_for(ended, 60)
+        assert (await _all_of(whole[0])).startswith(b"HTTP/1.1 200 ")
+        for _, writer in (silent, half, whole):
+            writer.close()
+
+    asyncio.run(end())
+
+
+async def _all_of(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.read()
+    except ConnectionError:
+        return b""

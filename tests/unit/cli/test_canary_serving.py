@@ -80,7 +80,6 @@ def test_a_slow_look_is_no_verdict_yet_and_the_next_question_gets_its_answer(gat
         await asyncio.sleep(0)  # it has begun to wait
         gated.open.set()
         assert document(await later)["reason"] == "canary.undecided"
-        judge.close()
 
     asyncio.run(ask())
     assert gated.asked == 1
@@ -94,7 +93,6 @@ def test_questions_at_once_are_one_look(gated: Gated, tmp_path: Path) -> None:
         gated.open.set()
         replies = await asyncio.gather(*questions)
         assert {(reply.status, document(reply)["verdict"]) for reply in replies} == {(200, "continue")}
-        judge.close()
 
     asyncio.run(ask())
     assert gated.asked == 1

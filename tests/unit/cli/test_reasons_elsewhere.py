@@ -61,7 +61,6 @@ def test_a_wrong_question_to_the_judge(
         judge.token = tmp_path / "token"
         judge.token.write_text("a" * 32)
     reply = asyncio.run(judge.answer(Question(path, query, {})))
-    judge.close()
     assert code in reply.body.decode()
 
 

@@ -28,7 +28,7 @@ HEAD_SECONDS: Final = 5.0
 SEND_SECONDS: Final = 5.0
 """For an answer to be taken."""
 END_SECONDS: Final = 10.0
-"""For what is under way when the server is to end."""
+"""For what is being answered when the server is to end."""
 MAX_CONNECTIONS: Final = 64
 _REQUEST: Final = re.compile(r"(?P<method>[A-Z]{1,16}) (?P<target>/[!-~]*) HTTP/1\.[01]")
 _HEADER: Final = re.compile(r"(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(?P<value>[ -~\t\x80-\xff]*?)[ \t]*")
@@ -93,8 +93,9 @@ class Listening:
 
 
 def serve(answer: Answer, refuse: Refuse, listening: Listening, *, ready: Callable[[str], None]) -> None:
-    """Until SIGTERM or SIGINT. `ready` is told the address once it listens. Raises UsageError `canary.listen_refused`.
+    """Until SIGTERM or SIGINT, and until what is being answered then has its answer.
 
+    `ready` is told the address once it listens. Raises UsageError `canary.listen_refused`.
     `answer` must end by itself; an exception of it ends the connection without an answer.
     """
     context = listening.tls()
@@ -129,8 +130,7 @@ async def _serve(
     ready(f"{'https' if context is not None else 'http'}://{shown}:{port}")
     await stop.wait()
     server.close()
-    if connections.open:
-        await asyncio.wait(connections.open, timeout=END_SECONDS)
+    await connections.end()
 
 
 class Connections:
@@ -138,17 +138,19 @@ class Connections:
 
     def __init__(self, answer: Answer, refuse: Refuse) -> None:
         self._answer, self._refuse = answer, refuse
-        self.open: set[asyncio.Task[None]] = set()
+        self._open: set[asyncio.Task[None]] = set()
+        self._asked: set[asyncio.Task[None]] = set()
+        """Those of them whose head is here."""
 
     async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, from its first byte to its end."""
         task = asyncio.current_task()
-        if task is None or len(self.open) >= MAX_CONNECTIONS:
+        if task is None or len(self._open) >= MAX_CONNECTIONS:
             writer.transport.abort()
             return
-        self.open.add(task)
+        self._open.add(task)
         try:
-            reply = await self._reply(reader)
+            reply = await self._reply(reader, task)
             if reply is not None:
                 writer.write(_written(reply))
                 async with asyncio.timeout(SEND_SECONDS):
@@ -159,9 +161,17 @@ class Connections:
             pass
         finally:
             writer.transport.abort()
-            self.open.discard(task)
+            self._open.discard(task)
+            self._asked.discard(task)
 
-    async def _reply(self, reader: asyncio.StreamReader) -> Reply | None:
+    async def end(self) -> None:
+        """What is being answered gets its answer, within `END_SECONDS`; who has asked nothing yet is not waited for."""
+        for task in self._open - self._asked:
+            task.cancel()
+        if self._asked:
+            await asyncio.wait(self._asked, timeout=END_SECONDS)
+
+    async def _reply(self, reader: asyncio.StreamReader, task: asyncio.Task[None]) -> Reply | None:
         try:
             async with asyncio.timeout(HEAD_SECONDS):
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -169,6 +179,7 @@ class Connections:
             return self._refuse(431, f"the request's head has more than {MAX_HEAD} bytes")
         except asyncio.IncompleteReadError:
             return None
+        self._asked.add(task)
         question = parse(head)
         if isinstance(question, Question):
             return await self._answer(question)

@@ -78,10 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     listening = Listening(
         host=arguments.host, port=arguments.port, certificate=arguments.tls_cert, key=arguments.tls_key
     )
-    try:
-        serve(judge.answer, judge.refuse, listening, ready=_say)
-    finally:
-        judge.close()
+    serve(judge.answer, judge.refuse, listening, ready=_say)
     return 0
 
 

@@ -13,13 +13,13 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from aegis.adapters.http.server import Question, Reply
+from aegis.cli.canary.aside import aside
 from aegis.cli.canary.run import look
 from aegis.cli.canary.state import StateFile
 from aegis.core.errors import AegisError, CouldNotDecide, Refused, UsageError, crashed
@@ -82,7 +82,7 @@ class Means:
 
 @dataclass(slots=True)
 class Judge:
-    """Answers questions; used by one event loop. `close` ends its threads."""
+    """Answers questions; used by one event loop. A look that is not over when that ends is not waited for."""
 
     policies: Mapping[tuple[str, str], CanaryPolicy]
     """By the namespace and name of their rollouts."""
@@ -94,20 +94,15 @@ class Judge:
     token: Path | None = None
     """The file of what a question must bring as its bearer token; None: none."""
     means: Means = field(default_factory=Means)
-    _looks: ThreadPoolExecutor = field(init=False, repr=False)
+    _looks: asyncio.Semaphore = field(init=False, repr=False, default_factory=lambda: asyncio.Semaphore(LOOKS))
     _flights: dict[Asked, asyncio.Future[Looked]] = field(init=False, default_factory=dict)
     _tellings: Tellings = field(init=False)
     _rooms: Lock = field(init=False, repr=False, default_factory=Lock)
     """One thread at a time removes states."""
 
     def __post_init__(self) -> None:
-        """Start its threads as they are needed."""
-        self._looks = ThreadPoolExecutor(LOOKS, thread_name_prefix="look")
+        """With nothing told yet."""
         self._tellings = Tellings(sorted(self.policies))
-
-    def close(self) -> None:
-        """Start no look any more."""
-        self._looks.shutdown(wait=False, cancel_futures=True)
 
     async def answer(self, question: Question) -> Reply:
         """Whatever happens, an answer; one without a verdict has a status that Argo Rollouts counts as an error."""
@@ -168,7 +163,7 @@ class Judge:
     async def _judged(self, asked: Asked) -> Reply:
         flight = self._flights.get(asked)
         if flight is None:
-            flight = asyncio.get_running_loop().run_in_executor(self._looks, self._look, asked)
+            flight = asyncio.ensure_future(self._flight(asked))
             self._flights[asked] = flight
             flight.add_done_callback(lambda done: self._landed(asked, done))
         done, _ = await asyncio.wait({flight}, timeout=self.means.patience)
@@ -183,6 +178,10 @@ class Judge:
         self._tellings.answered(asked.rollout, asked.revision, verdict, now, seen=seen)
         _say(f"{'/'.join(asked.rollout)} revision {asked.revision}: {verdict['verdict']} ({verdict['reason']})")
         return Reply(200, encoded(verdict))
+
+    async def _flight(self, asked: Asked) -> Looked:
+        async with self._looks:
+            return await aside(lambda: self._look(asked))
 
     def _landed(self, asked: Asked, flight: asyncio.Future[Looked]) -> None:
         del self._flights[asked]
