@@ -66,8 +66,8 @@ def _run(given: Sequence[str]) -> int:
         # They are for developers, e.g. of odd names in a certificate; whatever counts for a user is said in a reason.
         warnings.simplefilter("ignore")
     try:
-        parsed = parser_of(given[0] if given else None).parse_args(given)
         stop_on_signals()
+        parsed = parser_of(given[0] if given else None).parse_args(given)
         return int(parsed.run(parsed))
     except AegisError as error:
         return _told(error)

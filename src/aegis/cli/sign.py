@@ -144,14 +144,12 @@ def run_attestation(arguments: argparse.Namespace) -> int:
     from aegis.signatures.models.sign import canonical
     from aegis.signatures.statement import V1
 
-    predicate = strict_json.parse(read_file(arguments.predicate), what=str(arguments.predicate))
+    try:
+        predicate = strict_json.parse(read_file(arguments.predicate), what=str(arguments.predicate))
+    except Refused as refused:
+        raise _no_predicate(refused.problem) from refused
     if not isinstance(predicate, dict):
-        raise UsageError(
-            "core.wrong_usage",
-            f"{str(arguments.predicate)!r} is no JSON object",
-            expected="the predicate as a JSON object",
-            remedy="correct the file",
-        )
+        raise _no_predicate(f"{str(arguments.predicate)!r} is no JSON object")
     artifact: Path = arguments.file
     if os.path.isdir(artifact):  # noqa: PTH112 - `is_dir` raises for long names
         target = arguments.bundle or artifact / DEFAULT_IN_FOLDER
@@ -180,6 +178,10 @@ def signed_statement(arguments: argparse.Namespace, payload: bytes, *, of_model:
     key = private_key(arguments.key)
     hint = key_hint(key.public) if of_model else None
     return sign_key.sign_statement(key, payload, payload_type=PAYLOAD_TYPE, hint=hint)
+
+
+def _no_predicate(problem: str) -> UsageError:
+    return UsageError("core.wrong_usage", problem, expected="the predicate as a JSON object", remedy="correct the file")
 
 
 def private_key(place: Path) -> PrivateKey:

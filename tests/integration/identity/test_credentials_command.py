@@ -407,7 +407,9 @@ class TestTrustAndLint:
         assert done.code == 1
         for rule in ("no-audience", "open-repository", "exposed-token", "persisted-credentials"):
             assert f"[{rule}]" in done.out
-        run(tmp_path, environment(tmp_path), "lint", "missing.json").refused(2, "cannot be read")
+        run(tmp_path, environment(tmp_path), "lint", "missing.json").refused(
+            2, "'missing.json' cannot be read: No such file or directory"
+        )
         run(tmp_path, environment(tmp_path), "lint", ".").refused(2, "cannot be read")
 
 

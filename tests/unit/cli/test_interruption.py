@@ -107,3 +107,27 @@ Thing()
 """
     done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stderr.count("ValueError: broken") == 1
+
+
+STARTING = """
+import os, signal, sys
+sys.path.insert(0, {src!r})
+from aegis.cli import main
+
+def imported(name):
+    os.kill(os.getpid(), signal.{signal})
+    raise AssertionError("not stopped")
+
+main.import_module = imported
+sys.exit(main.main(["scan"]))
+"""
+
+
+@pytest.mark.parametrize("signal", ["SIGINT", "SIGTERM"])
+def test_a_command_that_is_stopped_while_its_modules_are_loaded_says_so(signal: str) -> None:
+    program = STARTING.format(src=str(SRC), signal=signal)
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith(f"aegis: core.interrupted: stopped by {signal}\n")

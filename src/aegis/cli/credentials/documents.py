@@ -23,7 +23,8 @@ def read(name: str) -> bytes:
         with Path(name).open("rb") as file:
             data = file.read(_MAX_FILE + 1)
     except (OSError, ValueError) as error:
-        raise _wrong(f"{name!r} cannot be read: {type(error).__name__}", "a file") from error
+        why = getattr(error, "strerror", None) or str(error)
+        raise _wrong(f"{name!r} cannot be read: {why}", "a file") from error
     if len(data) > _MAX_FILE:
         raise _wrong(f"{name!r} is larger than {_MAX_FILE} bytes", "a policy, a workflow or a token")
     return data
