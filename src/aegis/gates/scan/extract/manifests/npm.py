@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import re
 
+from aegis.gates.scan.extract._lines import moved
 from aegis.gates.scan.extract.javascript.specifier import package_path
 from aegis.gates.scan.extract.manifests import _json
 from aegis.gates.scan.extract.manifests._entry import Entries
+from aegis.gates.scan.extract.shell import text as shell
 from aegis.gates.scan.model import Statement, Unreadable
 
 _SECTIONS = frozenset(
@@ -19,11 +21,14 @@ _SELECTOR = re.compile(r"(?:@[^/@\s]+/)?[^/@\s*>]+")
 
 
 def package_json(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
-    """package.json: every dependency section, overrides and resolutions, and `npm:` aliases."""
+    """package.json: every dependency section, overrides, resolutions, `npm:` aliases, and the commands of `scripts`."""
     entries = Entries(source, wanted, "npm")
     if not _json.valid_json(entries):
         return entries.result()
     for item in _json.items(source):
+        if item.path[:1] == ("scripts",) and item.value:
+            line, column = entries.places.at(item.offset + 1)
+            entries.found.extend(moved(shell.extract(item.value, wanted), line, column, one_line=True))
         section = _section(item.path)
         if section is None:
             continue

@@ -74,6 +74,8 @@ def places(extract: Extractor, source: str) -> list[tuple[int, int, str, bool]]:
         (npm.package_json, '{"devDependencies": {\n "s3": "npm:@aws-sdk/a@3"}}', [(2, 8, "@aws-sdk/a", True)]),
         (npm.package_json, '{"overrides": {"x": {"aws-sdk": "1"}}}', [(1, 22, "aws-sdk", True)]),
         (npm.package_json, '{"name": "aws-sdk", "keywords": ["aws-sdk"]}', []),
+        (npm.package_json, '{"scripts": {"aws": "tsc",\n "up": "tsc && aws s3 ls"}}', [(2, 16, "aws s3 ls", True)]),
+        (npm.package_json, '{"config": {"scripts": {"up": "aws s3 ls"}}}', []),
         (npm.package_lock, '{"packages": {"node_modules/a/node_modules/aws-sdk": {}}}', [(1, 15, "aws-sdk", False)]),
         (npm.package_lock, '{"packages": {"": {"dependencies": {"aws-sdk": "1"}}}}', [(1, 37, "aws-sdk", True)]),
         (npm.package_lock, '{"dependencies": {"a": {"dependencies": {"aws-sdk": {}}}}}', [(1, 42, "aws-sdk", False)]),
