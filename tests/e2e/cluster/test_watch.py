@@ -37,6 +37,7 @@ def told(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 
 
 def test_a_degraded_version_is_rolled_back_by_itself(shop: ClusterShop, watcher: Path) -> None:
+    shop.policy(estimated=True)  # as who writes a policy leaves it
     stable = shop.paused(BAD)["stableRS"]
     done = shop.watch(kubeconfig=watcher)
     verdict = told(done)
@@ -49,6 +50,7 @@ def test_a_degraded_version_is_rolled_back_by_itself(shop: ClusterShop, watcher:
 
 
 def test_a_good_version_is_promoted_to_the_end(shop: ClusterShop, watcher: Path) -> None:
+    shop.policy(estimated=True)  # as who writes a policy leaves it
     canary = shop.paused(BETTER)["currentPodHash"]
     done = shop.watch(kubeconfig=watcher)
     assert (told(done)["decision"], done.returncode) == ("promote", 0), done.stderr

@@ -87,8 +87,8 @@ class ClusterShop:
         found = self.cluster.get_all("pods", self.namespace, f"app={NAME}")
         return sorted(each["spec"]["containers"][0]["image"] for each in found)
 
-    def policy(self, more: str = "", **prometheus: Any) -> None:
-        """Commit one: looks at each second, and spread and clusters that are known."""
+    def policy(self, more: str = "", *, estimated: bool = False, **prometheus: Any) -> None:
+        """Commit one: looks at each second. `estimated`: spread and clusters are by default, else they are known."""
         document: Document = {
             "prometheus": {"url": self.prometheus.url, "scrape-interval": "1s", **prometheus},
             "rollout": {
@@ -99,9 +99,9 @@ class ClusterShop:
             "metrics": [{"preset": "aegis"}],
             "interval": "1s",
             "deadline": "5m",
-            "spread": 0,
-            "cluster": 1,
         }
+        if not estimated:
+            document |= {"spread": 0, "cluster": 1}
         text = yaml.safe_dump({"version": 1, "canary": document}) + more
         repository = GitRepo.init(self.folder)
         repository.write({"aegis.yml": text})
