@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cluster import cluster_programs
-from tests.support.cluster.plane import ControlPlane, awaited
+from tests.support.cluster.plane import ControlPlane
 from tests.support.pages.page_reader import Reader
 from tests.support.pages.pages import ROOT
 from tests.support.pages.published import published
@@ -36,7 +36,7 @@ def scene_cluster(cluster: ControlPlane, tmp_path: Path) -> Iterator[Reader]:
         *crd_files("external-secrets.io", ["ExternalSecret", "SecretStore"]),
         *crd_files("monitoring.coreos.com", ["PodMonitor", "PrometheusRule", "ServiceMonitor"]),
     )
-    awaited(lambda: cluster.try_kubectl("get", "namespace", "aegis").returncode != 0, lambda: "aegis is still there")
+    cluster.await_gone("aegis")
     home, folder = tmp_path / "home", tmp_path / "work"
     home.mkdir()
     folder.mkdir()

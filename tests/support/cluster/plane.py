@@ -97,6 +97,13 @@ class ControlPlane:
             found: Document = json.load(answer)
             return found
 
+    def await_gone(self, namespace: str) -> None:
+        """Until nothing is left of one that others had before; while it ends, it takes nothing new."""
+        awaited(
+            lambda: self.try_kubectl("get", "namespace", namespace).returncode != 0,
+            lambda: f"namespace {namespace} is still there",
+        )
+
     def rollout(self, namespace: str, name: str) -> Document:
         """A Rollout."""
         return self.read(f"/apis/argoproj.io/v1alpha1/namespaces/{namespace}/rollouts/{name}")
