@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def alerts_of(settings: Settings, *, failed: Callable[[str], object] = lambda kind: None) -> Alerts:
     """Those that the settings name; none of them is fine. Raises UsageError `runtime.setting_invalid`."""
     from aegis.adapters.http.call import is_safe
+    from aegis.adapters.http.header import is_visible
     from aegis_multimodal_ai_system.alerts.alertmanager import Alertmanager
     from aegis_multimodal_ai_system.alerts.issue import Issue
     from aegis_multimodal_ai_system.alerts.webhook import Webhook
@@ -35,7 +36,7 @@ def alerts_of(settings: Settings, *, failed: Callable[[str], object] = lambda ki
         if not re.fullmatch(r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}", settings.alert_repository):
             raise _invalid("AEGIS_ALERT_REPOSITORY", "owner/name")
         token = settings.alert_token
-        if not token or not token.isascii() or not token.isprintable() or " " in token:
+        if not token or not is_visible(token):
             raise _invalid("AEGIS_ALERT_TOKEN", "a token that may write issues of AEGIS_ALERT_REPOSITORY")
         sinks.append(Issue(settings.alert_repository, token, settings.service))
     return Alerts(sinks, failed=failed)

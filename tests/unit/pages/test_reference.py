@@ -135,6 +135,13 @@ class TestActions:
             for name in (*described["inputs"], *described["outputs"]):
                 assert f"| `{name}` |" in section
 
+    def test_every_input_that_a_remedy_sets_is_one(self) -> None:
+        inputs = {name for file in actions.actions().values() for name in yaml.safe_load(file.read_text())["inputs"]}
+        sources = [file.read_text("utf-8") for file in (ROOT / "src").rglob("*.py")]
+        told = {name for source in sources for name in re.findall(r"`([a-z-]+): \$\{\{", source)}
+        assert told
+        assert told <= inputs
+
     def test_every_reusable_workflow_is_there_with_its_inputs_secrets_and_permissions(self) -> None:
         page = dict(actions.pages())[ROOT / "docs/reference/workflows.md"]
         for uses, file in actions.reusable().items():

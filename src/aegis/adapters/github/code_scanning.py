@@ -21,6 +21,7 @@ from aegis.adapters.http.call import (
     call_with_retries,
     is_safe,
 )
+from aegis.adapters.http.header import is_visible
 from aegis.core.errors import CouldNotDecide, UsageError
 from aegis.core.ports.code_scanning import Analysis, Receipt
 
@@ -55,12 +56,12 @@ class GitHub:
                 expected="an https address such as https://api.github.com or https://HOST/api/v3",
                 remedy="Leave the variable as GitHub's runner sets it.",
             )
-        if not self.token or not self.token.isascii() or not self.token.isprintable() or " " in self.token:
+        if not self.token or not is_visible(self.token):
             raise UsageError(
                 "core.wrong_usage",
                 "the GitHub token is empty or holds characters that no token has",
                 expected="the value of `github.token`",
-                remedy="Pass `token: ${{ github.token }}`, or set `upload: never`.",
+                remedy="Pass `github-token: ${{ github.token }}`, or set `upload: never`.",
             )
 
     def upload(self, analysis: Analysis) -> Receipt:

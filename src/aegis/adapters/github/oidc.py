@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from aegis.adapters.github.context import pull_request
 from aegis.adapters.http.call import RETRIED, TIMEOUT, Answer, Clock, call_with_retries, is_safe
+from aegis.adapters.http.header import is_visible
 from aegis.core.errors import CouldNotDecide
 from aegis.identity.claims import Claims, decode
 
@@ -44,7 +45,7 @@ class Minter:
                 expected="an https address, as GitHub's runner sets it",
                 remedy="Leave the variable as GitHub's runner sets it.",
             )
-        if not self.bearer.isascii() or not self.bearer.isprintable() or " " in self.bearer:
+        if not is_visible(self.bearer):
             raise _refused(f"{_TOKEN} holds characters that no token has", "the value that GitHub's runner sets")
 
     def mint(self, audience: str) -> str:

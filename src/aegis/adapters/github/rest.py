@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from aegis.adapters.github.code_scanning import PUBLIC_API
 from aegis.adapters.http.call import RETRY_SECONDS, TIMEOUT, TRIES, Clock, is_safe, pause_before_next
+from aegis.adapters.http.header import is_visible
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class GitHubRest:
                 expected="an https address such as https://api.github.com or https://HOST/api/v3",
                 remedy="Leave the variable as GitHub's runner sets it.",
             )
-        if not self.token or not self.token.isascii() or not self.token.isprintable() or " " in self.token:
+        if not self.token or not is_visible(self.token):
             raise UsageError(
                 "github.token_refused",
                 "the GitHub token is empty or holds characters that no token has",

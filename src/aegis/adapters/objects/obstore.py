@@ -20,6 +20,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from aegis.adapters.http.header import is_visible
 from aegis.adapters.objects.obstore_faults import NOWHERE, fault_of, is_panic, no_credentials
 from aegis.adapters.objects.s3_address import bucket_address, sts_address
 from aegis.adapters.objects.store_replies import quoted
@@ -106,7 +107,7 @@ class ObstoreS3:
 
         for name in _KEYS:  # obstore breaks off over what cannot stand in a header
             value = environ.get(name, "-")
-            if not value.isascii() or not value.isprintable() or " " in value:
+            if not is_visible(value):
                 raise no_credentials(f"{name} holds characters that none has")
 
         def opened() -> S3Store:

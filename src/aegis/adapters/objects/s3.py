@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from aegis.adapters.aws.signature import signed_headers, target
+from aegis.adapters.http.header import is_visible
 from aegis.adapters.objects.s3_address import REGION, bucket_address
 from aegis.adapters.objects.s3_documents import (
     MAX_DOCUMENT,
@@ -205,7 +206,7 @@ class S3Store:
         address = target(f"{self._path}/{key}", query)
         credentials = self._credentials()
         for text in (credentials.access_key, credentials.secret_key, credentials.token or "-"):
-            if not text or not text.isascii() or not text.isprintable() or " " in text:
+            if not text or not is_visible(text):
                 raise faults.denied(where, "the credentials are empty or hold characters that none have")
         signed = signed_headers(
             method,

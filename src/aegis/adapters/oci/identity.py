@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from aegis.adapters.http.call import TIMEOUT, Answer, Clock, call_with_retries, is_safe
+from aegis.adapters.http.header import is_visible
 from aegis.adapters.oci.faults import refused_by_domain, unreachable
 from aegis.core.errors import UsageError
 from aegis.identity.claims import decode
@@ -43,7 +44,7 @@ class OciClient:
     def __post_init__(self) -> None:
         """Refuse what could not stand in the header of a request."""
         for name, value in (("OCI_CLIENT_ID", self.client_id), ("OCI_CLIENT_SECRET", self.secret)):
-            if not value or not value.isascii() or not value.isprintable() or " " in value:
+            if not value or not is_visible(value):
                 said = "empty" if not value else "set, but holds spaces or other characters that it never has"
                 raise _no_client(f"{name} is {said}", f"the value that the identity domain shows for {name}")
         if ":" in self.client_id:
