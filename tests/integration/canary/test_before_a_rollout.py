@@ -131,6 +131,11 @@ def test_wrong_arguments(folder: Path, arguments: tuple[str, ...]) -> None:
     aegis("canary", *arguments, cwd=folder).refused(2, "core.wrong_usage", arguments[2])
 
 
+@pytest.mark.parametrize(("option", "text"), [("--ratio", "-1"), ("--requests", "many"), ("--pods", "4")])
+def test_a_wrong_argument_is_named(folder: Path, option: str, text: str) -> None:
+    aegis("canary", "simulate", option, text, cwd=folder).refused(2, "core.wrong_usage", f"{option} is '{text}'")
+
+
 @pytest.mark.parametrize("command", ["simulate", "forecast", "preflight"])
 def test_a_policy_without_the_section_is_told(tmp_path: Path, command: str) -> None:
     (tmp_path / "aegis.yml").write_text("version: 1\n")

@@ -127,6 +127,13 @@ def _here(arguments: argparse.Namespace, scratch: Path) -> Path:
     """The archive on this machine."""
     where: str = arguments.foreign
     if not where.startswith(("s3:", "oci:", "https:", "http:")):
+        if not os.path.exists(where):  # noqa: PTH110 - `Path.exists` raises for long names
+            raise UsageError(
+                "core.wrong_usage",
+                f"there is no {where!r}",
+                expected="a file of pg_dump -Fc, or a folder of -Fd",
+                remedy="correct --foreign",
+            )
         return Path(where)
     from aegis.backup.fetching import fetch_unlisted
     from aegis.cli.backup.choice import policy_at

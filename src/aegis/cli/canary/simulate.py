@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--ratio",
         metavar="R",
-        type=positive,
+        type=positive("--ratio"),
         default=1.0,
         help="the canary's rate of bad events to stable's (default: 1, a good one)",
     )
@@ -53,7 +53,11 @@ def add_traffic(parser: argparse.ArgumentParser) -> None:
     """The arguments that say what the service gets."""
     parser.add_argument("--policy", metavar="FILE", type=Path, default=Path("aegis.yml"), help="(default: aegis.yml)")
     parser.add_argument(
-        "--requests", metavar="N", type=positive, default=100.0, help="a second, of both versions (default: 100)"
+        "--requests",
+        metavar="N",
+        type=positive("--requests"),
+        default=100.0,
+        help="a second, of both versions (default: 100)",
     )
     parser.add_argument(
         "--share", metavar="PERCENT", type=percent, default=10.0, help="the canary's part of them (default: 10)"
@@ -78,30 +82,34 @@ def scenario_of(arguments: argparse.Namespace) -> Scenario:
     )
 
 
-def positive(text: str) -> float:
-    """A number above 0. Raises UsageError."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number <= 1e6:
-        raise _wrong(text, "a number above 0, at most a million")
-    return number
+def positive(option: str) -> Callable[[str], float]:
+    """The reader of an option's number above 0, which raises UsageError."""
+
+    def number_of(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = 0.0
+        if not 0 < number <= 1e6:
+            raise _wrong(option, text, "a number above 0, at most a million")
+        return number
+
+    return number_of
 
 
 def pods(text: str) -> tuple[int, int]:
     """Pods of canary and stable. Raises UsageError."""
     canary, _, stable = text.partition("/")
     if not (canary.isascii() and canary.isdigit() and stable.isascii() and stable.isdigit()):
-        raise _wrong(text, "two numbers such as 1/4")
+        raise _wrong("--pods", text, "two numbers such as 1/4")
     if not (0 < int(canary) <= 1000 and 0 < int(stable) <= 1000):
-        raise _wrong(text, "1 to 1000 pods of each version")
+        raise _wrong("--pods", text, "1 to 1000 pods of each version")
     return int(canary), int(stable)
 
 
-def _wrong(text: str, expected: str) -> UsageError:
+def _wrong(option: str, text: str, expected: str) -> UsageError:
     return UsageError(
-        "core.wrong_usage", f"the argument is {text[:40]!r}", expected=expected, remedy="correct the argument"
+        "core.wrong_usage", f"{option} is {text[:40]!r}", expected=expected, remedy="correct the argument"
     )
 
 
