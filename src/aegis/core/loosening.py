@@ -296,8 +296,9 @@ def _canary(before: CanaryPolicy, after: CanaryPolicy) -> Iterator[str]:
             yield "canary.requires: no verdict is asked for any more"
         else:
             yield from _requires(before.requires, after.requires)
-    if before.aws is not None and after.aws != before.aws:
-        yield "canary.aws: another one"
+    for name in ("aws", "oci"):
+        if getattr(before, name) is not None and getattr(after, name) != getattr(before, name):
+            yield f"canary.{name}: another one"
 
 
 def _requires(before: Requires, after: Requires) -> Iterator[str]:

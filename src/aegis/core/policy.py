@@ -457,7 +457,8 @@ class Requires(_Section, frozen=True):
     """Signed verdicts about each image, without which no version is promoted."""
 
     source: Annotated[str, Meta(min_length=2, max_length=2048, pattern=r"/$(?!\n)")]
-    """The prefix that `aegis evidence put` stores them below: `s3://bucket/prefix/`, or a folder of the repository."""
+    """The prefix that `aegis evidence put` stores them below: `s3://bucket/prefix/`, `oci://namespace/bucket/prefix/`
+    (from the command line), or a folder of the repository."""
     signers: tuple[Signer, ...] = ()
     """Who may have signed them; at least one."""
     gates: tuple[GateName, ...] = ("verify", "scan")
@@ -509,6 +510,8 @@ class CanaryPolicy(_Section, frozen=True):
     """Left out, any image may be promoted."""
     aws: Aws | None = None
     """The role for `prometheus.sigv4-region`, `requires.source` and a cluster that knows AWS's identities."""
+    oci: Oci | None = None
+    """For a `requires.source` in OCI."""
 
 
 class Retain(_Section, frozen=True):

@@ -7,7 +7,10 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
+
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from aegis.adapters.github.oidc import minter_of
 from aegis.adapters.http.call import Clock
@@ -105,6 +108,20 @@ class Tenancy:
 
     def signer(self) -> RequestSigner:
         return RequestSigner(self.sessions(), now=lambda: self.time.date)
+
+    def principal(self, folder: Path) -> Mapping[str, str]:
+        """What a resource principal of this tenancy finds in its environment; its files are in the folder."""
+        session = self.sessions()()
+        (folder / "rpst").write_text(session.token)
+        (folder / "key.pem").write_bytes(
+            session.key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+        )
+        return {
+            "OCI_RESOURCE_PRINCIPAL_VERSION": "2.2",
+            "OCI_RESOURCE_PRINCIPAL_RPST": str(folder / "rpst"),
+            "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM": str(folder / "key.pem"),
+            "OCI_RESOURCE_PRINCIPAL_REGION": REGION,
+        }
 
     def store(self, bucket: str = BUCKET, timeout: float = 60.0, **changes: Any) -> OciStore:
         arguments: Mapping[str, Any] = {"endpoint": self.storage.address, **changes}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from aegis.core.verdict import Verdict, exit_code
 from aegis.report import predicate
 from tests.doubles.argo_controller import hash_of, reconcile, rollout
 from tests.doubles.kubernetes_api import Api, serve
+from tests.doubles.oci.tenancy import BUCKET, NAMESPACE, REGION, Tenancy, tenancy
 from tests.support.canary.canary_server import Shop, shop
 from tests.support.cluster.clusters import kubeconfig
 from tests.support.scan.gitrepo import GitRepo
@@ -38,8 +40,9 @@ class Stage:
     kubeconfig: Path
     happens: Callable[[], None] = lambda: None
     """Between two looks."""
+    environ: Mapping[str, str] = field(default_factory=dict)
 
-    def demand(self, mode: str = "enforce", **rule: Any) -> None:
+    def demand(self, mode: str = "enforce", oci: Mapping[str, str] | None = None, **rule: Any) -> None:
         """Commit the policy, with its key."""
         section = {
             "prometheus": {"url": self.shop.url, "scrape-interval": "10s"},
@@ -50,6 +53,8 @@ class Stage:
             "deadline": "10m",
             "requires": {"source": "verdicts/", "signers": [{"key": "build.pub"}], **rule},
         }
+        if oci is not None:
+            section["oci"] = dict(oci)
         repository = GitRepo.init(self.shop.folder)
         repository.write(
             {
@@ -86,7 +91,7 @@ class Stage:
                 self.shop.live(round(seconds))
 
         means = Means(clock=lambda: self.shop.store.clock, sleep=sleep, passed=lambda: slept)
-        return watched(self.options(**changes), {}, means)
+        return watched(self.options(**changes), self.environ, means)
 
     def wishes(self) -> list[Any]:
         return [asked.body["status"] for asked in self.api.patches() if asked.body]
@@ -292,3 +297,68 @@ def test_a_spec_that_the_controller_has_not_seen_may_be_of_other_images(stage: S
     verdict = stage.watch(canary=stage.shop.canary, stable=stage.shop.stable)
     assert (verdict.reason, exit_code(verdict)) == ("canary.act_unfit", 3)
     assert stage.wishes() == []
+
+
+class TestInOci:
+    """Verdicts in a bucket of OCI, read by a resource principal."""
+
+    @pytest.fixture
+    def oci(self, stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tenancy]:
+        with tenancy() as running:
+            stage.environ = running.principal(tmp_path)
+            for name, value in stage.environ.items():
+                monkeypatch.setenv(name, value)  # `oci` looks for itself
+            where = {"domain": running.domain.address, "region": REGION, "storage-endpoint": running.storage.address}
+            stage.demand(oci=where, source=f"oci://{NAMESPACE}/{BUCKET}/staging/")
+            yield running
+
+    def sign(self, oci: Tenancy, *gates: str, **changes: Any) -> list[str]:
+        """As a build does; the keys of what it stores."""
+        objects = {f"staging/{name}": bundle for name, bundle in stored(*gates, **changes).items()}
+        for key, bundle in objects.items():
+            oci.bucket.put(key, bundle)
+        return list(objects)
+
+    def test_with_all_verdicts_it_is_promoted(self, stage: Stage, oci: Tenancy) -> None:
+        self.sign(oci, "verify", "scan")
+        oci.storage.page_size = 1
+        verdict = stage.watch()
+        assert (verdict.decision, exit_code(verdict)) == ("promote", 0), verdict.findings
+        assert stage.wishes() == [{"promoteFull": True}]
+
+    def test_without_one_it_is_aborted(self, stage: Stage, oci: Tenancy) -> None:
+        self.sign(oci, "verify")
+        verdict = stage.watch()
+        assert (verdict.reason, exit_code(verdict)) == ("canary.verdict_missing", 1)
+        assert stage.wishes() == [{"abort": True}]
+
+    def test_a_newer_one_that_was_deleted_is_missed(self, stage: Stage, oci: Tenancy) -> None:
+        now = datetime.datetime.now(datetime.UTC)
+        self.sign(oci, "verify", "scan", finished=now - datetime.timedelta(hours=1))
+        for key in self.sign(oci, "scan", finished=now):
+            oci.bucket.delete(key)
+        verdict = stage.watch()
+        assert (verdict.reason, exit_code(verdict)) == ("canary.verdict_invalid", 1)
+        assert "evidence.rolled_back" in verdict.findings[0].message
+        assert stage.wishes() == [{"abort": True}]
+
+    def test_where_nobody_may_look_it_holds(self, stage: Stage, oci: Tenancy) -> None:
+        self.sign(oci, "verify", "scan")
+        oci.storage.policy = ()
+        verdict = stage.watch()
+        assert (verdict.reason, exit_code(verdict)) == ("verify.store_denied", 3)
+        assert stage.wishes() == []
+
+    def test_without_an_identity_it_holds(self, stage: Stage, oci: Tenancy, tmp_path: Path) -> None:
+        self.sign(oci, "verify", "scan")
+        (tmp_path / "key.pem").write_text("no key")
+        verdict = stage.watch()
+        assert (verdict.reason, exit_code(verdict)) == ("verify.no_credentials", 3)
+        assert stage.wishes() == []
+
+    def test_the_action_which_has_no_packages_for_it_says_so(self, stage: Stage, oci: Tenancy) -> None:
+        self.sign(oci, "verify", "scan")
+        verdict = preflighted(stage.options(github=True, images=(IMAGE,), state=stage.shop.folder / "states"), {})
+        told = {finding.rule: finding.message for finding in verdict.findings}
+        assert "the action installs no packages for OCI" in told["canary.policy_incomplete"]
+        assert exit_code(verdict) == 2

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from aegis.adapters.oci.workload import WorkloadSigner
 from aegis.core.errors import AegisError
@@ -71,15 +70,8 @@ class TestOci:
         """A tenancy, and in the surroundings a resource principal that it knows."""
         with tenancy() as running:
             running.bucket.put("staging/a", DATA)
-            session = running.sessions()()
-            (tmp_path / "rpst").write_text(session.token)
-            (tmp_path / "key.pem").write_bytes(
-                session.key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
-            )
-            monkeypatch.setenv("OCI_RESOURCE_PRINCIPAL_VERSION", "2.2")
-            monkeypatch.setenv("OCI_RESOURCE_PRINCIPAL_RPST", str(tmp_path / "rpst"))
-            monkeypatch.setenv("OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM", str(tmp_path / "key.pem"))
-            monkeypatch.setenv("OCI_RESOURCE_PRINCIPAL_REGION", REGION)
+            for name, value in running.principal(tmp_path).items():
+                monkeypatch.setenv(name, value)
             yield running
 
     def policy(self, oci: Tenancy) -> VerifyPolicy:

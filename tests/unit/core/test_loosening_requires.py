@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from aegis.core.loosening import loosenings
-from aegis.core.policy import Aws, CanaryPolicy, Policy, Prometheus, Requires, Rollout, Signer
+from aegis.core.policy import Aws, CanaryPolicy, Oci, Policy, Prometheus, Requires, Rollout, Signer
 
 RULE = Requires(source="s3://bkt/v/", signers=(Signer(key="a.pub"),))
 SECTION = CanaryPolicy(
@@ -49,6 +49,12 @@ def test_each_way_to_demand_less_is_told_and_its_reverse_is_none(after: Policy, 
 )
 def test_another_place_or_root_is_told(after: Policy, words: str) -> None:
     assert loosenings(policy(), after) == [words]
+
+
+def test_another_domain_of_oci_is_told() -> None:
+    here, there = (Oci(domain=f"https://{name}.example.com", region="eu-frankfurt-1") for name in ("a", "b"))
+    assert loosenings(policy(oci=here), policy(oci=there)) == ["canary.oci: another one"]
+    assert loosenings(policy(), policy(oci=here)) == []
 
 
 def test_another_role_is_told() -> None:

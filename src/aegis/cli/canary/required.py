@@ -9,7 +9,8 @@ from aegis.artifacts.trust import Materials, trust_of
 from aegis.cli.canary.access import CanaryAccess
 from aegis.cli.gate_run import Found, GateRun
 from aegis.cli.policy_files import PolicyFiles, no_key
-from aegis.core.policy import Aws, Requires
+from aegis.core.errors import UsageError
+from aegis.core.policy import Aws, Oci, Requires
 from aegis.core.ports.objects import FolderStore
 from aegis.gates.canary.required import Examined, examine
 from aegis.storage.location import HERE, Location, parse_location
@@ -32,9 +33,26 @@ def examined(run: GateRun, found: Found, rule: Requires, access: CanaryAccess, i
 def _store(location: Location, access: CanaryAccess, root: Path) -> FolderStore:
     if location.scheme == "s3":
         return _s3(location, access)
+    if location.scheme == "oci" and access.policy.oci is not None:  # which `check_policy` has seen to
+        return _oci(location, access.policy.oci, access)
     from aegis.adapters.objects.local import LocalStore
 
     return LocalStore(root if location.store == HERE else Path(location.store), name=location.store)
+
+
+def _oci(location: Location, oci: Oci, access: CanaryAccess) -> FolderStore:
+    from aegis.adapters.objects.oci import OciStore
+    from aegis.adapters.oci.workload import WorkloadSigner
+
+    if access.options.github:
+        raise UsageError(
+            "canary.policy_incomplete",
+            f"canary.requires.source is {str(location)!r}, and the action installs no packages for OCI",
+            expected="s3:// or a folder of the repository, in a workflow",
+            remedy="keep the verdicts there, too; or judge by `aegis canary watch`, on a machine that OCI knows",
+        )
+    namespace, _, bucket = location.store.partition("/")
+    return OciStore(namespace, bucket, oci.region, WorkloadSigner(access.environ), endpoint=oci.storage_endpoint)
 
 
 def _s3(location: Location, access: CanaryAccess) -> FolderStore:

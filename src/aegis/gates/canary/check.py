@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from aegis.core.errors import UsageError
-from aegis.core.policy import CanaryMetric, CanaryPolicy, Requires, seconds
+from aegis.core.policy import CanaryMetric, CanaryPolicy, Oci, Requires, seconds
 from aegis.gates.canary.planned import floor_of, kind_of, plan_of, tolerated_of
 from aegis.gates.canary.samples.sources import name_of
 
@@ -35,7 +35,7 @@ def check_policy(policy: CanaryPolicy, *, file: str) -> None:
                 raise _incomplete(file, f"canary.metrics.{name_of(metric)} {problem}", expected)
     _check_whole(policy, file)
     if policy.requires is not None:
-        _check_requires(policy.requires, file)
+        _check_requires(policy.requires, policy.oci, file)
     plan_of(policy, first=False)
 
 
@@ -68,15 +68,20 @@ def _check_whole(policy: CanaryPolicy, file: str) -> None:
         )
 
 
-def _check_requires(rule: Requires, file: str) -> None:
+def _check_requires(rule: Requires, oci: Oci | None, file: str) -> None:
     # what reads signers costs time that a policy without them need not pay
     from aegis.artifacts.check import misfits
     from aegis.signatures.patterns import check_identity_pattern
     from aegis.storage.location import parse_location
 
     where = "canary.requires"
-    if parse_location(rule.source).scheme not in {"s3", "file"}:
-        raise _incomplete(file, f"{where}.source is {rule.source!r}", "s3:// or a folder of the repository")
+    scheme = parse_location(rule.source).scheme
+    if scheme not in {"s3", "oci", "file"}:
+        raise _incomplete(file, f"{where}.source is {rule.source!r}", "s3://, oci:// or a folder of the repository")
+    if scheme == "oci" and oci is None:
+        raise _incomplete(
+            file, f"{where}.source is {rule.source!r}, and canary.oci is not set", "its identity domain and region"
+        )
     if not rule.gates:
         raise _incomplete(file, f"{where}.gates is empty", "at least one gate, e.g. verify")
     if not rule.signers:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from aegis.core.errors import CouldNotDecide, Refused, UsageError
-from aegis.core.policy import CanaryMetric, CanaryPolicy, Prometheus, Requires, Rollout, Signer
+from aegis.core.policy import CanaryMetric, CanaryPolicy, Oci, Prometheus, Requires, Rollout, Signer
 from aegis.core.verdict import SCHEMA_ID
 from aegis.gates.canary.check import check_policy
 from aegis.gates.canary.required import Examined, examine
@@ -254,7 +254,7 @@ GOOD = CanaryPolicy(
     [
         ({"signers": ()}, "has no signers"),
         ({"gates": ()}, "gates is empty"),
-        ({"source": "oci://ns/bkt/v/"}, "oci://ns/bkt/v/"),
+        ({"source": "oci://ns/bkt/v/"}, "canary.oci is not set"),
         ({"source": "https://verdicts.example.com/v/"}, "https://verdicts.example.com/v/"),
         ({"signers": (Signer(identity="a@example.com"),)}, "an identity and no issuer"),
         ({"signers": (Signer(key="a.pub", certificate="b.pem"),)}, "not exactly one kind"),
@@ -265,6 +265,12 @@ def test_a_demand_that_anybody_could_meet_is_refused(rule: dict[str, Any], says:
     with pytest.raises(UsageError, match=says) as raised:
         check_policy(structs.replace(GOOD, requires=structs.replace(RULE, **rule)), file="aegis.yml")
     assert raised.value.code == "canary.policy_incomplete"
+
+
+def test_a_bucket_in_oci_needs_its_region() -> None:
+    rule = structs.replace(RULE, source="oci://ns/bkt/v/")
+    where = Oci(domain="https://idcs-1.identity.oraclecloud.com", region="eu-frankfurt-1")
+    check_policy(structs.replace(GOOD, requires=rule, oci=where), file="aegis.yml")
 
 
 @pytest.mark.parametrize("pattern", ["^.*$", "https://github.com/octo/.*"])
