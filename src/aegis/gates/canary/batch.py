@@ -5,26 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
-from operator import attrgetter
 
 import numpy as np
 
 from aegis.core.errors import CouldNotDecide
 from aegis.gates.canary.evidence.arrays import Array, Flags, Indices
-from aegis.gates.canary.increment import Increment
+from aegis.gates.canary.increment import Increment, Side
 from aegis.gates.canary.plan import Plan
 from aegis.gates.canary.tally import LARGEST, SMALLEST, check
-
-_columns = attrgetter("metric", "side", "pod", "time", "exposure", "bad", "edges")
 
 
 @dataclass(slots=True)
 class Layout:
     """Whose the increments of a look are: most looks have those of the look before."""
 
-    names: tuple[str, ...]
-    sides: tuple[str, ...]
-    pods: tuple[str, ...]
+    names: Sequence[str]
+    sides: Sequence[Side]
+    pods: Sequence[str]
     metric: Indices
     side: Indices
     """0: canary, 1: stable."""
@@ -45,13 +42,20 @@ class Batch:
     ) -> None:
         """`number`: each metric's. Raises CouldNotDecide `canary.increment_invalid`."""
         self.increments = increments
-        names, sides, pods, times, exposures, bads, edges = zip(*map(_columns, increments), strict=True)
+        # a list a column, not a tuple an increment: those would cost more than all that is counted afterwards
+        names, sides, pods = (
+            [one.metric for one in increments],
+            [one.side for one in increments],
+            [one.pod for one in increments],
+        )
+        bads, edges = [one.bad for one in increments], [one.edges for one in increments]
         if before is not None and (names, sides, pods) == (before.names, before.sides, before.pods):
             self.layout = before
         else:
             self.layout = _layout(names, sides, pods, number)
         self.metric, self.side = self.layout.metric, self.layout.side
-        self.time, self.exposure = _floats(times), _floats(exposures)
+        self.time = np.array([one.time for one in increments], float)
+        self.exposure = np.array([one.exposure for one in increments], float)
         self._bads, self._edges = bads, edges
         self._is_latency = latency[self.metric]
         plain = not self._is_latency.any()
@@ -109,7 +113,7 @@ class Batch:
         return self._of[some], self._to[some], self._bad[some]
 
 
-def _layout(names: tuple[str, ...], sides: tuple[str, ...], pods: tuple[str, ...], number: Mapping[str, int]) -> Layout:
+def _layout(names: Sequence[str], sides: Sequence[Side], pods: Sequence[str], number: Mapping[str, int]) -> Layout:
     for name in set(names) - number.keys():
         raise CouldNotDecide(
             "canary.increment_invalid",

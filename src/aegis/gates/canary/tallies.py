@@ -17,7 +17,7 @@ import numpy as np
 
 from aegis.gates.canary.batch import Batch, Layout, rounds
 from aegis.gates.canary.evidence import absolute, clustering
-from aegis.gates.canary.evidence.arrays import MOST, Array, Flags, Indices
+from aegis.gates.canary.evidence.arrays import MOST, Array, Flags, Indices, picked
 from aegis.gates.canary.evidence.ratio import added, of_spread, trimmed, weigh
 from aegis.gates.canary.evidence.spread import POSSIBLE, WINDOW, likely, of_ratio
 from aegis.gates.canary.increment import Increment
@@ -125,7 +125,7 @@ class Tallies:
         counted = np.flatnonzero(fresh & (batch.time > start))
         if not len(counted):
             return
-        touched = np.unique(batch.metric[counted])
+        touched = np.flatnonzero(np.bincount(batch.metric[counted], minlength=len(self.metrics)))
         self._mark(touched, float(batch.time[counted].max()) - start)
         for chosen in rounds(batch.metric, batch.time, batch.time // self._plan.interval, counted):
             self._count(batch, chosen, NONE if weight is None else weight)
@@ -164,14 +164,14 @@ class Tallies:
 
     def _add_lanes(self, batch: Batch) -> None:
         """Make the lanes of metrics that had none: a histogram's first increment says its edges."""
-        without = [metric for metric in np.unique(batch.metric).tolist() if not self._lanes[metric]]
-        if not without:
+        lacking = batch.metric[self._bounds[1][batch.metric] == 0]
+        if not len(lacking):
             return
         earliest: dict[int, Increment] = {}
         for index in np.argsort(batch.time, kind="stable").tolist():
             earliest.setdefault(int(batch.metric[index]), batch.increments[index])
         made: list[Table] = []
-        for metric in without:
+        for metric in np.unique(lacking).tolist():
             plan = self._plan.metrics[metric]
             if plan.kind == "latency":
                 lanes = [(edge, plan.direction == "decrease") for edge in earliest[metric].edges]
@@ -318,10 +318,11 @@ class Tallies:
         lanes = self.lanes
         events = lanes["waiting"].sum(axis=1)
         rows = np.flatnonzero(ready[lanes["metric"]] & (events > 0))
-        metric, swapped = lanes["metric"][rows], lanes["swapped"][rows]
+        of = lanes["metric"][rows]
+        metric, some, swapped = picked(of, len(self.metrics)), picked(rows, len(lanes)), lanes["swapped"][rows]
         own = np.where(swapped, lanes["waiting"][rows, STABLE], lanes["waiting"][rows, CANARY])
-        part = np.where(swapped, 1 - share[metric], share[metric])
-        lanes["likelihood"][rows] += added(self._points[metric], self._growth[metric], part, own, events[rows])
+        part = np.where(swapped, 1 - share[of], share[of])
+        lanes["likelihood"][some] += added(self._points[metric], self._growth[metric], part, own, events[rows])
         self._wait(ready, NONE, NONE)
 
     def _estimate(self, touched: Indices) -> None:
@@ -381,11 +382,11 @@ class Tallies:
     def _weigh(self, touched: Indices) -> None:
         table, chosen = self.metrics, np.zeros(len(self.metrics), bool)
         chosen[touched] = True
-        rows = np.flatnonzero(chosen[self.lanes["metric"]])
+        rows = picked(np.flatnonzero(chosen[self.lanes["metric"]]), len(self.lanes))
         lanes = self.lanes[rows]
         metric = lanes["metric"]
         size, exposure = table["size"][metric], self._exposures()[metric]
-        harm, good = weigh(lanes["likelihood"], size, self._against[metric])
+        harm, good = weigh(lanes["likelihood"], size, self._against[picked(metric, len(table))])
         canary_bad, floor = lanes["bad"][:, CANARY], self._floor[metric]
         if floor.any():
             common = absolute.above(canary_bad, exposure, floor, size)

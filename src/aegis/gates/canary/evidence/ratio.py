@@ -71,7 +71,7 @@ def weigh(likelihood: Sequence[float] | Array, clustering: Value, against: Array
     """Evidence of harm, and that the canary is good enough: logarithms. The last axis is the grid's."""
     whole = np.asarray(likelihood, float) / np.asarray(clustering, float)[..., None]
     relative = whole - whole.max(axis=-1, keepdims=True)
-    means = np.asarray((np.exp(relative)[..., None, :] * against).sum(axis=-1), float)
+    means = np.asarray(np.einsum("...g,...hg->...h", np.exp(relative), against), float)
     with np.errstate(divide="ignore"):
         logarithms = np.log(means)
     if not means.all():
