@@ -98,10 +98,12 @@ class Image:
         inside = ["unshare", "--mount", "sh", "-c", _ENTER, "sh", *places, *words]
         return [*_inside(self.place), *inside]
 
-    def run(self, mounted: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, mounted: Path, *words: str, store: Path | None = None, **more: str
+    ) -> subprocess.CompletedProcess[str]:
         """The end of `words` in it, `more` being variables."""
         return subprocess.run(
-            self.command(mounted, *words),
+            self.command(mounted, *words, store=store),
             env={**self.environ, **more}, capture_output=True, text=True, check=False, timeout=_PATIENCE,
         )  # fmt: skip
 
@@ -180,8 +182,13 @@ def _distroless(root: Path) -> Path:
     return root
 
 
+def _left_out(folder: str, _: list[str]) -> set[str]:
+    """Of what is in a folder; as in every `slim`."""
+    return {"doc", "info", "locale", "man"} if folder.endswith("/usr/share") else set()
+
+
 def _python(root: Path) -> Path:
-    shutil.copytree(debian.system(*_SLIM), root, symlinks=True)
+    shutil.copytree(debian.system(*_SLIM), root, symlinks=True, ignore=_left_out)
     packages = root / "usr/local/lib/python3.11"
     (packages / "site-packages").mkdir(parents=True)
     (packages / "dist-packages").symlink_to("site-packages")  # Debian's name for it
@@ -194,5 +201,6 @@ def _python(root: Path) -> Path:
     # the machine may reach the index and Debian through somebody whose authority is its own
     (root / "etc/ssl/certs").mkdir(parents=True, exist_ok=True)
     shutil.copy(_AUTHORITIES, root / "etc/ssl/certs")
-    shutil.copytree("/etc/apt", root / "etc/apt", dirs_exist_ok=True)
+    needless = shutil.ignore_patterns("*appstream", "*packagekit")  # catalogues for desktops
+    shutil.copytree("/etc/apt", root / "etc/apt", dirs_exist_ok=True, ignore=needless)
     return root

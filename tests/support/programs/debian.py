@@ -60,7 +60,8 @@ def system(*packages: str) -> Path:
         target = _tree(scratch, chosen)
         shown = ["apt-cache", "show", *chosen]
         stanzas = subprocess.run(shown, check=True, timeout=300, capture_output=True, text=True).stdout
-        status = re.sub(r"(?m)^(Package: .*)$", r"\1\nStatus: install ok installed", stanzas)
+        status = re.sub(r"(?m)^(Filename|Size|MD5sum|SHA\d+|Description-md5): .*\n", "", stanzas)  # of the archive
+        status = re.sub(r"(?m)^(Package: .*)$", r"\1\nStatus: install ok installed", status)
         (target / "var/lib/dpkg/status").write_text(status, "utf-8")
         return target
 
