@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from aegis.adapters.http.server import Question, Reply
-from aegis.cli.canary.serving import KEPT_SECONDS, MAX_STATES, Judge, Means
+from aegis.cli.canary.serving import KEPT_SECONDS, LOOKS, MAX_STATES, Judge, Means
 from aegis.core.policy import CanaryMetric, CanaryPolicy, Prometheus, Rollout
 from aegis.core.ports.metrics import Metrics, Series
 from tests.doubles.metrics_store import MetricsStore
@@ -96,6 +96,23 @@ def test_questions_at_once_are_one_look(gated: Gated, tmp_path: Path) -> None:
 
     asyncio.run(ask())
     assert gated.asked == 1
+
+
+def test_more_rollouts_wait_for_each_other(gated: Gated, tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+
+    async def ask() -> None:
+        judge = judge_of(gated, tmp_path)
+        asked = [asyncio.ensure_future(judge.answer(question(revision))) for revision in range(1, LOOKS + 4)]
+        for _ in range(10):
+            await asyncio.sleep(0)  # all have begun what they may begin
+        looking = [thread for thread in set(threading.enumerate()) - before if thread.name == "aside"]
+        gated.open.set()
+        assert len(looking) == LOOKS
+        assert {reply.status for reply in await asyncio.gather(*asked)} == {200}
+
+    asyncio.run(ask())
+    assert gated.asked == LOOKS + 3
 
 
 def fill(folder: Path, age: float) -> None:
