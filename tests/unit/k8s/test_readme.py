@@ -63,6 +63,28 @@ def test_the_secrets_are_those_that_the_rollout_and_the_store_name() -> None:
     ]
 
 
+def test_vaults_policy_lets_the_operator_read_each_secret_that_is_asked_for() -> None:
+    folder = ROOT / "k8s" / "external-secrets"
+    asked = {
+        entry["remoteRef"]["key"]
+        for path in folder.glob("external-secret-*.yaml")
+        for one in yaml.safe_load_all(path.read_text("utf-8"))
+        for entry in one["spec"]["data"]
+    }
+    store = (folder / "secret-store-vault.yaml").read_text("utf-8")
+    allowed = re.findall(r'(?m)^#   path "secret/data/([^"]+)" \{ capabilities = \["read"\] \}$', store)
+    assert sorted(allowed) == sorted(asked)
+
+
+def test_who_follows_the_runbook_scrapes_what_its_alert_reads() -> None:
+    page = (ROOT / "docs" / "runbook_complete.md").read_text("utf-8")
+    part = page.partition("\n## 5. ")[2].partition("\n## ")[0]
+    assert "`AegisCanaryAborted` fires" in part
+    # the judge tells `aegis_canary_verdict`, and is scraped by the second one
+    monitors = {"k8s/prometheus/pod-monitor.yaml", "k8s/prometheus/service-monitor.yaml"}
+    assert monitors <= set(re.findall(r"kubectl apply -f (\S+)", part))
+
+
 def test_the_paths_are_those_of_the_rollout() -> None:
     (rollout,) = [one for one in yaml.safe_load_all(ROLLOUT.read_text("utf-8")) if one["kind"] == "Rollout"]
     (container,) = rollout["spec"]["template"]["spec"]["containers"]
