@@ -60,9 +60,10 @@ COPY --from=judge-packages /packages/ /usr/lib/python3/dist-packages/
 ENTRYPOINT ["/usr/bin/python3", "-I", "-X", "utf8", "-m", "aegis"]
 CMD ["canary", "--help"]
 
-# PostgreSQL's server, which a drill starts, wants libraries that the base above has not.
+# PostgreSQL's server, which a drill starts, wants libraries that the base above has not, and a user with a name.
 FROM python:3.11-slim-bookworm@sha256:528257d48c1da0dcecc2e725d1ae34498d60c965f1241e39cd6a85a8859bdf84 AS backup
 RUN apt-get update && apt-get install -y --no-install-recommends "libxml2=2.9.14+dfsg-1.3~deb12u*" && rm -rf /var/lib/apt/lists/*
+RUN echo "aegis:x:65532:65532::/tmp:/usr/sbin/nologin" >>/etc/passwd && echo "aegis:x:65532:" >>/etc/group
 ENV PATH=/opt/postgresql/bin:/usr/local/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp
 COPY --from=backup-packages /packages/ /usr/local/lib/python3.11/site-packages/
 COPY --from=postgresql /opt/postgresql/ /opt/postgresql/

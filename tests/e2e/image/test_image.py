@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import json
 import os
 import re
+import secrets
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import psycopg
+import pyrage
 import pytest
 import yaml
 from packaging.requirements import Requirement
 
 from tests.support.canary.judging import Service
+from tests.support.databases.postgres import Server, postgres
+from tests.support.infra.chart_values import AWS, BACKUP, laid
 from tests.support.infra.images import DOCKERFILE, ROOT, Engine, Image, bases
+from tests.support.programs.helm import Document, rendered
 from tests.support.runtime.service import config_folder, started
+
+__all__ = ["postgres"]
 
 ENTRYPOINT = ["/usr/bin/python3", "-I", "-X", "utf8", "-m", "aegis_multimodal_ai_system.api"]
 pytestmark = pytest.mark.xdist_group("image")
@@ -170,6 +180,104 @@ def test_the_judge_is_ready_as_the_shipped_rollout_starts_it(engine: Engine, tmp
         process.kill()
         process.communicate()
     assert not {*SHELLS} & {one.name for one in (image.root / "usr/bin").iterdir()}
+
+
+KEEPER = "aegis_keeper"
+"""Who dumps: a role that may read all and change nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timers:
+    """The chart's CronJobs of backups, and the image that they start."""
+
+    image: Image
+    documents: list[Document]
+    secrets: Mapping[str, str] = field(repr=False)
+    """By the names of the Secrets, which have one key each here."""
+    policy: Path
+    """Where a pod has /etc/aegis/policy; in the image it is /home."""
+    store: Path
+    """/run, for pods that share a volume."""
+
+    def run(self, name: str) -> subprocess.CompletedProcess[str]:
+        """The pod's only container, to its end: its words after the image's, its variables over the image's."""
+        (job,) = [each for each in self.documents if (each["kind"], each["metadata"]["name"]) == ("CronJob", name)]
+        (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+        assert "command" not in container
+        variables = {
+            each["name"]: each["value"].replace("/etc/aegis/policy", "/home")
+            if "value" in each
+            else self.secrets[each["valueFrom"]["secretKeyRef"]["name"]]
+            for each in container["env"]
+        }
+        words = [*self.image.config["Entrypoint"], *container["args"]]
+        return self.image.run(self.policy, *words, store=self.store, **variables)
+
+
+@pytest.fixture(scope="module")
+def backup(engine: Engine) -> Image:
+    return engine.build("backup")
+
+
+@pytest.fixture
+def timers(backup: Image, postgres: Server, tmp_path: Path) -> Iterator[Timers]:
+    """With a small database, whose dumps are encrypted into a folder."""
+    database, password = postgres.new_database(), secrets.token_hex(16)
+    with psycopg.connect(postgres.socket_url(database), autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {KEEPER} LOGIN PASSWORD '{password}' IN ROLE pg_read_all_data".encode())
+        connection.execute(
+            b"CREATE TABLE orders (id bigint PRIMARY KEY, note xml);"
+            b"INSERT INTO orders SELECT n, xmlelement(name note, n) FROM generate_series(1, 1000) n"
+        )
+    keys = [pyrage.x25519.Identity.generate() for _ in range(2)]
+    recipients = [str(key.to_public()) for key in keys]
+    databases = [{"name": "aegis", "max-age": "1d", "max-proof-age": "3d"}]
+    policy = {
+        "version": 1, "backup-check": {"store": "/run/", "databases": databases, "recipients": recipients},
+    }  # fmt: skip
+    values = {
+        "database": {"url": f"postgresql://{KEEPER}@127.0.0.1:{postgres.port}/{database}"},
+        "backup": {
+            "verify": {"enabled": True, "identitySecret": {"name": "age"}},
+            "policy": {"files": {"aegis.backup.yml": yaml.safe_dump(policy)}},
+        },
+    }
+    documents = rendered(laid(AWS, BACKUP, values))
+    mounted, store = tmp_path / "policy", tmp_path / "store"
+    mounted.mkdir()
+    (mounted / "aegis.backup.yml").write_text(yaml.safe_dump(policy), "utf-8")
+    store.mkdir()
+    os.chown(store, 65532, 65532)
+    tmp_path.chmod(0o755)
+    yield Timers(backup, documents, {"aegis-database": password, "age": str(keys[0])}, mounted, store)
+    postgres.drop_database(database)
+    with psycopg.connect(postgres.socket_url(), autocommit=True) as connection:
+        connection.execute(f"DROP ROLE {KEEPER}".encode())
+
+
+def test_the_image_of_backups_does_what_the_charts_timers_ask_of_it(timers: Timers) -> None:
+    """Dumps, restores on a server of its own as nobody, and tells how old the proof is."""
+    never = timers.run("aegis-backup-check")
+    assert (never.returncode, "backup_check.no_backup" in never.stdout) == (1, True), never.stdout + never.stderr
+    for name in ("aegis-backup", "aegis-restore-validation", "aegis-backup-check"):
+        done = timers.run(name)
+        assert done.returncode == 0, f"{name}: {done.stdout}{done.stderr}"
+        assert not [secret for secret in timers.secrets.values() if secret in done.stdout + done.stderr]
+    for file in (timers.store / "aegis").rglob("dump/*"):
+        assert file.read_bytes().startswith(b"age-encryption.org/v1\n")
+
+
+def test_a_timer_whose_password_is_wrong_says_so_and_leaves_nothing(timers: Timers) -> None:
+    wrong = dataclasses.replace(timers, secrets={**timers.secrets, "aegis-database": "another"})
+    done = wrong.run("aegis-backup")
+    assert (done.returncode, "backup_check.database_unavailable" in done.stderr) == (3, True), done.stdout + done.stderr
+    assert not [*timers.store.rglob("manifest*")]
+
+
+def test_the_image_of_backups_says_what_a_cluster_must_know(backup: Image) -> None:
+    assert backup.config["User"] == "65532:65532"
+    assert backup.config["Entrypoint"] == ["/usr/local/bin/python3", "-I", "-X", "utf8", "-m", "aegis"]
+    assert backup.config["WorkingDir"] == "/tmp"
 
 
 def test_two_builds_of_one_commit_are_equal(engine: Engine, image: Image) -> None:

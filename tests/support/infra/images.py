@@ -54,7 +54,7 @@ _ENTER = (
     'root=$1 mounted=$2 work=$3 store=$4 && shift 4 && mount --bind "$root" "$root" && mount -o remount,bind,ro "$root"'
     ' && mount --rbind /proc "$root/proc" && mount --rbind /dev "$root/dev" && mount -t tmpfs tmpfs "$root/tmp"'
     ' && mount -t tmpfs -o uid=65532,gid=65532,mode=0700 tmpfs "$root$work"'
-    ' && mount --bind -o ro "$mounted" "$root/home" && { [ -z "$store" ] || mount --bind "$store" "$root/srv"; }'
+    ' && mount --bind -o ro "$mounted" "$root/home" && { [ -z "$store" ] || mount --bind "$store" "$root/run"; }'
     ' && exec setpriv --no-new-privs /usr/sbin/chroot --userspec=65532:65532 --groups= "$root" "$@"'
 )
 """As a cluster starts it: nobody, a root that cannot be written, and folders that can.
@@ -93,7 +93,7 @@ class Image:
         return dict(one.split("=", 1) for one in self.config["Env"])
 
     def command(self, mounted: Path, *words: str, store: Path | None = None) -> list[str]:
-        """What starts `words` in it; the folder `mounted` is its /home, `store` its /srv, which it may write to."""
+        """What starts `words` in it; the folder `mounted` is its /home, `store` its /run, which it may write to."""
         places = (self.mounted, str(mounted), self.config["WorkingDir"], str(store or ""))
         inside = ["unshare", "--mount", "sh", "-c", _ENTER, "sh", *places, *words]
         return [*_inside(self.place), *inside]
