@@ -258,6 +258,10 @@ BAD: Final[Mapping[str, tuple[Values, str]]] = {
     ),
     "another kind of workload": ({"workload": {"kind": "StatefulSet"}}, "/workload/kind"),
     "no steps": ({"workload": {"steps": []}}, "/workload/steps"),
+    "a rollout that time alone promotes": (
+        {"workload": {"kind": "Rollout", "steps": [{"setWeight": 50}, {"pause": {"duration": "10m"}}]}},
+        "/workload/steps",
+    ),
     "an unknown step": ({"workload": {"steps": [{"promote": {}}]}}, "/workload/steps/0"),
     "two steps in one": ({"workload": {"steps": [{"setWeight": 1, "pause": {}}]}}, "/workload/steps/0"),
     "more than all": ({"workload": {"steps": [{"setWeight": 101}]}}, "/workload/steps/0/setWeight"),
