@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
 
 from aegis.core.errors import CouldNotDecide, Refused, UsageError
-from aegis.core.in_the_way import in_the_way
+from aegis.core.in_the_way import in_the_way, kind_of
 
 MAX_SIGNATURE = 32 << 20
 """Bytes of any file but the artifact; a model's signature names every file."""
@@ -17,10 +19,32 @@ MAX_CONTENT = 64 << 20
 """Bytes of a file that a key signs as it is (Ed25519)."""
 
 
+def open_file(place: Path) -> BufferedReader:
+    """A regular file, links followed, to read. OSError for anything else, whose `strerror` says what is there.
+
+    A pipe that nobody writes to, a socket or a terminal would be waited for without an end.
+    """
+    if (kind := kind_of(place.stat().st_mode)) is not None:
+        raise _irregular(kind)
+    return open(place, "rb", opener=_regular)
+
+
+def _regular(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags | os.O_NONBLOCK)  # for what has come into its place since it was looked at
+    if (kind := kind_of(os.fstat(descriptor).st_mode)) is not None:
+        os.close(descriptor)
+        raise _irregular(kind)
+    return descriptor
+
+
+def _irregular(kind: str) -> OSError:
+    return OSError(errno.EINVAL, f"it is {kind}")
+
+
 def read_file(place: Path, limit: int = MAX_SIGNATURE) -> bytes:
     """A small file that an argument names."""
     try:
-        with place.open("rb") as file:
+        with open_file(place) as file:
             content = file.read(limit + 1)
     except OSError as error:
         raise UsageError(
@@ -58,7 +82,7 @@ def digests_of(
 
     sink, kept = HashingSink(algorithms), bytearray()
     try:
-        with file.open("rb", buffering=0) as opened:
+        with open_file(file) as opened:
             buffer = memoryview(bytearray(1 << 18))
             while length := opened.readinto(buffer):
                 sink.write(buffer[:length])

@@ -105,7 +105,7 @@ def _given(source: str, program: str | None) -> bytes:
 
         return outputs_of(place, program=program)
     try:
-        with place.open("rb") as file:
+        with files.open_file(place) as file:
             return file.read(files.MAX_SIGNATURE)
     except OSError as error:
         raise unreadable(f"{source!a} cannot be read: {error.strerror}") from error

@@ -25,4 +25,9 @@ def in_the_way(target: Path) -> str | None:
         mode = target.lstat().st_mode
     except OSError:
         return None  # whoever writes there learns why
+    return kind_of(mode)
+
+
+def kind_of(mode: int) -> str | None:
+    """What has this `st_mode`; None for a regular file."""
     return next((kind for check, kind in _KINDS if check(mode)), None)

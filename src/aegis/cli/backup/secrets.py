@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aegis.cli.files import open_file
 from aegis.cli.masking import masker
 from aegis.core.errors import UsageError
 
@@ -75,9 +76,9 @@ def read_identities(file: Path | None, environ: Mapping[str, str]) -> Identities
 def _private(file: Path) -> str:
     """A file's text, if nobody else can read or change it."""
     try:
-        with file.open("rb") as opened:
+        with open_file(file) as opened:
             about = os.fstat(opened.fileno())
-            if not stat.S_ISREG(about.st_mode) or about.st_mode & 0o077 or about.st_uid not in {0, os.geteuid()}:
+            if about.st_mode & 0o077 or about.st_uid not in {0, os.geteuid()}:
                 raise _exposed(file, stat.filemode(about.st_mode))
             content = opened.read(_LIMIT + 1)
     except OSError as error:

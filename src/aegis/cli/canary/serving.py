@@ -22,6 +22,7 @@ from aegis.adapters.http.server import Question, Reply
 from aegis.cli.canary.aside import aside
 from aegis.cli.canary.run import look
 from aegis.cli.canary.state import StateFile
+from aegis.cli.files import open_file
 from aegis.core.errors import AegisError, CouldNotDecide, Refused, UsageError, crashed
 from aegis.gates.canary.planned import plan_of
 from aegis.gates.canary.samples.sides import Hashes, Scope
@@ -292,7 +293,7 @@ def _make_room(folder: Path, now: float) -> None:
 def read_token(file: Path) -> bytes:
     """What the file holds. Raises UsageError `canary.token_missing`; the text does not stand in it."""
     try:
-        with file.open("rb") as opened:
+        with open_file(file) as opened:
             token = opened.read(MAX_TOKEN + 1).strip()
     except OSError:
         token = b""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aegis.cli.canary.seal import SIZE, Seal
-from aegis.cli.files import write
+from aegis.cli.files import open_file, write
 from aegis.core.errors import CouldNotDecide
 from aegis.gates.canary.kept import MAX_BYTES
 
@@ -56,7 +56,7 @@ class StateFile:
     def read(self) -> bytes | None:
         """What was kept; None where nothing was yet. Raises CouldNotDecide where there is something unreadable."""
         try:
-            with self.path.open("rb") as file:
+            with open_file(self.path) as file:
                 kept = file.read(MAX_BYTES + 1 + SIZE)
         except FileNotFoundError:
             return None

@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+from aegis.cli.files import open_file
 from aegis.core.errors import UsageError
 from aegis.core.verdict import EXIT_FAIL, EXIT_PASS
 from aegis.identity.lint import LintFinding, Severity, lint_policy, lint_workflow
@@ -20,7 +21,7 @@ _MAX_FILE = 1 << 20
 def read(name: str) -> bytes:
     """A file of the user's. `UsageError` where it cannot be read."""
     try:
-        with Path(name).open("rb") as file:
+        with open_file(Path(name)) as file:
             data = file.read(_MAX_FILE + 1)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
