@@ -36,7 +36,7 @@ def state_of(runtime: Runtime, name: str) -> ModelState | None:
     Raises Refused `runtime.model_unknown` of a name that neither the policy nor any state has.
     """
     if NAME.fullmatch(name):
-        state = runtime.states.get(name)
+        state = runtime.states.get(name) if runtime.missing_database is None else None
         if state is not None or name in runtime.models:
             return state
     raise Refused(

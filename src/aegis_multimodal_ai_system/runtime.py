@@ -13,6 +13,8 @@ from aegis_multimodal_ai_system.forks import renew_in_child
 from aegis_multimodal_ai_system.settings import Settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from aegis.artifacts.preparing import Basis, OpenStore
     from aegis.audit.log import AuditLog
     from aegis.core.actor import Actor
@@ -142,6 +144,13 @@ class Runtime:
                 database.migrate()
                 self._database = database
             return self._database
+
+    @property
+    def missing_database(self) -> Path | None:
+        """The database's file, where there is none yet: it is made for the first state, and for no question."""
+        from aegis_multimodal_ai_system.database import missing_file
+
+        return missing_file(self.settings.database_url) if self._database is None else None
 
     @property
     def states(self) -> ModelStates:

@@ -48,13 +48,18 @@ def add_command(commands: Any) -> None:
 
 def _status(arguments: argparse.Namespace) -> int:
     runtime = _runtime()
+    missing = runtime.missing_database
+    if missing is not None:
+        sys.stderr.write(
+            terminal(f"note: there is no database yet ({missing}), so no state is kept of any model") + "\n"
+        )
     if arguments.name is not None:
         from aegis_multimodal_ai_system.decisions import state_of
 
         state = state_of(runtime, arguments.name)
         names, known = [arguments.name], {arguments.name: state} if state is not None else {}
     else:
-        known = {state.name: state for state in runtime.states.all()}
+        known = {state.name: state for state in runtime.states.all()} if missing is None else {}
         names = list(dict.fromkeys([*runtime.models, *sorted(known)]))
     if arguments.json:
         print(json.dumps([_document(name, known.get(name)) for name in names], indent=2))

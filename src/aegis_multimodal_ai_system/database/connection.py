@@ -94,6 +94,12 @@ def open_database(url: str) -> Database:
     return Database(engine, place, on_start=postgres.bounds())
 
 
+def missing_file(url: str) -> Path | None:
+    """The file of an embedded database that is not there yet: whoever opens that makes it."""
+    file = _SQLITE.fullmatch(url)
+    return Path(file[1]) if file and not os.path.lexists(file[1]) else None
+
+
 def _open_sqlite(file: Path) -> Database:
     def connect() -> Any:
         import sqlite3

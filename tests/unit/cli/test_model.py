@@ -81,6 +81,32 @@ def test_status(it: Deployment, capsys: Told) -> None:
     assert [each["state"] for each in json.loads(capsys.readouterr().out)] == ["verified"]
 
 
+@pytest.mark.parametrize(("words", "code"), [([], 0), (["model"], 0), (["--json"], 0), (["other"], 1)])
+def test_a_question_makes_no_database(
+    it: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: Told, words: list[str], code: int
+) -> None:
+    data = it.folder / "new"
+    monkeypatch.setenv("AEGIS_DATA", str(data))
+    assert main(["model", "status", *words]) == code
+    assert capsys.readouterr().err.startswith(f"note: there is no database yet ({data}/aegis.db)")
+    assert not data.exists()
+    main(["model", "verify", "model"])
+    capsys.readouterr()
+    assert main(["model", "status", *words]) == code
+    assert "no database" not in capsys.readouterr().err
+
+
+def test_nor_does_one_in_an_empty_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("AEGIS_POLICY", "AEGIS_DATA", "DATABASE_URL", "AEGIS_AUDIT"):
+        monkeypatch.delenv(name, raising=False)
+    assert main(["model", "status"]) == 2
+    assert "no database yet" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_out_of_service_and_back(it: Deployment, capsys: Told) -> None:
     assert main(["model", "quarantine", "model", "--reason", "odd answers"]) == 0
     assert capsys.readouterr().out == "model is quarantined now\n"
