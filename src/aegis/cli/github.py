@@ -91,8 +91,10 @@ def connect(repository: str | None, path: Path, environ: Mapping[str, str]) -> G
         from aegis.cli.init.folder import InitFolder
 
         repository = InitFolder.of(path).known().repository
-    if repository is None or not FORMS["repository"][0].fullmatch(repository):
-        raise _usage(f"{repository!r} as the repository", "--repository OWNER/NAME, or a remote `origin` at GitHub")
+    if repository is None:
+        raise _usage("no repository is known", "--repository OWNER/NAME, or a remote `origin` at GitHub")
+    if not FORMS["repository"][0].fullmatch(repository):
+        raise _usage(f"{repository!r} as the repository", "OWNER/NAME, as --repository or in the remote `origin`")
     token = environ.get("GITHUB_TOKEN") or environ.get("GH_TOKEN") or ""
     return GitHubSettings(repository, GitHubRest(token, environ.get("GITHUB_API_URL") or PUBLIC_API))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
@@ -84,6 +85,10 @@ KNOWN: tuple[Known, ...] = (
 """In the order in which they are told."""
 
 
+_KINDS: Mapping[type, str] = {NoneType: "null", bool: "true or false", list: "a list", dict: "an object"}
+"""What JSON calls them; any other is a number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outputs:
     """What an overlay says."""
@@ -145,7 +150,7 @@ def _text(known: Known, output: Mapping[str, Any]) -> str:
         raise _sensitive(known, "is marked as sensitive")
     value = output["value"]
     if not isinstance(value, str):
-        raise _invalid(known, f"is of the type {type(value).__name__}")
+        raise _invalid(known, f"is {_KINDS.get(type(value), 'a number')}, not a text")
     if not value.strip():
         raise _missing(known, "is empty")
     if known.value == "database.url" and _has_secret(value):

@@ -61,6 +61,15 @@ def test_the_gates_checks_become_required_of_github_actions_alone(run: Run, gith
     assert (again.code, "nothing to change" in again.out, len(github.writes)) == (0, True, 1)
 
 
+@pytest.mark.parametrize("words", [("github", "protect"), ("doctor", "--github")])
+def test_without_a_remote_the_repository_is_asked_for(run: Run, shop: GitRepo, words: tuple[str, ...]) -> None:
+    shop.git("remote", "remove", "origin")
+    told = run(*words)
+    told.refused(2, "core.wrong_usage", "no repository is known", "--repository OWNER/NAME")
+    assert "None" not in told.err
+    run(*words, "--repository", "widgets").refused(2, "core.wrong_usage", "'widgets' as the repository")
+
+
 def test_rules_of_others_stay(run: Run, github: SettingsAtGitHub) -> None:
     assert run("github", "protect", "--yes", "--check", "build").code == 0
     github.rulesets[100]["bypass_actors"] = [{"actor_id": 5, "actor_type": "Team", "bypass_mode": "pull_request"}]

@@ -118,6 +118,22 @@ def test_an_output_of_another_kind_is_refused_and_not_shown(name: str, output: d
 
 
 @pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, "null"),
+        (5432, "a number"),
+        (0.5, "a number"),
+        (True, "true or false"),
+        ([SECRET], "a list"),
+        ({"password": SECRET}, "an object"),
+    ],
+)
+def test_what_an_output_is_instead_is_told_in_the_words_of_json(value: object, said: str) -> None:
+    with pytest.raises(Refused, match=f"the output region is {said}, not a text"):
+        read(printed(AWS, region={"sensitive": False, "value": value}))
+
+
+@pytest.mark.parametrize(
     ("address", "code"),
     [
         (f"postgresql://aegis:{SECRET}@db:5432/aegis", "render.output_sensitive"),
