@@ -131,7 +131,10 @@ def test_wrong_arguments(folder: Path, arguments: tuple[str, ...]) -> None:
     aegis("canary", *arguments, cwd=folder).refused(2, "core.wrong_usage", arguments[2])
 
 
-@pytest.mark.parametrize(("option", "text"), [("--ratio", "-1"), ("--requests", "many"), ("--pods", "4")])
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [("--ratio", "-1"), ("--requests", "many"), ("--pods", "4"), ("--rate", "0"), ("--share", "half")],
+)
 def test_a_wrong_argument_is_named(folder: Path, option: str, text: str) -> None:
     aegis("canary", "simulate", option, text, cwd=folder).refused(2, "core.wrong_usage", f"{option} is '{text}'")
 

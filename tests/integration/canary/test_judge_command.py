@@ -197,9 +197,9 @@ def test_as_a_process_it_says_the_same(service: Shop, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--weight", "0"], "the share is"),
-        (["--weight", "nan"], "the share is"),
-        (["--weight", "5 %"], "the share is"),
+        (["--weight", "0"], "--weight is '0'"),
+        (["--weight", "nan"], "--weight is 'nan'"),
+        (["--weight", "5 %"], "--weight is '5 %'"),
         (["--first"], "not allowed with"),
     ],
     ids=["zero", "nan", "words", "both"],

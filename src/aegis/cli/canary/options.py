@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final, Literal, TypeVar, get_args
@@ -101,7 +101,7 @@ class CanaryOptions:
             state=workspace / (read_input("state", environ) or DEFAULT_STATE),
             mode=_one_of("mode", MODES, environ),
             begin_anew=_one_of("without-state", ("refuse", "begin"), environ) == "begin",
-            weight=percent(weight) / 100 if weight else None,
+            weight=percent("the input 'weight'")(weight) / 100 if weight else None,
             act=_one_of("act", ("true", "false"), environ) == "true",
             kubeconfig=workspace / kubeconfig if kubeconfig else None,
             context=read_input("context", environ) or None,
@@ -134,7 +134,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     side = parser.add_mutually_exclusive_group()
     side.add_argument("--stable", metavar="HASH", help="pod-template-hash of the stable pods")
     side.add_argument("--first", action="store_true", help="there is no stable version yet: only ceilings judge")
-    parser.add_argument("--weight", metavar="PERCENT", type=percent, help="of the traffic, by the router's settings")
+    parser.add_argument(
+        "--weight", metavar="PERCENT", type=percent("--weight"), help="of the traffic, by the router's settings"
+    )
     add_cluster_arguments(parser)
     parser.add_argument("--output", metavar="DIR", type=Path, help="write the verdict in all its forms to DIR")
     parser.add_argument("--format", choices=FORMATS, default="text", help="what to print (default: text)")
@@ -162,17 +164,21 @@ def _one_of(name: str, words: tuple[Word, ...], environ: Mapping[str, str]) -> W
     )
 
 
-def percent(text: str) -> float:
-    """A share, between 0 and 100. Raises UsageError."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 < number < 100:
-        raise UsageError(
-            "core.wrong_usage",
-            f"the share is {text[:40]!r}",
-            expected="per cent between 0 and 100, e.g. 5",
-            remedy="correct the argument",
-        )
-    return number
+def percent(name: str) -> Callable[[str], float]:
+    """Reads the argument or input of this name: a share, between 0 and 100. That raises UsageError."""
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not 0 < number < 100:
+            raise UsageError(
+                "core.wrong_usage",
+                f"{name} is {text[:40]!r}",
+                expected="per cent between 0 and 100, e.g. 5",
+                remedy="correct it",
+            )
+        return number
+
+    return read

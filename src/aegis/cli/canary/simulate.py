@@ -60,10 +60,18 @@ def add_traffic(parser: argparse.ArgumentParser) -> None:
         help="a second, of both versions (default: 100)",
     )
     parser.add_argument(
-        "--share", metavar="PERCENT", type=percent, default=10.0, help="the canary's part of them (default: 10)"
+        "--share",
+        metavar="PERCENT",
+        type=percent("--share"),
+        default=10.0,
+        help="the canary's part of them (default: 10)",
     )
     parser.add_argument(
-        "--rate", metavar="PERCENT", type=percent, default=1.0, help="of bad events while all is well (default: 1)"
+        "--rate",
+        metavar="PERCENT",
+        type=percent("--rate"),
+        default=1.0,
+        help="of bad events while all is well (default: 1)",
     )
     parser.add_argument("--pods", metavar="C/S", type=pods, default=(1, 4), help="of canary and stable (default: 1/4)")
 
