@@ -7,13 +7,14 @@ sessions, requests and signatures are made and verified by their real algorithms
 
 from __future__ import annotations
 
+import argparse
 import html
 import os
 import sys
 import tempfile
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,8 +104,14 @@ def show(scene: Scene, run: Run, seconds: float) -> bool:
     return run.green is (scene.red is None) and reasons == ({scene.red} if scene.red else set())
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Play all; 0 only if each was green, or red for the right reason."""
+    argparse.ArgumentParser(
+        prog="scripts/demo.py",
+        description=__doc__.replace("`SIMULATED`", "below"),
+        epilog=f"Simulated:\n{SIMULATED}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args(arguments)
     print(f"Simulated here:\n{SIMULATED}")
     good = []
     with tempfile.TemporaryDirectory(prefix="aegis-demo-") as temporary, staged_cloud() as served:
@@ -132,4 +139,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
