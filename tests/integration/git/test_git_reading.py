@@ -55,6 +55,23 @@ def test_a_bare_repository_has_no_work_tree(tmp_path: Path) -> None:
     assert raised.value.code == "core.no_repository"
 
 
+def test_a_repository_that_a_commit_brought_along_is_none(repo: GitRepo) -> None:
+    """HEAD, objects and refs in a folder are a repository to git: with an index and a config of the change's author."""
+    repo.commit({"svc/a.py": "import boto3"})
+    for name, content in {
+        "HEAD": "ref: refs/heads/main\n",
+        "config": "[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tworktree = .\n",
+        "objects/info/alternates": "../../.git/objects\n",
+        "refs/heads/main": repo.git("rev-parse", "HEAD"),
+    }.items():
+        (repo.root / "svc" / name).parent.mkdir(parents=True, exist_ok=True)
+        (repo.root / "svc" / name).write_text(content)
+    assert repo.git("-C", "svc", "rev-parse", "--show-toplevel").strip() == str(repo.root / "svc")
+    with pytest.raises(UsageError, match=r"no `\.git`") as raised:
+        open_repository(repo.root / "svc")
+    assert raised.value.code == "core.no_repository"
+
+
 def test_a_sub_folder_is_told_beside_the_root(repo: GitRepo) -> None:
     repo.commit({"src/deep/x.py": ""})
     found, prefix = open_repository(repo.root / "src" / "deep")

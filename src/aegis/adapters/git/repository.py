@@ -88,6 +88,15 @@ def open_repository(path: Path, *, timeout: float = TIMEOUT) -> tuple[Repository
     folder = Path(os.path.realpath(path))
     top = GitRepository(folder, timeout).run("rev-parse", "--show-toplevel")
     root = Path(os.path.realpath(os.fsdecode(top.removesuffix(b"\n"))))
+    if not (root / ".git").exists():
+        # git takes any folder with HEAD, objects and refs for a repository, so a change could bring its own along: with
+        # an index that hides files, and a config that runs programs. `.git` is the one name that no commit can hold.
+        raise UsageError(
+            "core.no_repository",
+            f"got {str(path)!r}, whose repository has no `.git` in {str(root)!r}",
+            expected="a folder of a git work tree that was cloned or checked out",
+            remedy="take the files HEAD, config, objects and refs out of the folder: they make it a repository itself",
+        )
     prefix = folder.relative_to(root).as_posix()
     return GitRepository(root, timeout), "" if prefix == "." else prefix
 
