@@ -102,7 +102,7 @@ class Surveyor:
         tracked = regular | self._tracked(set(targets.values()) - regular)
         readable = {e.path for e in entries if self._may_be_read(e)} & regular
         missing = list(self._unreachable(odd, readable, targets, tracked))
-        links = _of_another_kind(targets, tracked)
+        links = self._of_another_kind(targets, tracked)
         readable |= links.keys()
         lines = self._grep(readable, paths, links.keys())
         found = candidates(lines, self.catalogue) if lines else []
@@ -186,6 +186,22 @@ class Surveyor:
         changed = set(paths)
         return [link for link in self.repository.links() if link not in changed and self._target(link) in changed]
 
+    def _of_another_kind(self, targets: Mapping[str, str], tracked: AbstractSet[str]) -> dict[str, list[str]]:
+        """The links by the tracked file that they lead to, where their name makes another kind of file of it.
+
+        Test code, too: under a name outside of the tests it is what runs in production.
+        """
+        found: dict[str, list[str]] = {}
+        for link, target in targets.items():
+            if target not in tracked or not is_read(link):
+                continue
+            if extractors_for(link, "") != extractors_for(target, "") or self._leaves_tests(link, target):
+                found.setdefault(target, []).append(link)
+        return found
+
+    def _leaves_tests(self, link: str, target: str) -> bool:
+        return self.is_test(target) and not self.is_test(link)
+
     def _target(self, link: str) -> str | None:
         """The file or folder in this checkout that a link leads to; None if there is none."""
         try:
@@ -199,7 +215,12 @@ class Surveyor:
         if target is None:
             to_folder = (self.repository.root / path).is_dir()
             return "a symbolic link to something outside of this checkout" if to_folder or is_read(path) else None
-        if target in tracked or (self.repository.root / target).is_dir():
+        if (self.repository.root / target).is_dir():
+            # what lies below is read under the folder's own name alone; any file of code tells what that makes of it
+            if self._leaves_tests(f"{path}/x.py", f"{target}/x.py"):
+                return f"a symbolic link from outside of the tests to {target}, whose code counts as tests"
+            return None
+        if target in tracked:
             return None
         return f"a symbolic link to {target}, which git does not track" if is_read(path) else None
 
@@ -283,15 +304,6 @@ class Surveyor:
 def _reads(path: str, mode: str) -> bool:
     """Whether a file of this name and mode is read: a permission to be run can make a script of it."""
     return is_read(path, executable=mode == MODE_EXECUTABLE)
-
-
-def _of_another_kind(targets: Mapping[str, str], tracked: AbstractSet[str]) -> dict[str, list[str]]:
-    """The links by the tracked file that they lead to, where their name makes another kind of file of it."""
-    found: dict[str, list[str]] = {}
-    for link, target in targets.items():
-        if target in tracked and is_read(link) and extractors_for(link, "") != extractors_for(target, ""):
-            found.setdefault(target, []).append(link)
-    return found
 
 
 def _words(readings: Iterable[FileReading]) -> set[bytes]:

@@ -155,3 +155,24 @@ def test_a_change_of_the_file_that_a_link_leads_to(repo: GitRepo) -> None:
     old, now = surveyor(repo).change(base, [Change("data.txt", "data.txt", "modified")])
     assert (uses(old), uses(now)) == ([], [("svc.py", 1, "runtime")])
     assert open_repository(repo.root)[0].links() == ["other.py", "svc.py"]
+
+
+def test_a_link_takes_code_out_of_the_tests(repo: GitRepo) -> None:
+    """What production imports under a name of its own is no test, whatever the file's other name says."""
+    base = repo.commit({"src/a.py": "x = 1\n"})
+    repo.commit({"tests/impl.py": USE, "tests/more/test_b.py": USE})
+    (repo.root / "src" / "impl.py").symlink_to("../tests/impl.py")
+    (repo.root / "src" / "test_c.py").symlink_to("../tests/impl.py")
+    (repo.root / "src" / "more").symlink_to("../tests/more")
+    repo.commit({})
+    new = ("src/impl.py", "src/test_c.py", "src/more", "tests/impl.py", "tests/more/test_b.py")
+    changes = [Change(name, None, "added") for name in new]
+    for survey in (surveyor(repo).tree(), surveyor(repo).change(base, changes)[1]):
+        assert sorted(uses(survey)) == [
+            ("src/impl.py", 1, "runtime"),
+            ("tests/impl.py", 1, "test"),
+            ("tests/more/test_b.py", 1, "test"),
+        ]
+        assert [(each.path, "from outside of the tests" in each.why) for each in survey.not_analysed] == [
+            ("src/more", True)
+        ]
