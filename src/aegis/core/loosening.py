@@ -10,6 +10,7 @@ from aegis.core.policy import (
     REQUESTS_FLOOR,
     TRAFFIC_TOLERATED,
     Artifact,
+    Aws,
     BackedUp,
     BackupCheckPolicy,
     CanaryMetric,
@@ -186,9 +187,18 @@ _WithStores = VerifyPolicy | BackupCheckPolicy | EvidencePolicy
 def _trust_and_stores(key: str, before: _WithStores, after: _WithStores) -> Iterator[str]:
     if after.trusted_root != before.trusted_root:
         yield f"{key}.trusted-root: {after.trusted_root or 'the packaged one'} instead of {before.trusted_root}"
+    # without a section `verify` has no store there; the others have one by the action's inputs
+    yield from _stores(key, before, after, by_inputs=not isinstance(before, VerifyPolicy))
+
+
+def _stores(
+    key: str, before: _WithStores | CanaryPolicy, after: _WithStores | CanaryPolicy, *, by_inputs: bool
+) -> Iterator[str]:
+    """Another endpoint or role is another store under the same names."""
     for name in ("aws", "oci"):
-        # another endpoint or role is another store under the same names
-        if getattr(before, name) is not None and getattr(after, name) != getattr(before, name):
+        was, now = getattr(before, name), getattr(after, name)
+        elsewhere = by_inputs and isinstance(now, Aws) and (now.s3_endpoint or now.sts_endpoint)
+        if (was is not None and now != was) or (was is None and elsewhere):
             yield f"{key}.{name}: another one"
 
 
@@ -296,9 +306,7 @@ def _canary(before: CanaryPolicy, after: CanaryPolicy) -> Iterator[str]:
             yield "canary.requires: no verdict is asked for any more"
         else:
             yield from _requires(before.requires, after.requires)
-    for name in ("aws", "oci"):
-        if getattr(before, name) is not None and getattr(after, name) != getattr(before, name):
-            yield f"canary.{name}: another one"
+    yield from _stores("canary", before, after, by_inputs=True)
 
 
 def _requires(before: Requires, after: Requires) -> Iterator[str]:

@@ -18,6 +18,7 @@ from aegis.core.policy import (
     CanaryMetric,
     CanaryPolicy,
     Earlier,
+    EvidencePolicy,
     Extends,
     Keep,
     Load,
@@ -463,3 +464,23 @@ def test_a_metric_without_a_name_goes_by_its_preset() -> None:
     preset = CanaryMetric(preset="http")
     before, after = (watched(metrics=(each,)) for each in (preset, structs.replace(preset, name="http", floor=0.1)))
     assert loosenings(before, after) == ["canary.metrics.http.floor: 0.1 instead of 0.001"]
+
+
+@pytest.mark.parametrize("name", ["s3_endpoint", "sts_endpoint"])
+@pytest.mark.parametrize(
+    ("section", "value"),
+    [
+        ("backup_check", BACKED_UP),
+        ("evidence", EvidencePolicy(store="s3://bkt/e/", signers=(KEY,))),
+        ("canary", WATCHED.canary),
+    ],
+)
+def test_an_endpoint_leads_elsewhere_also_where_the_inputs_named_the_role(section: str, value: Any, name: str) -> None:
+    def policy(aws: Aws | None) -> Policy:
+        return structs.replace(Policy(version=1), **{section: structs.replace(value, aws=aws)})
+
+    key = section.replace("_", "-")
+    assert loosenings(policy(None), policy(structs.replace(Aws(), **{name: "https://evil.example"}))) == [
+        f"{key}.aws: another one"
+    ]
+    assert loosenings(policy(None), policy(Aws(region="eu-west-1"))) == []
