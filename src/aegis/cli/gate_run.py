@@ -152,10 +152,10 @@ class GateRun:
             source=self.source,
             tool=running_tool(),
             started=self.started,
-            reproduce=self._reproduction(),
+            reproduce=self.reproduction(),
         )
 
-    def _reproduction(self) -> str:
+    def reproduction(self) -> str:
         """The command that gives the same answer on a laptop."""
         workspace = self.environ.get("GITHUB_WORKSPACE") or "."
         path = os.path.relpath(self.asked.path, workspace) if self.asked.github else self.asked.path

@@ -78,9 +78,10 @@ def _tool(matrix: tuple[Path, Document], monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.fixture
-def merge(matrix: tuple[Path, Document], folder: Path, tmp_path: Path) -> Merge:
+def merge(matrix: tuple[Path, Document], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Merge:
     def merged() -> tuple[int, Document]:
-        code = main(["all", str(matrix[0]), f"--merge={folder}", f"--output={tmp_path / 'out'}"])
+        monkeypatch.chdir(matrix[0])
+        code = main(["all", f"--merge={folder}", f"--output={tmp_path / 'out'}"])
         return code, verdict(tmp_path / "out")
 
     return merged
@@ -145,6 +146,7 @@ FOREIGN: dict[str, tuple[Document, str]] = {
     "tool": ({"tool__digest": "ab" * 32}, "another tool"),
     "base": ({"source__base": "ab" * 20}, "another base"),
     "policy": ({"policy__sha256": "ab" * 32}, "another policy"),
+    "shard": ({"reproduce": "aegis verify --path=. --shard=1/2"}, "another command"),
     "gate": ({"gate": "backup-check"}, "which the policy does not name"),
     "canary": ({"gate": "canary"}, "which the policy does not name"),
     "whole": ({"gate": "all"}, "which the policy does not name"),
@@ -158,6 +160,17 @@ def test_a_verdict_of_something_else_is_no_answer(
     changes, says = FOREIGN[name]
     put(folder, "verify", of(matrix[1], **{"gate": "verify", **changes}))
     assert_unfit(merge, says)
+
+
+@pytest.mark.parametrize("words", [("all", "src", "--only", "scan"), ("scan", "src"), ("scan", ".")], ids=" ".join)
+def test_a_verdict_about_a_part_is_no_answer(
+    merge: Merge, matrix: tuple[Path, Document], folder: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """Nobody has looked at the rest."""
+    (matrix[0] / "src").mkdir(exist_ok=True)
+    assert aegis(*words, "--output", tmp_path / "part", cwd=matrix[0]).code == 0
+    put(folder, "scan", (tmp_path / "part" / "verdict.json").read_bytes())
+    assert_unfit(merge, "another")
 
 
 def test_a_missing_verdict_is_no_answer(merge: Merge, folder: Path) -> None:

@@ -1,7 +1,8 @@
 """One verdict over the jobs of a matrix: which gates it has to have, and a merge that fails closed.
 
 Nothing that the job before says about what was to be judged counts: the merge reads the policy itself, and demands of
-each gate that it names exactly one verdict, of this commit, this base, this policy, this tool and this run.
+each gate that it names exactly one verdict, of this commit, this base, this policy, this tool and this run, and of the
+whole of what the gate judges.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def merged_verdict(options: AllOptions, environ: Mapping[str, str]) -> Answers:
         found = run.look()
         named = _named(run, found)
         verdicts = [(file, read_verdict(_read(file), str(file))) for file in _files(options.verdicts or Path())]
-        fit = _Fit(run.source, found, running_tool())
+        fit = _Fit(run.source, found, running_tool(), run.reproduction())
         return together(options, fit.of_each(named, verdicts), canary(options))
 
     answered = run.guarded(judge)
@@ -99,10 +100,11 @@ def _read(file: Path) -> bytes:
 class _Fit:
     """What a verdict of this run must say of where it comes from."""
 
-    def __init__(self, source: Source, found: Found, tool: Tool) -> None:
+    def __init__(self, source: Source, found: Found, tool: Tool, command: str) -> None:
         self._source = source
         self._in_force: InForce = found.in_force
         self._tool = tool
+        self._command = command
 
     def of_each(
         self, gates: tuple[GateName, ...], verdicts: Iterable[tuple[Path, Verdict]]
@@ -138,6 +140,9 @@ class _Fit:
             return "base"
         if verdict.result != "error" and verdict.policy.sha256 != self._in_force.sha256:
             return "policy"
+        # one shard, one database or one folder is no answer about the rest
+        if verdict.result != "error" and verdict.reproduce != self._command:
+            return f"command ({verdict.reproduce[:200]!r})"
         return None
 
 
