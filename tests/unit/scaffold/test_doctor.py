@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ PLANTED: list[tuple[str, str, str, str]] = [
     ("filtered", SCAN, "  pull_request:\n", "  pull_request:\n    paths-ignore: [docs/**]\n"),
     ("filtered", SCAN, "  pull_request:\n", "  pull_request:\n    branches: [main]\n"),
     ("filtered", SCAN, "  merge_group:\n", "  merge_group:\n    branches: [main]\n"),
-    ("filtered", SCAN, "  pull_request:\n", "  pull_request:\n    types: [opened]\n"),
+    ("filtered", SCAN, "reopened, edited]", "edited]"),
     ("full_hour", SCAN, "4 * * 1", "4 * * 1"),
     ("no_dispatch", SCAN, "  workflow_dispatch:\n", ""),
     ("permissions_wide", SCAN, "    permissions:\n      contents: read\n", "    permissions:\n      contents: write\n"),
@@ -160,7 +161,7 @@ def test_what_runs_a_pull_request_may_not_write(right: str) -> None:
 
 
 def test_a_gate_of_changes_runs_on_pull_requests() -> None:
-    alone = {**GOOD, SCAN: GOOD[SCAN].replace("  pull_request:\n  merge_group:\n", "")}
+    alone = {**GOOD, SCAN: re.sub(r"  pull_request:\n(    .*\n)+  merge_group:\n", "", GOOD[SCAN])}
     assert alone[SCAN] != GOOD[SCAN]
     messages = [each.message for each in told(alone) if each.code == "doctor.gate_not_run"]
     assert messages == ["no workflow runs the gate scan on `pull_request`"]
@@ -334,3 +335,12 @@ def test_a_part_of_a_matrix_runs_what_it_says(given: str, gates: tuple[str, ...]
     text = f"on: push\njobs:\n  a:\n    steps: [{{uses: org/aegis@v1, with: {given}}}]\n"
     (job,) = jobs.read(OTHER, text.encode(), AEGIS, ("scan", "verify")).jobs
     assert job.gates == gates
+
+
+@pytest.mark.parametrize("texts", [GOOD, COLLECTED], ids=["each", "one"])
+def test_a_pull_request_that_gets_another_base_is_judged_anew(texts: dict[str, str]) -> None:
+    """GitHub keeps the checks of the base before, whose policy may be another one, or none at all."""
+    judging = [each for each in read(texts) if each.judging() and "pull_request" in each.triggers]
+    assert judging
+    for workflow in judging:
+        assert "edited" in workflow.triggers["pull_request"]["types"], workflow.path
