@@ -241,8 +241,10 @@ def test_what_is_restored_is_in_the_audit_log(shelf: Shelf, server: Server, data
     assert ran.code == 0, ran
     ran, _ = restored(shelf, server, "latest", "--format=json", AEGIS_DATA=str(data), into=database)
     assert ran.code == 1
-    assert recorded(data)[-2:] == [
+    assert recorded(data)[-4:] == [
+        ("database.restored", "unknown", None),
         ("database.restored", "success", None),
+        ("database.restored", "unknown", None),
         ("database.restored", "refused", "backup_check.target_is_source"),
     ]
     assert not any(server.password.encode() in path.read_bytes() for path in data.rglob("*") if path.is_file())

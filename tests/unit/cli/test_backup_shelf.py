@@ -14,6 +14,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from aegis.backup.manifest import Manifest
+from aegis.cli.backup import into
+from aegis.cli.interruption import Stopped
 from aegis.cli.main import main
 from tests.doubles import pushgateway
 from tests.doubles.shelf import ShelfStore
@@ -347,10 +349,51 @@ class TestPrune:
         assert len(site.folders()) == 5
         monkeypatch.setenv("AEGIS_DATA", str(site.folder / "data"))
         assert site.run("prune", "--database=shop", "--yes")[0] == 0
-        code = main(["audit", "tail", "--lines=20", "--format=json"])
-        text = site.capsys.readouterr().out
-        events = [json.loads(line) for line in text.splitlines()]
-        pruned = [str(event) for event in events if "backup.pruned" in str(event)]
-        assert code == 0
-        assert len(pruned) == 4
-        assert made[5] in pruned[0]
+        pruned = recorded(site, "backup.pruned")
+        assert [each[1] for each in pruned] == ["unknown", "success"] * 4
+        assert [each[0] for each in pruned[:2]] == [made[5], made[5]]
+
+    def test_what_a_run_that_is_ended_has_removed_is_recorded(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from aegis.adapters.objects.local_writing import WritableFolder
+
+        made = self.shelf(site)
+        monkeypatch.setenv("AEGIS_DATA", str(site.folder / "data"))
+        delete = WritableFolder.delete
+
+        def ended(store: WritableFolder, info: Any) -> None:
+            delete(store, info)
+            if made[4] in info.key:
+                raise Stopped(15)
+
+        monkeypatch.setattr(WritableFolder, "delete", ended)
+        site.run("prune", "--database=shop", "--yes")
+        assert made[4] not in site.folders()
+        assert recorded(site, "backup.pruned")[-1] == (made[4], "unknown")
+
+
+def test_a_restore_is_recorded_before_it_begins_and_where_it_is_ended(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = site.made(24, proven=True)
+    monkeypatch.setenv("AEGIS_DATA", str(site.folder / "data"))
+    monkeypatch.setenv("AEGIS_DATABASE_URL", "postgresql://user@db.example/shop")
+    seen: list[tuple[str, str]] = []
+
+    def ended(*_: object) -> None:
+        seen.extend(recorded(site, "database.restored"))
+        raise Stopped(15)
+
+    monkeypatch.setattr(into, "restore_and_compare", ended)
+    site.run("restore", made.id, "--database=shop")
+    assert seen == [(made.id, "unknown")]
+    assert recorded(site, "database.restored") == [(made.id, "unknown"), (made.id, "failure")]
+
+
+def recorded(site: Site, action: str) -> list[tuple[str, str]]:
+    """Of the backups that the log has entries about: the id and the outcome."""
+    site.capsys.readouterr()
+    assert main(["audit", "tail", "--lines=20", "--format=json"]) == 0
+    events = [json.loads(line) for line in site.capsys.readouterr().out.splitlines()]
+    return [(event["resource"]["version"], event["outcome"]) for event in events if event["action"] == action]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -23,6 +24,8 @@ class BackupAudit:
     """The log of this run, or none."""
 
     log: AuditLog | None
+    correlation_id: str = field(default_factory=lambda: os.urandom(16).hex())
+    """Of all entries of this run."""
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -38,10 +41,12 @@ class BackupAudit:
         sha256: str | None = None,
         error: AegisError | None = None,
         details: Mapping[str, str | int | bool | None] = _NOTHING,
+        begun: bool = False,
     ) -> None:
         """Record what was done, or why it was not; durable on return. CouldNotDecide `audit.unavailable`.
 
-        `name`: the database's, in the policy; `version`: the backup's id; `sha256`: its manifest's (hex).
+        `name`: the database's, in the policy; `version`: the backup's id; `sha256`: its manifest's (hex). `begun`: it
+        is about to be done, so that it has an entry however this run ends.
         """
         if self.log is None:
             return
@@ -50,7 +55,7 @@ class BackupAudit:
         from aegis.core.errors import Refused
 
         kind: Literal["database", "backup"] = "database" if deed == "database.restored" else "backup"
-        outcome: Literal["success", "refused", "failure"] = "success"
+        outcome: Literal["success", "refused", "failure", "unknown"] = "unknown" if begun else "success"
         if error is not None:
             outcome = "refused" if isinstance(error, Refused) else "failure"
         self.log.append(
@@ -60,6 +65,7 @@ class BackupAudit:
                 resource=Resource(kind=kind, name=name, sha256=sha256, version=version),
                 outcome=outcome,
                 reason=error.code if error is not None else None,
+                correlation_id=self.correlation_id,
                 details=details,
             )
         )

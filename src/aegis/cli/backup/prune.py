@@ -61,6 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
         for fate in reversed(decided):  # the oldest first, so that a run that is ended leaves the newer ones
             if fate.keep:
                 continue
+            # what is gone can't be looked at any more: a run that is ended meanwhile has said what it was about to do
+            audit.record("backup.pruned", database.name, version=_id(fate), details={"why": fate.reason}, begun=True)
             each = remove(store, fate.candidate.contents)
             removed[each.listed.id] = each
             audit.record(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from aegis.cli.backup import options as backup_options
 from aegis.cli.backup import secrets as backup_secrets
 from aegis.cli.backup.verify import EXIT_CODES, add_restore_arguments, told
-from aegis.core.errors import CouldNotDecide, UsageError
+from aegis.cli.interruption import Stopped
+from aegis.core.errors import AegisError, CouldNotDecide, UsageError
 from aegis.core.policy import Tier
 from aegis.report.escape import terminal
 
@@ -130,16 +132,25 @@ def _restored(arguments: argparse.Namespace, found: Chosen, database: BackedUp |
         identities=backup_secrets.read_identities(arguments.identity_file, os.environ),
     )
     audit = _audit()
-    result = restore_and_compare(found, target, database.smoke if database is not None else ())
+    name = database.name if database is not None else _folder_name(found)
+    details: dict[str, str | int | bool | None] = {"force": target.force, "target": target.place}
+    version = found.folder.rstrip("/").rpartition("/")[2]
+    audit.record("database.restored", name, version=version, details=details, begun=True)
+    try:
+        result = restore_and_compare(found, target, database.smoke if database is not None else ())
+    except Stopped as stopped:
+        with suppress(AegisError):  # what ended it is what is to be told
+            audit.record("database.restored", name, version=version, error=stopped.reason, details=details)
+        raise
     # before it is recorded: the log may lie in what this has replaced, and the answer counts whether or not
     told(arguments, result, found.address, (*audit.notices, *_unsigned(found)))
     audit.record(
         "database.restored",
-        database.name if database is not None else _folder_name(found),
+        name,
         version=result.backup or None,
         sha256=result.manifest_sha256 or None,
         error=error_of(result),
-        details={"equality": result.equality, "force": target.force, "target": target.place},
+        details={"equality": result.equality, **details},
     )
     return EXIT_CODES[result.outcome]
 
