@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from aegis.artifacts.preparing import Basis, case_of, prepare_one
 from aegis.artifacts.result import Result
+from aegis.artifacts.trust import digest_of, trust_of
 from aegis.audit.event import Action, Event, Outcome, Resource
 from aegis.audit.secrets import redact
 from aegis.core.actor import Actor
@@ -69,8 +70,9 @@ class Loading:
             self._record("model.load.requested", "unknown")
             self._requested = True
             self._state()
-            # who asks by another policy, say after a signer was taken out, does not get what this one lets through
-            flight = f"{self._name} {artifact!r} {basis.policy.signers!r} {basis.policy.load!r}"
+            # who asks by another policy or other keys, say after a signer was taken out, gets nothing by these
+            rules = f"{basis.policy.signers!r} {basis.policy.load!r} {_trusted(artifact, basis)}"
+            flight = f"{self._name} {artifact!r} {rules}"
             fetched, shared = self._runtime.flights.join(flight, lambda: self._fetch(artifact, basis))
             model = self._verified(fetched, shared=shared)
         except BaseException as error:
@@ -283,6 +285,18 @@ class Loading:
         except BaseException as error:
             code = error.code if isinstance(error, AegisError) else type(error).__name__
             _log.warning("model %s: %s not told of the refusal: %s", self._shown, what, code)
+
+
+def _trusted(artifact: Artifact, basis: Basis) -> str:
+    """A text that is another one where a key, a certificate, the trusted root or the lock's entry is. AegisError."""
+    verdict, release = basis.policy.load.verdict, artifact.release
+    rules = (
+        artifact.signers or basis.policy.signers,
+        release.signers if release is not None else (),
+        verdict.signers if verdict is not None else (),
+    )
+    digests = [digest_of(trust_of(each, 1, basis.trusted_root, basis.materials, basis.now)) for each in rules]
+    return f"{digests} {basis.lock.entries.get(artifact.name)!r}"
 
 
 def _id_of(given: str | None) -> str:

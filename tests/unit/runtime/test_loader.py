@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from aegis.audit.event import Event
 from aegis.core.actor import Actor
@@ -426,6 +428,37 @@ def test_who_asks_by_another_policy_does_not_share(it: Deployment) -> None:
     thread.join(60)
     other.join(60)
     assert second[0].code == "runtime.format_not_allowed"
+    first[0].close()
+
+
+def test_who_asks_by_another_key_does_not_share(it: Deployment) -> None:
+    """The policy is the same, and the key's file is exchanged while an earlier caller still fetches."""
+    gate = Gate(it, "m/config.json")
+    first: list[VerifiedModel] = []
+    thread = threading.Thread(target=lambda: first.append(it.load()))
+    thread.start()
+    assert gate.reached.wait(60)
+    another = ec.generate_private_key(ec.SECP256R1()).public_key()
+    pem = another.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (it.config / "keys/0.pub").write_bytes(pem)
+    second: list[ModelRefused | VerifiedModel] = []
+
+    def load() -> None:
+        try:
+            second.append(it.load())
+        except ModelRefused as refused:
+            second.append(refused)
+
+    other = threading.Thread(target=load)
+    other.start()
+    waited = threading.Event()
+    flights = it.runtime.flights
+    while other.is_alive() and len(flights._flights) < 2 and not any(f.followers for f in flights._flights.values()):
+        waited.wait(0.01)
+    gate.go.set()
+    thread.join(60)
+    other.join(60)
+    assert [getattr(each, "code", None) for each in second] == ["verify.wrong_key"]
     first[0].close()
 
 
