@@ -133,6 +133,22 @@ def test_without_one_it_is_aborted_however_good_it_looks(stage: Stage) -> None:
     assert f"sha256/{DIGEST}/scan/" in verdict.findings[0].message
 
 
+def test_a_newer_verdict_that_comes_while_it_is_judged_counts_before_the_promotion(stage: Stage) -> None:
+    stage.demand()
+    stage.sign("verify", "scan")
+
+    def happens() -> None:
+        failed = bundle_of(predicate_of("scan", decision="fail", result="fail"))
+        stage.store({place(failed, "scan"): failed})
+        stage.happens = lambda: None
+
+    stage.happens = happens
+    verdict = stage.watch()
+    assert (verdict.decision, verdict.reason, exit_code(verdict)) == ("abort", "canary.verdict_invalid", 1)
+    assert stage.wishes() == [{"abort": True}]
+    assert stage.shop.looked > 0
+
+
 @pytest.mark.parametrize("gate", ["verify", "scan"])
 def test_one_by_another_signer_is_none(stage: Stage, gate: str) -> None:
     stage.demand()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from aegis.cli.canary.options import CanaryOptions
+from aegis.cli.canary.run import judged
 from aegis.cli.canary.watching import Means, watched
 from aegis.cli.interruption import Stopped
 from aegis.core.verdict import Verdict, exit_code
@@ -119,6 +121,41 @@ def test_an_aborted_version_that_is_retried_gets_no_second_chance(stage: Stage) 
     assert (stage.status["abort"], stage.status["phase"]) == (True, "Degraded")
 
 
+def rolled_out_again(stage: Stage, paused: float) -> None:
+    """The version that was promoted is rolled out once more, over the one that was put back meanwhile."""
+    since = datetime.datetime.fromtimestamp(paused, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    again = rollout(*PLACE, stable="web:v1", canary="web:v2")["status"]
+    again["pauseConditions"][0]["startTime"] = since
+    stage.api.rollouts[PLACE]["status"] = again | {"observedGeneration": stage.status["observedGeneration"]}
+
+
+@pytest.mark.parametrize("command", ["watch", "judge"])
+def test_a_version_that_comes_back_is_not_promoted_by_what_was_seen_of_it_before(stage: Stage, command: str) -> None:
+    assert stage.watch().decision == "promote"
+    before = len(stage.patches())
+    stage.shop.live(600)
+    rolled_out_again(stage, stage.shop.store.clock)
+    stage.shop.errors = 0.2
+    if command == "judge":
+        options = CanaryOptions(
+            path=str(stage.shop.folder), state=stage.shop.folder / "state.json", kubeconfig=stage.kubeconfig
+        )
+        assert judged(options, {}, lambda: stage.shop.store.clock).decision == "continue"
+        return
+    assert stage.watch().decision == "abort"
+    assert stage.patches()[before:] == [{"abort": True}]
+
+
+def test_a_promotion_that_was_decided_and_not_done_is_done_by_the_next_run(stage: Stage) -> None:
+    rolled_out_again(stage, stage.shop.store.clock)
+    users = stage.api.users
+    stage.api.users = {"a-token": frozenset({"get rollouts"})}
+    assert stage.watch().reason == "canary.cluster_forbidden"
+    stage.api.users, looked = users, stage.shop.looked
+    assert stage.watch().decision == "promote"
+    assert stage.shop.looked == looked
+
+
 def test_no_act_looks_only(stage: Stage) -> None:
     stage.shop.errors = 0.04
     verdict = stage.watch(act=False)
@@ -133,6 +170,15 @@ def test_an_observed_policy_acts_on_nothing(stage: Stage) -> None:
     verdict = stage.watch()
     assert verdict.decision == "observed"
     assert stage.patches() == []
+
+
+def test_a_counter_of_bad_events_that_is_misspelt_promotes_nothing(stage: Stage) -> None:
+    policy = stage.shop.folder / "aegis.yml"
+    own = "{name: http, total: http_requests_total, bad: http_request_erors_total}"
+    policy.write_text(policy.read_text().replace("{preset: http}", own))
+    stage.shop.errors = 0.5
+    verdict = stage.watch()
+    assert (verdict.decision, verdict.reason, stage.patches()) == ("inconclusive", "canary.no_data", [])
 
 
 def test_at_the_deadline_nothing_is_done(stage: Stage) -> None:
@@ -268,6 +314,12 @@ def test_a_rollout_with_one_version_only_is_told(stage: Stage) -> None:
 
 def test_another_version_than_the_one_asked_about_is_refused(stage: Stage) -> None:
     assert stage.watch(canary="another", stable=stage.shop.stable).reason == "canary.rollout_changed"
+
+
+@pytest.mark.parametrize("stable", [None, "another"], ids=["first", "another"])
+def test_nor_is_it_compared_with_another_stable_version_or_with_none(stage: Stage, stable: str | None) -> None:
+    verdict = stage.watch(canary=stage.shop.canary, stable=stable)
+    assert (verdict.reason, verdict.result, stage.patches()) == ("canary.rollout_changed", "error", [])
 
 
 def test_without_a_cluster_there_is_no_watch(stage: Stage, tmp_path: Path) -> None:

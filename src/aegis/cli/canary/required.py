@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,15 +17,25 @@ from aegis.gates.canary.required import Examined, examine
 from aegis.storage.location import HERE, Location, parse_location
 
 
-def examined(run: GateRun, found: Found, rule: Requires, access: CanaryAccess, images: Sequence[str]) -> Examined:
-    """What there is about these images. Raises AegisError where a key or the store cannot be had at all."""
+def examined(
+    run: GateRun,
+    found: Found,
+    rule: Requires,
+    access: CanaryAccess,
+    images: Sequence[str],
+    now: datetime.datetime | None = None,
+) -> Examined:
+    """What there is about these images. Raises AegisError where a key or the store cannot be had at all.
+
+    `now`: what ages are counted to; by default the run's start.
+    """
     files = PolicyFiles(found)
     trust = trust_of(
         rule.signers,
         1,
         files.read(rule.trusted_root) if rule.trusted_root is not None else None,
         Materials(files.read, access.options.cosign_pub_key, no_key(run, found)),
-        run.started,
+        now or run.started,
     )
     location = parse_location(rule.source)
     return examine(images, rule, _store(location, access, found.repository.root), location.key, trust)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -51,6 +52,8 @@ class Judging:
     """Of that file, in a workflow."""
     examined: Examined | None = None
     """The verdicts about its images; None: the policy demands none."""
+    examine: Callable[[datetime.datetime], Examined] | None = field(repr=False, default=None)
+    """Looks for them anew, at a time; None as above."""
 
 
 def judged(options: CanaryOptions, environ: Mapping[str, str], clock: Callable[[], float]) -> Verdict:
@@ -64,6 +67,7 @@ def judged(options: CanaryOptions, environ: Mapping[str, str], clock: Callable[[
         if (refusal := without_verdicts(run, judging)) is not None:
             return refusal
         with StateFile.opened(judging.state, judging.seal) as file:
+            forget_an_earlier_promotion(judging, file)
             looked = look(judging.watched, file, clock())
         return concluded(run, judging, looked)
 
@@ -125,11 +129,12 @@ def prepared(run: GateRun, options: CanaryOptions, environ: Mapping[str, str]) -
         weight=weight,
     )
     sides = (policy.rollout.namespace, policy.rollout.name, canary, stable)
-    examined = None
+    examined, examine = None, None
     if policy.requires is not None and seen is not None:
         from aegis.cli.canary.required import examined as look_at
 
-        examined = look_at(run, found, policy.requires, access, _images(seen))
+        examine = partial(look_at, run, found, policy.requires, access, _images(seen))
+        examined = examine(run.started)
         run.subject += tuple(Subject(name=name, digest={"sha256": digest}) for name, digest in examined.digests)
     state = options.state
     if attempt is not None and seen is not None:
@@ -137,7 +142,7 @@ def prepared(run: GateRun, options: CanaryOptions, environ: Mapping[str, str]) -
         unfit = examined is not None and bool(examined.problems)
         waited = datetime.timedelta(seconds=seconds(policy.deadline))
         state = attempt.file(seen, canary) if unfit else attempt.state(seen, canary, waited)
-    return Judging(found, policy, sides, watched, rollouts, seen, state, seal, examined)
+    return Judging(found, policy, sides, watched, rollouts, seen, state, seal, examined, examine)
 
 
 def _images(seen: RolloutState) -> tuple[str, ...]:
@@ -161,6 +166,14 @@ def _sides(options: CanaryOptions, seen: RolloutState) -> tuple[str, str | None]
                 f"{seen.place} rolls out {seen.canary_hash!r}; what was asked about is {options.canary!r}",
                 expected="the version that is rolled out",
                 remedy="Name the version that is rolled out, or leave --canary and --stable out.",
+            )
+        if seen.rolling_out and options.stable != (seen.stable_hash or None):
+            raise Refused(
+                "canary.rollout_changed",
+                f"{seen.place} has the stable version {seen.stable_hash or 'none'!r}; what was asked for is to compare"
+                f" with {options.stable or 'none'!r}",
+                expected="the version that takes the other requests",
+                remedy="Name the version that is stable, or leave --canary, --stable and --first out.",
             )
         return options.canary, options.stable
     if not seen.observed or not seen.rolling_out:
@@ -196,6 +209,24 @@ def look(watched: Watched, file: StateFile, now: float) -> Looked:
     looked = watching.look(watched, file.read(), now)
     file.write(looked.data)
     return looked
+
+
+def forget_an_earlier_promotion(judging: Judging, file: StateFile) -> None:
+    """Remove a state that promoted these versions in an earlier rollout: one came back, and is another rollout now.
+
+    The decision of the present one is not older than the pause that it ends, but for who has asked for the promotion
+    already. What was found worse stays so. Raises CouldNotDecide where the state can't be read.
+    """
+    from aegis.gates.canary.kept import load
+
+    seen = judging.seen
+    if seen is None or not seen.rolling_out or seen.promoting or (data := file.read()) is None:
+        return
+    decision = load(judging.watched.plan, judging.watched.rollout, data).state.decision
+    if decision is None or decision.answer != "promote":
+        return
+    if seen.paused_since is None or seen.paused_since.timestamp() > decision.time:
+        file.path.unlink()
 
 
 def concluded(

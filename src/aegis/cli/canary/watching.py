@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from aegis.cli.canary.options import CanaryOptions
 from aegis.cli.canary.preflight import no_endless_pause
 from aegis.cli.canary.recording import following, recorded
-from aegis.cli.canary.run import Judging, begin, concluded, look, prepared, without_verdicts
+from aegis.cli.canary.run import (
+    Judging,
+    begin,
+    concluded,
+    forget_an_earlier_promotion,
+    look,
+    prepared,
+    without_verdicts,
+)
 from aegis.cli.canary.state import StateFile
+from aegis.cli.gate_run import GateRun
 from aegis.core.errors import AegisError, CouldNotDecide, Refused
 from aegis.core.ports.rollouts import Act, RolloutState
 from aegis.core.verdict import Verdict
@@ -50,15 +60,17 @@ def watched(options: CanaryOptions, environ: Mapping[str, str], means: Means) ->
         with StateFile.opened(asked.state, asked.seal) as file, recorded(asked, options.record) as judging:
             acts = options.act and judging.found.in_force.policy.mode == "enforce"
             watcher = _Watcher(judging, file, means, acts)
-            if (refusal := without_verdicts(run, judging)) is not None:
-                if not acts or refusal.decision != "abort":
-                    return refusal
-                # what nobody has vouched for takes no requests, however good it looks
-                done, why_not = watcher.act("abort")
-                return without_verdicts(run, judging, notices=done, undone=why_not) or refusal
+            if (refusal := watcher.refusal(run, judging)) is not None:
+                return refusal
             if acts:
                 watcher.check_holds()
+            forget_an_earlier_promotion(judging, file)
             looked = watcher.decided()
+            if looked.judgement.decision == "promote" and judging.examine is not None:
+                # while it was judged, a newer verdict may have come, and an old one may have become too old
+                judging = replace(judging, examined=judging.examine(datetime.datetime.now(datetime.UTC)))
+                if (refusal := watcher.refusal(run, judging)) is not None:
+                    return refusal
             if not acts:
                 why = "--no-act" if not options.act else "mode: observe"
                 return concluded(run, judging, looked, notices=(f"Nothing was done in the cluster ({why}).",))
@@ -84,6 +96,16 @@ class _Watcher:
         # one that was aborted begins with its first step again when somebody retries it
         if not any(step.endless for step in seen.steps[seen.step or 0 :]):
             raise no_endless_pause(seen)
+
+    def refusal(self, run: GateRun, judging: Judging) -> Verdict | None:
+        """The verdict where images lack verdicts that the policy demands: nobody has vouched for them, so they take no
+        requests, however good they look.
+        """
+        refusal = without_verdicts(run, judging)
+        if refusal is None or not self.acts or refusal.decision != "abort":
+            return refusal
+        done, why_not = self.act("abort")
+        return without_verdicts(run, judging, notices=done, undone=why_not) or refusal
 
     def decided(self) -> Looked:
         """Look until there is a decision. Raises AegisError where the rollout is no longer what is judged."""

@@ -93,6 +93,8 @@ class Target:
     buckets: dict[str, Bucket] = field(default_factory=dict)
     starts: Mapping[float, float] = field(default_factory=dict)
     """Time of a scrape → when the process began."""
+    first: float = math.inf
+    """Unix seconds of the first scrape that told a start, of any look: it may have had nothing of this metric yet."""
     problem: str = ""
     """Why none of its scrapes can be counted."""
 
@@ -171,8 +173,7 @@ def _is_new(target: Target, time: float, start: float | None, *, began: float, u
     A stable pod without a start may have been unreachable for a while, and count since long ago; a canary's cannot.
     """
     if start is not None:
-        scraped_before = min(target.starts) < time
-        return scraped_before or began - START_JITTER < start <= time + START_SKEW
+        return target.first < time or began - START_JITTER < start <= time + START_SKEW
     return target.side == "canary" and unseen and time > old
 
 

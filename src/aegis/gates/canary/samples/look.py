@@ -62,6 +62,8 @@ def look(
     gathered = [gatherer.targets(source) for source in sources]
     began_at = gatherer.starts(starts)
     began = now if counters.began is None else counters.began
+    for key, starts_seen in began_at.items():
+        counters.first[key] = min(counters.first.get(key, math.inf), *starts_seen)
     increments: list[Increment] = []
     unusable: list[Unusable] = []
     notices: list[str] = []
@@ -69,7 +71,7 @@ def look(
         unusable += strays
         counted = counters.of(source.metric)
         for key, target in targets.items():
-            target.starts = began_at.get(key, {})
+            target.starts, target.first = began_at.get(key, {}), counters.first.get(key, math.inf)
         if source.buckets is not None and not counted.edges:
             unusable += _fix_edges(source, counted, targets, compared=scope.sides.compared)
             if not counted.edges:
@@ -79,6 +81,7 @@ def look(
         unusable += not_made
         if source.bad and not any(target.bad for target in targets.values()):
             notices.append(f"{source.metric}: no series of bad events yet ({source.bad[0].name})")
+            unusable += [] if strays else _uncounted(source, targets)
     counters.began, counters.looked = began, now
     return Reading(
         now,
@@ -93,6 +96,18 @@ def _window(now: float, looked: float | None, scrape_interval: int, history: int
     if looked is None:
         return max(history, OVERLAP * scrape_interval)
     return OVERLAP * scrape_interval + min(max(0, math.ceil(now - looked)), MAX_GAP)
+
+
+def _uncounted(source: Source, targets: Mapping[str, Target]) -> list[Unusable]:
+    """Of bad events that have a counter of their own, which nobody has: misspelt, it would say none for ever, and pass.
+
+    A label's value may be one that has never been, e.g. `code="500"`. A counter can be there from the start:
+    https://prometheus.io/docs/practices/instrumentation/#avoid-missing-metrics
+    """
+    if source.total is None or any(each.name == source.total.name for each in source.bad):
+        return []
+    why = f"no pod has its counter of bad events, {source.bad[0].name}: name another one, or expose it as 0"
+    return [Unusable(source.metric, target.side, target.pod, why) for target in targets.values()]
 
 
 def _fix_edges(source: Source, counted: Counted, targets: Mapping[str, Target], *, compared: bool) -> list[Unusable]:

@@ -41,6 +41,7 @@ class _Counters(Struct, frozen=True, forbid_unknown_fields=True):
     began: _Time | None
     looked: _Time | None
     metrics: dict[str, _Counted]
+    first: dict[str, _Time] = {}
 
 
 class Counters:
@@ -51,6 +52,8 @@ class Counters:
         """Unix seconds of the first look, by the store's clock."""
         self.looked: float | None = None
         """Of the latest."""
+        self.first: dict[str, float] = {}
+        """Each target's first scrape that told when its process began, Unix seconds."""
         self._metrics: dict[str, Counted] = {}
 
     def of(self, metric: str) -> Counted:
@@ -63,6 +66,7 @@ class Counters:
             "version": VERSION,
             "began": self.began,
             "looked": self.looked,
+            "first": dict(sorted(self.first.items())),
             "metrics": {name: _dumped(self._metrics[name]) for name in sorted(self._metrics)},
         }
 
@@ -79,7 +83,7 @@ class Counters:
                 remedy="Delete the state and begin the watch anew; if you did not expect this, look for who wrote it.",
             ) from error
         counters = cls()
-        counters.began, counters.looked = read.began, read.looked
+        counters.began, counters.looked, counters.first = read.began, read.looked, dict(read.first)
         counters._metrics = {name: _loaded(each) for name, each in read.metrics.items()}
         return counters
 

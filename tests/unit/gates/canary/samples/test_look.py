@@ -301,6 +301,19 @@ def test_a_metric_without_bad_events_yet_is_told() -> None:
     assert watch.look(10).notices == ()
 
 
+def test_bad_events_with_a_counter_of_their_own_that_nobody_has_are_no_pass() -> None:
+    watch = Watch(source_of(CanaryMetric(name="m", total="requests_total", bad="erors_total"), ROLLOUT))
+    pods = {CANARY: "errors_total", STABLE: "errors_total"}
+    for pod, counter in pods.items():
+        watch.scrape(pod, 0, {("requests_total", ""): 10.0, (counter, ""): 1.0})
+    reading = watch.look(0)
+    assert reading.blind
+    assert {each.side for each in reading.unusable} == {"canary", "stable"}
+    assert "no pod has its counter of bad events, erors_total" in reading.unusable[0].why
+    watch.scrape(STABLE, 10, {("requests_total", ""): 20.0, ("erors_total", ""): 0.0})
+    assert not watch.look(10).blind
+
+
 def test_pods_of_other_versions_and_namespaces_are_not_looked_at() -> None:
     watch = Watch()
     for at in (0, 10):
