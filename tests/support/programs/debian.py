@@ -65,7 +65,8 @@ def system(*packages: str) -> Path:
         (target / "var/lib/dpkg/status").write_text(status, "utf-8")
         return target
 
-    name = hashlib.sha256("\n".join(chosen).encode()).hexdigest()[:16]
+    # of this file, too: it says what becomes of the packages
+    name = hashlib.sha256("\n".join(chosen).encode() + Path(__file__).read_bytes()).hexdigest()[:16]
     return kept(f"debian/system-{name}", unpacked)
 
 
