@@ -36,7 +36,7 @@ def scene_cluster(cluster: ControlPlane, tmp_path: Path) -> Iterator[Reader]:
         *crd_files("external-secrets.io", ["ExternalSecret", "SecretStore"]),
         *crd_files("monitoring.coreos.com", ["PodMonitor", "PrometheusRule", "ServiceMonitor"]),
     )
-    cluster.await_gone("aegis")
+    cluster.await_ended("aegis")
     home, folder = tmp_path / "home", tmp_path / "work"
     home.mkdir()
     folder.mkdir()

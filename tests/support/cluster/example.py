@@ -126,7 +126,7 @@ def shipped_job() -> Document:
 @contextmanager
 def cluster_example(cluster: ControlPlane, folder: Path) -> Iterator[Example]:
     """Healthy in its first version, and without a judge."""
-    cluster.await_gone(NAMESPACE)
+    cluster.await_ended(NAMESPACE)
     cluster.kubectl("apply", f"--filename={EXAMPLE}")
     (folder / "prometheus").mkdir()
     try:

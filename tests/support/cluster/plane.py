@@ -97,11 +97,11 @@ class ControlPlane:
             found: Document = json.load(answer)
             return found
 
-    def await_gone(self, namespace: str) -> None:
-        """Until nothing is left of one that others had before; while it ends, it takes nothing new."""
+    def await_ended(self, namespace: str) -> None:
+        """Until one that was deleted is gone; while it ends, it takes nothing new."""
+        asked = ("get", "namespace", namespace, "--output=jsonpath={.status.phase}")
         awaited(
-            lambda: self.try_kubectl("get", "namespace", namespace).returncode != 0,
-            lambda: f"namespace {namespace} is still there",
+            lambda: self.try_kubectl(*asked).stdout != "Terminating", lambda: f"namespace {namespace} is still there"
         )
 
     def rollout(self, namespace: str, name: str) -> Document:

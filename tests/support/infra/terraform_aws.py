@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -56,6 +57,8 @@ class Moto:
     given: dict[str, Values] = field(default_factory=dict)
     """By kind, what the last one was made or changed with: write-only values too."""
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
+    _turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    """One call after the other: Terraform makes ten at once, and moto goes over dictionaries that another changes."""
 
     def client(self, service: str) -> Any:
         """botocore's client of a service here, for the account."""
@@ -72,20 +75,23 @@ class Moto:
 
     def create(self, kind: str, values: Values) -> Values:
         """Make it."""
-        found = _CREATE[kind](self, values)
+        with self._turn:
+            found = _CREATE[kind](self, values)
         self.made.append(kind)
         self.given[kind] = values
         return {"region": REGION, "tags_all": values.get("tags") or {}, **found}
 
     def update(self, kind: str, before: Values, values: Values) -> Values:
         """Only what tests change."""
-        found = _UPDATE[kind](self, before, values)
+        with self._turn:
+            found = _UPDATE[kind](self, before, values)
         self.given[kind] = values
         return {**before, **found}
 
     def delete(self, kind: str, values: Values) -> None:
         """Remove it."""
-        _DELETE.get(kind, _nothing)(self, values)
+        with self._turn:
+            _DELETE.get(kind, _nothing)(self, values)
 
     def exists(self, kind: str, values: Values) -> bool:
         """Ask for it, where it can be asked for."""
@@ -93,7 +99,8 @@ class Moto:
         if look is None:
             return True
         try:
-            look(self, values)
+            with self._turn:
+                look(self, values)
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] not in {400, 404}:
                 raise
@@ -102,6 +109,10 @@ class Moto:
 
     def data(self, kind: str, values: Values) -> Values:
         """The three data sources of the overlay."""
+        with self._turn:
+            return self._data(kind)
+
+    def _data(self, kind: str) -> Values:
         if kind == "aws_caller_identity":
             told = self.client("sts").get_caller_identity()
             return {"account_id": told["Account"], "arn": told["Arn"], "user_id": told["UserId"], "id": told["Account"]}
