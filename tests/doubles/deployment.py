@@ -136,6 +136,8 @@ class Deployment:
     metrics: Metrics
     log: Log
     policy_error: AegisError | None = None
+    missing_database: Path | None = None
+    """None: it stands."""
 
     @property
     def states(self) -> ModelStates:
