@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from aegis.adapters.git.repository import MAX_FILE, MAX_LINE, GitRepository, open_repository
+from aegis.adapters.git.state import tree_state
 from aegis.core.errors import CouldNotDecide, UsageError
 from aegis.core.ports.repository import Change, Repository
 from tests.support.scan.gitrepo import GitRepo
@@ -295,6 +296,25 @@ def test_the_environment_changes_no_answer(
     monkeypatch.setenv(name, value)
     assert hits(repo, "bo+to3") == [("x.py", 1, b"import boto3")]
     assert opened(repo).show_many(commit, ["x.py"]) == {"x.py": b"import boto3\n"}
+
+
+def test_git_and_the_programs_it_starts_get_none_of_our_inputs_and_secrets(
+    repo: GitRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clean filter, of the user's configuration, runs where a file may have changed; `deepen` runs login programs."""
+    told = tmp_path / "told"
+    repo.commit({".gitattributes": "*.txt filter=tell\n", "a.txt": "a\n"})
+    repo.git("config", "filter.tell.clean", f"env >> '{told}'; cat")
+    repo.write({"a.txt": "b\n"})
+    inputs = ("AEGIS_INPUT_GITHUB_TOKEN", "AEGIS_INPUT_COSIGN_PUB_KEY", "AEGIS_INPUT_PATH")
+    secrets = ("AEGIS_DATABASE_URL", "AEGIS_AGE_IDENTITY", "AEGIS_KUBECONFIG", "AEGIS_STATE_KEY")
+    theirs = ("HTTPS_PROXY", "GH_TOKEN")  # by which `deepen` reaches the remote
+    for name in (*inputs, *secrets, *theirs):
+        monkeypatch.setenv(name, "planted")
+    assert tree_state(repo.root).uncommitted
+    seen = {line.partition("=")[0] for line in told.read_text().splitlines()}
+    assert seen >= {"PATH", *theirs}
+    assert {name for name in seen if name.startswith("AEGIS_")} == set()
 
 
 def test_replaced_objects_are_not_believed(repo: GitRepo) -> None:

@@ -360,10 +360,17 @@ def _started(
 
 
 def _environment() -> dict[str, str]:
-    """The process's own environment without what would redirect git, in the locale that matches byte by byte."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name in _KEPT_VARIABLES}
-    for name in ("LANGUAGE", "AEGIS_INPUT_GITHUB_TOKEN"):
-        kept.pop(name, None)
+    """The process's own environment without what would redirect git, in the locale that matches byte by byte.
+
+    Nor do the gate's inputs and secrets come along: git starts filters, hooks and login programs, and needs none of
+    these itself.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _KEPT_VARIABLES or not name.startswith(("GIT_", "AEGIS_"))
+    }
+    kept.pop("LANGUAGE", None)
     return kept | {
         "LC_ALL": "C",
         "GIT_TERMINAL_PROMPT": "0",
