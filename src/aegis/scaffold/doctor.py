@@ -107,6 +107,10 @@ def _triggers(workflow: Workflow) -> Iterator[Weakness]:
         yield Weakness(
             path, workflow.lines["pull_request"], "doctor.no_merge_group", "no `merge_group` among the triggers"
         )
+    if "edited" not in _types(workflow.triggers["pull_request"]):
+        yield Weakness(
+            path, workflow.lines["pull_request"], "doctor.no_edited", "no `edited` among the types of `pull_request`"
+        )
     for event in ("pull_request", "merge_group"):
         filters = workflow.triggers.get(event)
         for name in ("paths", "paths-ignore", "branches", "branches-ignore", "types"):
@@ -114,9 +118,24 @@ def _triggers(workflow: Workflow) -> Iterator[Weakness]:
                 yield Weakness(path, workflow.lines[event], "doctor.filtered", f"`{event}` is filtered by `{name}`")
 
 
+_DEFAULT_TYPES = frozenset({"opened", "synchronize", "reopened"})
+"""What starts a workflow on `pull_request` without `types`: every change of the code, none of the base.
+
+https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows#pull_request
+"""
+
+
+def _types(filters: Any) -> frozenset[str]:
+    """What starts a workflow on `pull_request`."""
+    given = filters.get("types") if isinstance(filters, dict) else None
+    if given is None:
+        return _DEFAULT_TYPES
+    return frozenset(map(str, given if isinstance(given, list) else (given,)))
+
+
 def _harmless(name: str, value: Any) -> bool:
     """Types that hold every change of a pull request's code; what is beside them may be there."""
-    return name == "types" and isinstance(value, list) and {"opened", "synchronize", "reopened"} <= set(map(str, value))
+    return name == "types" and isinstance(value, list) and set(map(str, value)) >= _DEFAULT_TYPES
 
 
 def _schedules(workflow: Workflow) -> Iterator[Weakness]:

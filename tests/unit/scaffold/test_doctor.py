@@ -64,6 +64,8 @@ PLANTED: list[tuple[str, str, str, str]] = [
     ("filtered", SCAN, "  pull_request:\n", "  pull_request:\n    branches: [main]\n"),
     ("filtered", SCAN, "  merge_group:\n", "  merge_group:\n    branches: [main]\n"),
     ("filtered", SCAN, "reopened, edited]", "edited]"),
+    ("no_edited", SCAN, "reopened, edited]", "reopened]"),
+    ("no_edited", SCAN, "    types: [opened, synchronize, reopened, edited]\n", ""),
     ("full_hour", SCAN, "4 * * 1", "4 * * 1"),
     ("no_dispatch", SCAN, "  workflow_dispatch:\n", ""),
     ("permissions_wide", SCAN, "    permissions:\n      contents: read\n", "    permissions:\n      contents: write\n"),
@@ -108,7 +110,8 @@ def test_a_collector_without_always_counts_for_nothing() -> None:
 
 
 OTHER = ".github/workflows/other.yml"
-HEAD = "on: {pull_request: null, merge_group: null}\npermissions: {contents: read}\njobs:\n  build:\n"
+EVENTS = "{pull_request: {types: [opened, synchronize, reopened, edited]}, merge_group: null}"
+HEAD = f"on: {EVENTS}\npermissions: {{contents: read}}\njobs:\n  build:\n"
 STEPS = "    steps: [{run: make}]\n"
 WITHOUT: dict[str, tuple[str, str | None]] = {
     "id-token": ("    permissions: {id-token: write}\n" + STEPS, "has id-token and no environment"),
@@ -156,7 +159,7 @@ def test_only_the_workflow_that_a_policy_names_signs_without_an_environment() ->
 def test_what_runs_a_pull_request_may_not_write(right: str) -> None:
     job = f"    permissions: {{{right}: write}}\n"
     assert "doctor.permissions_wide" in found({**GOOD, OTHER: HEAD + job + STEPS})
-    pushed = HEAD.replace("{pull_request: null, merge_group: null}", "push") + job + STEPS
+    pushed = HEAD.replace(EVENTS, "push") + job + STEPS
     assert "doctor.permissions_wide" not in found({**GOOD, OTHER: pushed})
 
 
@@ -165,6 +168,31 @@ def test_a_gate_of_changes_runs_on_pull_requests() -> None:
     assert alone[SCAN] != GOOD[SCAN]
     messages = [each.message for each in told(alone) if each.code == "doctor.gate_not_run"]
     assert messages == ["no workflow runs the gate scan on `pull_request`"]
+
+
+GATE = "permissions: {}\njobs:\n  judge:\n    steps: [{uses: org/aegis/actions/scan@v1}]\n"
+NO_GATE = HEAD.partition("\n")[2] + STEPS
+BASES: dict[str, tuple[str, str, bool]] = {
+    "a word": ("pull_request", GATE, True),
+    "a list": ("[pull_request, merge_group]", GATE, True),
+    "without types": ("{pull_request: null, merge_group: null}", GATE, True),
+    "empty types": ("{pull_request: {types: null}, merge_group: null}", GATE, True),
+    "the default types": ("{pull_request: {types: [opened, synchronize, reopened]}}", GATE, True),
+    "another type": ("{pull_request: {types: [opened, synchronize, reopened, labeled]}}", GATE, True),
+    "edited": (EVENTS, GATE, False),
+    "edited alone": ("{pull_request: {types: edited}}", GATE, False),
+    "no gate": ("pull_request", NO_GATE, False),
+    "the merge queue": ("merge_group", GATE, False),
+    "another's rights": ("{pull_request_target: {types: [opened]}}", GATE, False),
+}
+
+
+@pytest.mark.parametrize("name", sorted(BASES))
+def test_a_gate_runs_anew_when_a_pull_request_gets_another_base(name: str) -> None:
+    triggers, rest, weak = BASES[name]
+    told_of = [each for each in told({**GOOD, OTHER: f"on: {triggers}\n{rest}"}) if each.code == "doctor.no_edited"]
+    expected = [Weakness(OTHER, 1, "doctor.no_edited", "no `edited` among the types of `pull_request`")]
+    assert told_of == (expected if weak else [])
 
 
 DEMANDS: dict[str, tuple[str, str, bool]] = {
@@ -273,7 +301,7 @@ def test_rights_that_a_job_gets_without_asking_are_found() -> None:
 def calling(flow: str, more: str = "", name: str = "models") -> str:
     """A workflow that calls one of ours."""
     return (
-        "on: {pull_request: null, merge_group: null}\npermissions: {}\njobs:\n"
+        f"on: {EVENTS}\npermissions: {{}}\njobs:\n"
         f"  {name}:\n    uses: org/aegis/.github/workflows/{flow}.yml@{'1' * 40}\n"
         "    permissions: {contents: read, id-token: write}\n" + more
     )

@@ -174,10 +174,16 @@ TABLE = (
         "Add `merge_group:` to the triggers.",
     ),
     Code(
+        "doctor.no_edited",
+        "No run when a pull request gets another base",
+        "The check was given against the old base, by its policy, and stays green on the new one.",
+        "Write `types: [opened, synchronize, reopened, edited]` below `pull_request`.",
+    ),
+    Code(
         "doctor.filtered",
         "Filtered trigger",
         "A workflow that a filter skips leaves its required check pending for ever, or lets a change in unjudged.",
-        "Take the filter out; the gate itself says when it has nothing to judge.",
+        "Take the filter out; `types` of `pull_request` may stay if it names opened, synchronize, reopened and edited.",
     ),
     Code(
         "doctor.full_hour",
