@@ -44,6 +44,7 @@ _OPAQUE: Final = (
     r"coding[:=][ \t]*+(?!(?i:utf-?8|latin|ascii|us-ascii|iso-?8859|cp125|windows-125))",
     r"\xFF\xFE|\xFE\xFF",  # UTF-16
     r"version https://git-lfs\.github\.com/spec/",
+    r"bun-lockfile-format-v",  # Bun's binary lock: names stand in it without anything between them
     r"\\(?<=[\w@./-].)\r?$",  # a string that goes on in the next line may go on within a token
 )
 """Where a line may say nothing about the others of its file, so that all of it must be read."""
@@ -51,7 +52,7 @@ _IS_OPAQUE: Final = (
     rb"[^\r\n]*#.*"
     + _OPAQUE[0].encode()
     + rb"|(?:\xEF\xBB\xBF)?(?:\xFF\xFE|\xFE\xFF)|"
-    + _OPAQUE[2].encode()
+    + b"|".join(each.encode() for each in _OPAQUE[2:4])
     + rb"|.*\b(?:import|from|require|import_module|__import__|forName)\b[^\"'`]*[\"'`][^\"'`]*\\\r?$"
 )
 _PART_OF_NAME: Final = rb"\s*[\w.-]+\\\r?$"

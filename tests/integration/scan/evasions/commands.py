@@ -134,6 +134,7 @@ CASES = [
             ("hook", ".pre-commit-config.yaml", "repos:\n- hooks:\n  - additional_dependencies: [boto3]\n", 3),
             ("continued-name", "requirements.txt", "bo\\\nto3\n", 1),
             ("deno", "deno.json", '{"imports": {"s3": "npm:@aws-sdk/client-s3@3"}}\n', 1),
+            ("bun", "bun.lock", '{"packages": {\n"s3": ["@aws-sdk/client-s3@3.1.0", "", {}, "sha512-x"],\n}}\n', 2),
             ("import-map", "import_map.json", '{"imports": {"s3": "https://esm.sh/aws-sdk@2"}}\n', 1),
         )
     ),

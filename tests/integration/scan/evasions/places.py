@@ -8,6 +8,7 @@ from tests.support.scan.gitrepo import GitRepo
 USE = "import boto3\n"
 REQUIRE = 'require("aws-sdk");'
 LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 9\n"
+BUN_LOCKB = b"#!/usr/bin/env bun\nbun-lockfile-format-v0\n\x02\0\0\0\xff\x8a^3.0.0aws-sdk^2.0.0"
 
 
 def _with_submodule(repo: GitRepo, _: object) -> None:
@@ -104,6 +105,8 @@ CASES = [
     Case(id="name-with-quotes", files={'s"v\\c\t.py': USE}, path='s"v\\c\t.py'),
     Case(id="lfs-pointer", files={"svc.py": LFS}, path="svc.py", rule=UNREAD),
     Case(id="lfs-pointer-in-a-change", before={"svc.py": "x = 1\n"}, files={"svc.py": LFS}, path="svc.py", rule=UNREAD),
+    # Its names stand in it without anything between them, so that no search can tell that there is none.
+    Case(id="bun-binary-lock", files={"bun.lockb": BUN_LOCKB}, path="bun.lockb", rule=UNREAD),
     Case(id="submodule", files={}, path="lib", rule=UNREAD, line=None, prepare=_with_submodule),
     Case(id="sparse-checkout", files={"svc.py": USE}, path="svc.py", rule=UNREAD, line=None, prepare=_sparse),
     Case(

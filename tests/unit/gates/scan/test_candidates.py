@@ -110,6 +110,7 @@ def test_a_command_is_found(command: str) -> None:
         b"\xfe\xff\x00i",
         b"\xef\xbb\xbf\xff\xfe",
         "version https://git-lfs.github.com/spec/v1",
+        "bun-lockfile-format-v0",
         'require("a\\',
         "importlib.import_module('bo\\\r",
     ],

@@ -89,6 +89,8 @@ _BY_NAME: dict[str, str] = {
     "npm-shrinkwrap.json": "manifests.npm:package_lock",
     "yarn.lock": "manifests.npm:yarn_lock",
     "pnpm-lock.yaml": "manifests.npm:pnpm_lock",
+    "bun.lock": "manifests.npm:bun_lock",
+    "bun.lockb": "manifests.npm:bun_lockb",
     "pnpm-workspace.yaml": "manifests.npm:pnpm_workspace",
     **dict.fromkeys(
         ("deno.json", "deno.jsonc", "import_map.json", "import-map.json", "importmap.json"), "manifests.npm:deno"

@@ -1,4 +1,4 @@
-"""npm's dependency files: package.json and the locks of npm, yarn and pnpm."""
+"""npm's dependency files: package.json and the locks of npm, yarn, pnpm and Bun."""
 
 from __future__ import annotations
 
@@ -151,14 +151,51 @@ def pnpm_workspace(source: str, wanted: re.Pattern[str], last_line: int | None =
     return entries.result()
 
 
+_BUN_OWN = frozenset(("overrides", "catalog", "catalogs"))
+_IDENT = re.compile(r"((?:@[^/@\s]+/)?[^/@\s]+)@")
+
+
+def bun_lock(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
+    """bun.lock: `workspaces` repeat each package.json, `packages` hold all. https://bun.sh/reference/bun/BunLockFile"""
+    entries = Entries(_strict_json(source), wanted, "npm")
+    if not _json.valid_json(entries):
+        return entries.result()
+    for item in _json.items(entries.source):
+        path = item.path
+        if path[0] in _BUN_OWN or (path[0] == "workspaces" and len(path) == 4 and path[2] in _SECTIONS):
+            for name in _names_of_key(path[-1]) if item.value is None else ():
+                entries.add(item.offset, name, path[-1])
+            _value(entries, item, path[0])
+        elif path[0] == "packages" and len(path) == 2 and (ident := _IDENT.match(item.value or "")):
+            entries.add(item.offset, ident[1], ident[1], direct=False)
+    return entries.result()
+
+
+def bun_lockb(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
+    """bun.lockb, which is binary: its strings stand in one another's bytes, so that no search is sure of a name."""
+    return [
+        Unreadable(1, "Bun's binary lock, which only Bun reads; `bun install --save-text-lockfile` writes bun.lock")
+    ]
+
+
 _COMMENT = re.compile(r'("(?:[^"\\\n]|\\.)*+")|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_TRAILING_COMMA = re.compile(r'("(?:[^"\\\n]|\\.)*+")|,(?=\s*[}\]])')
+
+
+def _without_comments(source: str) -> str:
+    """JSON with spaces in the place of its comments."""
+    return _COMMENT.sub(lambda found: found[1] or re.sub(r"[^\n]", " ", found[0]), source)
+
+
+def _strict_json(source: str) -> str:
+    """JSON with spaces in the place of its comments and of commas behind a last element."""
+    return _TRAILING_COMMA.sub(lambda found: found[1] or " ", _without_comments(source))
 
 
 def deno(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
     """deno.json(c) and import maps: what the names in `imports` and `scopes` stand for. JSON with comments."""
     entries = Entries(source, wanted, "npm")
-    text = _COMMENT.sub(lambda found: found[1] or re.sub(r"[^\n]", " ", found[0]), source)
-    for item in _json.items(text):
+    for item in _json.items(_without_comments(source)):
         if item.value is not None and item.path[:1] in (("imports",), ("scopes",)):
             entries.add(item.offset, package_path(item.value), item.value)
     return entries.result()

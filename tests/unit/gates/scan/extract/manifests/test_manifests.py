@@ -88,6 +88,29 @@ def places(extract: Extractor, source: str) -> list[tuple[int, int, str, bool]]:
             [(4, 7, "aws-sdk", True)],
         ),
         (npm.pnpm_lock, "packages:\n\n  '@aws-sdk/a@1.0.0':\n    x: y\n", [(3, 4, "@aws-sdk/a", False)]),
+        (npm.bun_lock, '{"workspaces": {"": {"dependencies": {\n "aws-sdk": "2",\n},},},}', [(2, 2, "aws-sdk", True)]),
+        (
+            npm.bun_lock,
+            '{"workspaces": {"a": {"devDependencies": {"s3": "npm:aws-sdk@2"}}}}',
+            [(1, 49, "aws-sdk", True)],
+        ),
+        (npm.bun_lock, '{"overrides": {"x": {"aws-sdk": "1"}}}', [(1, 22, "aws-sdk", True)]),
+        (npm.bun_lock, '{"catalogs": {"a": {"aws-sdk": "1"}}}', [(1, 21, "aws-sdk", True)]),
+        (
+            npm.bun_lock,
+            '{"packages": {"a/s3": ["@aws-sdk/a@3.1.0", "", {"dependencies": {"aws-sdk": "2"}}, "aws"],}}',
+            [(1, 24, "@aws-sdk/a", False)],
+        ),
+        (
+            npm.bun_lock,
+            '{/* "packages" */ "packages": {"a": ["aws-sdk@2", "a@aws"]}, // aws-sdk\n}',
+            [(1, 38, "aws-sdk", False)],
+        ),
+        (
+            npm.bun_lock,
+            '{"workspaces": {"packages/aws-sdk": {"name": "aws-sdk"}}, "trustedDependencies": ["aws-sdk"]}',
+            [],
+        ),
         (go.go_mod, "require (\n\tgithub.com/aws/a v1 // indirect\n)\n", [(2, 2, "github.com/aws/a", False)]),
         (go.go_mod, "require github.com/aws/a v1\n", [(1, 9, "github.com/aws/a", True)]),
         (go.go_mod, "replace x => github.com/aws/a v1\n", [(1, 14, "github.com/aws/a", True)]),
@@ -129,6 +152,8 @@ def test_pom() -> None:
         (python.requirements, "./wheels/boto3\n"),
         (npm.package_json, '{"dependencies": {"aws-sdk": "1",}}'),
         (npm.package_lock, '{"aws-sdk"'),
+        (npm.bun_lock, '{"packages": {"a": ["aws-sdk@2"]}'),
+        (npm.bun_lockb, "#!/usr/bin/env bun\nbun-lockfile-format-v0\n"),
         (jvm.version_catalog, "[a\ncom.amazonaws"),
     ],
 )
