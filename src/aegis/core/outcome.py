@@ -16,6 +16,8 @@ from aegis.core.verdict import AppliedWaiver, Evidence, Finding, PolicyInForce, 
 
 NOT_APPLICABLE = "Not applicable: "
 """How the notice begins that says why there was nothing to judge."""
+PART = "pass of a part"
+"""The decision where nothing is wrong with what alone was judged; as evidence it is none about the whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,8 @@ class Outcome:
     evidence: tuple[Evidence, ...] = ()
     not_applicable: str | None = None
     """Why there was nothing to judge."""
+    part: str | None = None
+    """What alone was judged, where that is not all that the policy in force is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,8 @@ def conclude(run: Run, outcome: Outcome, in_force: InForce, section: Any, finish
     notices = outcome.notices
     if outcome.not_applicable is not None:
         notices = (f"{NOT_APPLICABLE}{outcome.not_applicable}", *notices)
+    if outcome.part is not None:
+        notices = (f"Only a part was judged, and this is no answer about the rest: {outcome.part}", *notices)
     return _verdict(
         run,
         finished,
@@ -120,7 +126,9 @@ def _answer(outcome: Outcome, mode: str, today: datetime.date) -> tuple[Result, 
         return "error", "could-not-decide", open_questions[0].rule
     if outcome.not_applicable is not None:
         return "pass", "not-applicable", "core.not_applicable"
-    return "pass", "pass with waiver" if outcome.waivers else "pass", "core.passed"
+    if outcome.waivers:
+        return "pass", "pass with waiver", "core.passed"
+    return "pass", "pass" if outcome.part is None else PART, "core.passed"
 
 
 def _verdict(run: Run, finished: datetime.datetime, **answer: Any) -> Verdict:

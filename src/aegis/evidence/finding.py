@@ -170,7 +170,7 @@ def problems_of(one: Held, asked: Asked, now: datetime.datetime) -> list[AegisEr
             Refused(
                 "evidence.not_passed",
                 f"the verdict of the gate {said.gate} of {said.finished} says {said.result} ({shown(said.reason)})",
-                expected="PASSED: enforced, and without waivers",
+                expected="PASSED: of the whole, enforced, and without waivers",
                 remedy="Look at its findings (`aegis evidence find --format json`); the newest verdict decides.",
             )
         )

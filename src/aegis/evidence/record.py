@@ -57,7 +57,7 @@ class Said:
 
     gate: GateName
     result: Literal["PASSED", "WARNED", "FAILED"]
-    """PASSED: enforced, and without any exception. Could-not-decide is FAILED."""
+    """PASSED: of the whole, enforced, and without any exception. Could-not-decide is FAILED."""
     verdict: Result
     reason: str
     finished: str

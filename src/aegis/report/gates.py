@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from aegis.core.outcome import PART
 from aegis.core.verdict import Verdict
 from aegis.report.escape import markdown, markdown_code, terminal
 
@@ -38,7 +39,7 @@ def _answer(value: dict[str, Any]) -> str:
     if value["decision"] == "observed":
         return "OBSERVED, NOT ENFORCED"
     if value["result"] == "pass":
-        return {"not-applicable": "NOT APPLICABLE", "pass with waiver": "PASS WITH WAIVER"}.get(
+        return {"not-applicable": "NOT APPLICABLE", "pass with waiver": "PASS WITH WAIVER", PART: PART.upper()}.get(
             value["decision"], "PASS"
         )
     return {"fail": "FAIL", "error": "COULD NOT DECIDE"}.get(value["result"], "NOT RUN")

@@ -16,6 +16,11 @@ from aegis.report.json_report import encode
 _TAKEN = {"sha256": re.compile("[0-9a-f]{64}"), "sha512": re.compile("[0-9a-f]{128}")}
 """The digests that the input `subject-checksums` of `actions/attest` takes; it tells them apart by their length."""
 
+_WHOLE = frozenset({"pass", "PASS"})
+"""The decisions that answer for all that was to be judged: a shard, a folder, or nothing at all proves less."""
+_PROMOTED = frozenset({"promote"})
+"""Of the canary gate, whose preflight judges no version."""
+
 
 def render(verdict: Verdict, verdict_json: bytes) -> bytes:
     """`predicate.json`, the input `predicate-path` of `actions/attest`."""
@@ -68,7 +73,8 @@ def _configuration(verdict: Verdict) -> list[dict[str, object]]:
 
 
 def _result(verdict: Verdict) -> str:
-    """PASSED is an enforced answer without any exception; could-not-decide is FAILED, with our reason beside it."""
+    """PASSED is an enforced yes to the whole, without any exception; could-not-decide is FAILED, with our reason."""
     if verdict.result != "pass":
         return "FAILED"
-    return "WARNED" if verdict.observe or verdict.bootstrap or verdict.waivers else "PASSED"
+    partly = verdict.decision not in (_PROMOTED if verdict.gate == "canary" else _WHOLE)
+    return "WARNED" if partly or verdict.observe or verdict.bootstrap or verdict.waivers else "PASSED"

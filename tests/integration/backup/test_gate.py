@@ -280,6 +280,14 @@ def test_more_may_be_asked_and_less_may_not(checked: Checked) -> None:
     for words in (("--max-age=27h",), ("--tier=data",)):
         assert (checked(*words).code, checked(*words).rules) == (2, ["policy_loosened"])
     assert checked("--database=order").code == 2
+
+
+def test_of_several_databases_one_is_no_answer_about_the_others(checked: Checked) -> None:
+    assert checked("--database=orders").document["decision"] == "PASS"
+    checked.policy(POLICY + "    - name: mail\n")
+    assert checked().code == 1
+    one = checked("--database=orders")
+    assert (one.code, one.document["result"], one.document["decision"]) == (0, "pass", "PASS OF A PART")
     assert checked("--max-age=soon").code == 2
 
 

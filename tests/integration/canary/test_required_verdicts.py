@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -147,6 +148,35 @@ def test_a_newer_verdict_that_comes_while_it_is_judged_counts_before_the_promoti
     assert (verdict.decision, verdict.reason, exit_code(verdict)) == ("abort", "canary.verdict_invalid", 1)
     assert stage.wishes() == [{"abort": True}]
     assert stage.shop.looked > 0
+
+
+@pytest.mark.parametrize(
+    "answered",
+    [{"decision": "not-applicable", "reason": "core.not_applicable"}, {"decision": "pass of a part"}],
+    ids=["shard", "folder"],
+)
+def test_one_about_a_part_is_none(stage: Stage, answered: Mapping[str, str]) -> None:
+    stage.demand()
+    stage.sign("verify", "scan")
+    part = bundle_of(predicate_of("verify", **answered))
+    stage.store({place(part): part})
+    verdict = stage.watch()
+    assert (verdict.decision, verdict.reason) == ("abort", "canary.verdict_invalid")
+    assert stage.wishes() == [{"abort": True}]
+
+
+def test_a_preflight_that_passed_is_no_promotion(stage: Stage) -> None:
+    stage.demand()
+    stage.sign("verify", "scan")
+    stage.shop.live(300)
+    passed = preflighted(stage.options(images=(IMAGE,)), {})
+    assert (passed.gate, passed.result) == ("canary", "pass")
+    said = json.loads(predicate.render(passed, b"{}"))
+    signed = bundle_of(said)
+    stage.store({place(signed, "canary"): signed})
+    stage.demand(gates=["canary"])
+    verdict = stage.watch()
+    assert (verdict.decision, verdict.reason) == ("abort", "canary.verdict_invalid")
 
 
 @pytest.mark.parametrize("gate", ["verify", "scan"])

@@ -202,6 +202,17 @@ def test_a_sub_folder_is_scanned_alone(repo: GitRepo) -> None:
     assert scan(repo.root / "a", "--base", base).findings == [("scan.runtime", "a/new.py", 1)]
 
 
+def test_a_pass_of_a_sub_folder_is_no_evidence_about_the_whole(repo: GitRepo) -> None:
+    repo.commit({"a/svc.py": "import json\n", "svc.py": USE, "aegis.yml": POLICY})
+    code, files = scan_with_files(repo.root / "a", ())
+    verdict, said = json.loads(files["verdict.json"]), json.loads(files["predicate.json"])
+    assert (code, verdict["decision"], said["result"]) == (0, "pass of a part", "WARNED")
+    assert "Only a part was judged, and this is no answer about the rest: a" in verdict["notices"]
+    repo.commit({"svc.py": "import json\n"})
+    code, files = scan_with_files(repo.root, ())
+    assert (code, json.loads(files["predicate.json"])["result"]) == (0, "PASSED")
+
+
 def test_a_change_shows_what_it_adds(repo: GitRepo) -> None:
     base = repo.commit({"svc.py": USE, "old.py": "import oci\n"})
     repo.commit({"svc.py": USE + "import azure.storage.blob\n", "old.py": None, "new.py": "import oci\n"})

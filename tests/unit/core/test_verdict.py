@@ -58,6 +58,13 @@ def test_not_applicable_is_a_pass_with_its_reason() -> None:
     assert answer.notices == ("Not applicable: no file",)
 
 
+def test_of_a_part_is_a_pass_that_says_so() -> None:
+    answer = verdict(Outcome(part="services/a"))
+    assert (answer.result, answer.decision, exit_code(answer)) == ("pass", "pass of a part", 0)
+    assert answer.notices == ("Only a part was judged, and this is no answer about the rest: services/a",)
+    assert verdict(Outcome(part="services/a", findings=(finding(),))).decision == "fail"
+
+
 @pytest.mark.parametrize("outcome", [Outcome(), Outcome(findings=(finding(),)), Outcome(not_applicable="x")])
 def test_observe_is_never_a_pass(outcome: Outcome) -> None:
     answer = verdict(outcome, "observe until 2026-11-23")

@@ -24,12 +24,20 @@ def rendered(given: Verdict) -> dict[str, Any]:
         (verdict(waivers=(waiver(),)), "WARNED"),
         (verdict(bootstrap=True), "WARNED"),
         (verdict(observe=True), "WARNED"),
+        (verdict(decision="not-applicable", reason="core.not_applicable"), "WARNED"),
+        (verdict(decision="pass of a part"), "WARNED"),
+        (verdict(gate="backup-check", decision="PASS"), "PASSED"),
+        (verdict(gate="backup-check", decision="PASS OF A PART"), "WARNED"),
+        (verdict(gate="canary", decision="promote"), "PASSED"),
+        # of a preflight, and of the root action where there is no rollout
+        (verdict(gate="canary"), "WARNED"),
+        (verdict(gate="canary", decision="not-applicable", reason="core.not_applicable"), "WARNED"),
         (failing(), "FAILED"),
         (failing(observe=True), "FAILED"),
         (undecided(), "FAILED"),
     ],
 )
-def test_only_an_enforced_answer_without_exception_is_passed(given: Verdict, result: str) -> None:
+def test_only_an_enforced_answer_to_the_whole_without_exception_is_passed(given: Verdict, result: str) -> None:
     document = rendered(given)
     assert document["result"] == result
     names = {"PASSED": "passedTests", "WARNED": "warnedTests", "FAILED": "failedTests"}

@@ -8,9 +8,12 @@ from types import MappingProxyType
 
 from aegis.cli.backup_check.options import BackupCheckOptions
 from aegis.cli.gate_run import GateRun
+from aegis.core.outcome import PART
 from aegis.core.verdict import Verdict
 
-_WORDS: Mapping[str, str] = MappingProxyType({"pass": "PASS", "fail": "FAIL", "could-not-decide": "COULD NOT VERIFY"})
+_WORDS: Mapping[str, str] = MappingProxyType(
+    {"pass": "PASS", PART: PART.upper(), "fail": "FAIL", "could-not-decide": "COULD NOT VERIFY"}
+)
 """What this gate calls its answers."""
 
 

@@ -68,7 +68,7 @@ def judged(run: GateRun, found: Found, options: BackupCheckOptions, environ: Map
         policy_file=run.policy_file,
         now=run.started,
         seen=tuple(looker.seen(database) for database in policy.databases),
-        whole=options.database is None,
+        whole=len(policy.databases) == len(written.databases),
         weaker=tuple(f"backup-check: {path} is another one" for path in files.replaced(named)),
         own_files=frozenset({run.policy_file, *named}),
         changes=tuple(found.repository.changed(found.base.commit)) if found.base.commit is not None else None,

@@ -108,6 +108,7 @@ def judge(request: Request) -> Judged:
         waivers=waived.applied,
         notices=(*request.notices, *told, *notices, *waived.notices),
         evidence=(Evidence(name="databases", value=shown),),
+        part=None if request.whole else ", ".join(seen.database.name for seen in request.seen),
     )
     proven = [seen for seen, findings in zip(request.seen, of_each, strict=True) if not findings]
     return Judged(outcome, tuple(subject for seen in proven for subject in _subjects(seen)))

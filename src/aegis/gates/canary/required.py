@@ -104,7 +104,7 @@ def _verdict(
     said = held.said
     if not said.passed:
         told = f"it says {said.result} ({said.verdict}, {shown(said.reason)})"
-        raise _invalid(image, gate, told, f"PASSED (pass) by the gate {gate}, without waivers and enforced")
+        raise _invalid(image, gate, told, f"PASSED (pass) by the gate {gate}: of the whole, enforced, without waivers")
     if not said.is_young(trust.now, datetime.timedelta(minutes=minutes(rule.max_age))):
         raise Refused(
             "canary.verdict_stale",

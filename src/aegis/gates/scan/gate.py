@@ -124,6 +124,7 @@ def judge(request: Request, repository: Repository, engine: Engine) -> Judged:
         notices=tuple(notices),
         evidence=_evidence(request, catalogue, engine, now, known, len(suppressed.suppressed)),
         not_applicable=_not_applicable(now, changes),
+        part=None if request.paths is None else ", ".join(request.paths),
     )
     return Judged(outcome, now.uses, tuple(not_allowed), None if changes is None else before.uses)
 

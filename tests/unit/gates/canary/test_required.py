@@ -148,6 +148,8 @@ OTHER_SUBJECT = [{"name": IMAGE, "digest": {"sha256": "cd" * 32}}]
         (lambda: bundle_of(young(waivers=(waiver(),))), "says WARNED"),
         (lambda: bundle_of(young(observe=True)), "says WARNED"),
         (lambda: bundle_of(young(bootstrap=True)), "says WARNED"),
+        (lambda: bundle_of(young(decision="not-applicable", reason="core.not_applicable")), "says WARNED"),
+        (lambda: bundle_of(young(decision="pass of a part")), "says WARNED"),
         (lambda: bundle_of({"result": "PASSED"}), "evidence.malformed"),
         (lambda: bundle_of({**young(), SCHEMA_ID: ["verify"]}), "evidence.malformed"),
         (lambda: bundle_of({**young(), "result": ["PASSED"]}), "evidence.malformed"),
