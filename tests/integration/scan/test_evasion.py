@@ -130,7 +130,7 @@ TEETH: list[tuple[str, str, Disable]] = [
     ("links-out", "link-out-of-the-checkout", _nothing(survey.Surveyor, "_link_problem", None)),
     ("pipes", "pipe-in-place-of-a-file", _nothing(survey.Surveyor, "_is_something_else", False)),
     ("links-of-another-kind", "link-to-another-kind", _nothing(survey.Surveyor, "_of_another_kind", {})),
-    ("whole-files", "by-a-constant", _nothing(whole.WholeReader, "imports_by_name", False)),
+    ("whole-files", "by-a-constant", _nothing(whole.WholeReader, "_imports_by_name", False)),
     ("base-policy", "class-allowed-and-a-use", _head_policy),
     ("loosening", "tests-widened-is-told", _nothing(gate, "_loosenings", ([], []))),
     ("declared-encoding-decoded", "cookie-punycode", _nothing(read, "decode", "")),

@@ -15,16 +15,25 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from aegis.gates.scan.catalogue import Catalogue
+from aegis.gates.scan.extract.route import targets
 from aegis.gates.scan.match import Answer, Seen, WholeFile, statement_text
 from aegis.gates.scan.model import Entry, Statement, Surface
 from aegis.gates.scan.read import FileReading
 
 _SURFACES: Final[Mapping[str, Surface]] = {
-    **dict.fromkeys((".py", ".pyw"), "python"),
-    **dict.fromkeys((".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx"), "npm"),
-    ".go": "go",
-    ".java": "java",
+    "python.file": "python",
+    "javascript.file": "npm",
+    "go": "go",
+    "jvm.file:java": "java",
 }
+"""The surface of the files that an extractor reads."""
+_PARTS: Final[Mapping[str, Surface]] = {
+    "python.notebook": "python",
+    "python.snakefile": "python",
+    "javascript.html": "npm",
+}
+"""The same of files that are only partly code, or code with more in it, which no engine reads as a whole."""
+_COMPONENTS: Final = frozenset({".vue", ".svelte", ".astro"})
 _BY_NAME: Final[Mapping[Surface, Sequence[re.Pattern[str]]]] = {
     # A call whose first argument does not begin with a plain string: what the extractors leave to the engine. Each
     # pattern begins with a word, so that `re` finds the next candidate quickly.
@@ -47,6 +56,8 @@ _BY_NAME: Final[Mapping[Surface, Sequence[re.Pattern[str]]]] = {
 }
 MAX_WHOLE: Final = 1_000_000
 """Characters of the largest file that is read as a whole for its imports by name: semgrep takes seconds for it."""
+_HEAD: Final = 200
+"""Characters at the start of a file that tell its interpreter."""
 _TELLING: Final = 3
 """Characters at the start of a string that make it worth asking whether constants add up to an SDK's name."""
 
@@ -72,7 +83,7 @@ class WholeReader:
         """Those that import by name, or every one for a second opinion."""
         chosen = []
         for reading in readings:
-            surface = surface_of(reading.path)
+            surface = surface_of(reading)
             if surface is None or reading.source is None:
                 continue
             if every or (self.imports_by_name(reading) and len(reading.source) <= MAX_WHOLE):
@@ -85,9 +96,10 @@ class WholeReader:
 
     def imports_by_name(self, reading: FileReading) -> bool:
         """Whether the file imports by a name that is no literal, and holds a string that could be part of one."""
-        surface, source = surface_of(reading.path), reading.source
-        if surface is None or source is None:
-            return False
+        surface, source = surface_of(reading), reading.source
+        return surface is not None and source is not None and self._imports_by_name(surface, source)
+
+    def _imports_by_name(self, surface: Surface, source: str) -> bool:
         calls = any(pattern.search(source) for pattern in _BY_NAME.get(surface, ()))
         return calls and _beginnings(self.catalogue, surface).search(source) is not None
 
@@ -96,8 +108,12 @@ class WholeReader:
 
         Such as `import_module(PLACES[kind])`. One for each provider but `providers`, which the file is known to use.
         """
-        surface, source = surface_of(reading.path), reading.source
-        if surface is None or source is None or not self.imports_by_name(reading):
+        surface, source = surface_of(reading) or _surface_of_a_part(reading), reading.source
+        if surface is None or source is None:
+            return
+        if reading.path.lower().endswith(".ipynb"):
+            source = source.replace('\\"', '"')  # code in strings of JSON
+        if not self._imports_by_name(surface, source):
             return
         told = set(providers)
         for match in _beginnings(self.catalogue, surface).finditer(source):
@@ -128,7 +144,7 @@ def dynamic_statements(
         reading = by_key.get(seen.key)
         if seen.kind != "dynamic" or reading is None:
             continue
-        surface = surface_of(reading.path) or "python"
+        surface = surface_of(reading) or "python"
         name = (seen.name or "").strip("\"'`").rstrip(".")
         entry = catalogue.match(surface, name) or Entry(seen.provider, surface, name, "sdk")
         place = (reading.path, seen.line, entry.provider)
@@ -154,7 +170,7 @@ def second_opinions(
         if seen.kind == "slice":
             semgrep.setdefault(seen.key, set()).add((seen.line, seen.provider))
     for reading in readings:
-        surface = surface_of(reading.path)
+        surface = surface_of(reading)
         if surface is None or reading.source is None:
             continue
         ours = _static(reading, surface, catalogue)
@@ -202,6 +218,18 @@ def _compare(path: str, ours: set[tuple[int, str]], theirs: set[tuple[int, str]]
         yield Disagreement(path, line, provider, who)
 
 
-def surface_of(path: str) -> Surface | None:
+def surface_of(reading: FileReading) -> Surface | None:
     """The surface of the language that a file is written in, where the engine reads that language."""
-    return _SURFACES.get(PurePosixPath(path).suffix.lower())
+    if PurePosixPath(reading.path).suffix.lower() in _COMPONENTS:
+        return None
+    return _surface_by(_SURFACES, reading)
+
+
+def _surface_of_a_part(reading: FileReading) -> Surface | None:
+    """The surface of the code that stands in a file beside something else."""
+    return _surface_by({**_PARTS, **_SURFACES}, reading)
+
+
+def _surface_by(known: Mapping[str, Surface], reading: FileReading) -> Surface | None:
+    found = targets(reading.path, (reading.source or "")[:_HEAD])
+    return next((known[target] for target in found if target in known), None)

@@ -158,6 +158,24 @@ CASES = [
         rule="scan.cli",
         line=3,
     ),
+    *(
+        Case(id=f"snakemake-{name}", files={path: text}, path=path, rule=f"scan.{kind}", line=line)
+        for name, path, text, kind, line in (
+            ("shell", "Snakefile", 'rule a:\n    input: "x"\n    shell:\n        "aws s3 cp {input} ."\n', "cli", 4),
+            ("shell-in-parts", "a.smk", 'rule a:\n    shell:\n        "set -e; "\n        "a" "ws s3 ls"\n', "cli", 4),
+            (
+                "inner-python",
+                "a.smk",
+                'rule a:\n    shell: """\n    python -c \'import boto3\'\n    """\n',
+                "embedded",
+                3,
+            ),
+            ("run", "workflow/Snakefile", "rule a:\n    run:\n        import boto3\n", "runtime", 3),
+            ("top", "Snakefile", "import boto3\nrule all:\n    input: 'x'\n", "runtime", 1),
+            ("call", "Snakefile", 'onsuccess:\n    shell("aws sns publish")\n', "cli", 2),
+            ("container", "Snakefile", 'rule a:\n    container: "docker://amazon/aws-cli"\n', "image", 2),
+        )
+    ),
     Case(
         id="dockerfile-continuation",
         files={"Dockerfile": "FROM debian\nRUN true && \\\n  # comment\n  aws s3 ls\n"},

@@ -103,6 +103,30 @@ PYTHON = [
         rule=DYNAMIC,
     ),
     Case(
+        id="by-a-constant-in-a-script-without-an-ending",
+        files={"bin/tool": '#!/usr/bin/env python3\nimport importlib\nM = "boto3"\nimportlib.import_module(M)\n'},
+        path="bin/tool",
+        rule=DYNAMIC,
+        line=4,
+    ),
+    Case(
+        id="by-a-constant-in-a-notebook",
+        files={
+            "n.ipynb": '{"cells": [{"cell_type": "code", "source": ["import importlib\\n",\n"M = \\"boto3\\"\\n",\n'
+            '"importlib.import_module(M)"]}], "metadata": {}, "nbformat": 4}'
+        },
+        path="n.ipynb",
+        rule=UNREAD,
+        line=2,
+    ),
+    Case(
+        id="by-a-constant-in-a-workflow",
+        files={"Snakefile": 'import importlib\nM = "boto3"\nrule a:\n    run: importlib.import_module(M)\n'},
+        path="Snakefile",
+        rule=UNREAD,
+        line=2,
+    ),
+    Case(
         id="by-an-entry-of-a-table",
         files={"svc.py": 'import importlib\nP = {"x": "boto3"}\nimportlib.import_module(P["x"])\n'},
         path="svc.py",
@@ -200,6 +224,27 @@ JAVASCRIPT = [
         files={"svc.js": 'const M = "aws-sdk";\nrequire(M);\n'},
         path="svc.js",
         rule=DYNAMIC,
+        line=2,
+    ),
+    Case(
+        id="import-by-a-constant-in-a-script-without-an-ending",
+        files={"bin/tool": '#!/usr/bin/env node\nconst M = "aws-sdk";\nrequire(M);\n'},
+        path="bin/tool",
+        rule=DYNAMIC,
+        line=3,
+    ),
+    Case(
+        id="import-by-a-constant-in-a-component",
+        files={"Svc.vue": '<script>\nconst M = "aws-sdk";\nimport(M);\n</script>\n'},
+        path="Svc.vue",
+        rule=UNREAD,
+        line=2,
+    ),
+    Case(
+        id="import-by-a-constant-in-a-page",
+        files={"index.html": '<script type="module">\nconst M = "@aws-sdk/client-s3";\nimport(M);\n</script>\n'},
+        path="index.html",
+        rule=UNREAD,
         line=2,
     ),
     Case(id="export-from", files={"svc.ts": 'export * from "@aws-sdk/client-s3";\n'}, path="svc.ts"),

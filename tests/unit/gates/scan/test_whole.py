@@ -168,9 +168,31 @@ def test_a_file_that_semgrep_could_not_read_has_one_opinion_less() -> None:
         ("a.tsx", "npm"),
         ("a.go", "go"),
         ("A.java", "java"),
+        ("SConstruct", "python"),
         ("a.kt", None),
+        ("a.ipynb", None),
+        ("a.vue", None),
         ("a", None),
     ],
 )
 def test_surfaces(path: str, surface: str | None) -> None:
-    assert surface_of(path) == surface
+    assert surface_of(reading("x", path=path)) == surface
+
+
+@pytest.mark.parametrize(("program", "surface"), [("python3", "python"), ("node", "npm"), ("sh", None)])
+def test_the_first_line_tells_the_surface_of_a_script(program: str, surface: str | None) -> None:
+    assert surface_of(reading(f"#!/usr/bin/env {program}\n", path="bin/tool")) == surface
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "line"),
+    [
+        ("Snakefile", 'M = "boto3"\nrule a:\n    run: import_module(M)\n', 1),
+        ("n.ipynb", '{"source": ["M = \\"boto3\\"\\n",\n"import_module(M)"]}', 1),
+        ("a.html", '<script>\nconst M = "aws-sdk"; import(M)\n</script>', 2),
+        ("a.svelte", "<script>\nconst M = 'aws-sdk'; import(M)\n</script>", 2),
+    ],
+)
+def test_a_file_that_no_engine_reads_is_told_by_its_strings(path: str, source: str, line: int) -> None:
+    assert READER.choose([reading(source, path=path)], side="now", every=False) == []
+    assert [place[0] for place in READER.unexplained(reading(source, path=path), ())] == [line]

@@ -59,6 +59,7 @@ TEST_GLOBS: tuple[str, ...] = (
 _BY_SUFFIX: dict[str, str] = {
     **dict.fromkeys((".py", ".pyi", ".pyw", ".pyx", ".pxd", ".pxi"), "python.file"),
     ".ipynb": "python.notebook",
+    ".smk": "python.snakefile",
     **dict.fromkeys(
         (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", ".vue", ".svelte", ".astro"), "javascript.file"
     ),
@@ -74,6 +75,7 @@ _BY_SUFFIX: dict[str, str] = {
 
 _BY_NAME: dict[str, str] = {
     **dict.fromkeys(("sconstruct", "sconscript", "wscript"), "python.file"),
+    "snakefile": "python.snakefile",
     **dict.fromkeys(("makefile", "gnumakefile", "bsdmakefile"), "shell.recipes:makefile"),
     **dict.fromkeys(("justfile", ".justfile"), "shell.recipes:justfile"),
     **dict.fromkeys((".bashrc", ".bash_profile", ".profile", ".zshrc", ".envrc"), "shell.text"),
@@ -159,7 +161,7 @@ def is_read(path: str, *, executable: bool = False) -> bool:
     if not (dot and stem) or executable or f".{ending}" in _BY_SUFFIX or name in _BY_NAME:
         return True
     likely = f".{ending}" in _SUFFIXES_OF_PATTERNS or name.startswith(("docker", "container")) or ".tf." in name
-    return likely and bool(_targets(path, ""))
+    return likely and bool(targets(path, ""))
 
 
 def extractors_for(path: str, head: str) -> tuple[Extractor, ...]:
@@ -167,15 +169,15 @@ def extractors_for(path: str, head: str) -> tuple[Extractor, ...]:
 
     `path` is relative to the repository, with forward slashes; of `head` only the first line matters.
     """
-    return tuple(_load(target) for target in _targets(path, head))
+    return tuple(_load(target) for target in targets(path, head))
 
 
 def is_python(path: str, head: str) -> bool:
     """Whether Python itself would read the file, and so follow what it declares about its encoding."""
-    return "python.file" in _targets(path, head)
+    return not {"python.file", "python.snakefile"}.isdisjoint(targets(path, head))
 
 
-def _targets(path: str, head: str) -> tuple[str, ...]:
+def targets(path: str, head: str) -> tuple[str, ...]:
     """The extractors of a file as `module:function`, in a fixed order and without doubles."""
     name = PurePosixPath(path).name
     found = [target for pattern, target in _BY_PATTERN if pattern.search(path)]

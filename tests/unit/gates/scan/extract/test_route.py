@@ -8,7 +8,7 @@ from aegis.gates.scan.extract import route
 
 
 @pytest.mark.parametrize(
-    ("path", "head", "targets"),
+    ("path", "head", "expected"),
     [
         ("a/b.py", "", ("python.file",)),
         ("bin/tool", "#!/usr/bin/env python3\n", ("python.file",)),
@@ -17,6 +17,8 @@ from aegis.gates.scan.extract import route
         ("bin/tool", "text", ()),
         ("n.ipynb", "", ("python.notebook",)),
         ("a.vue", "", ("javascript.file",)),
+        ("workflow/Snakefile", "", ("python.snakefile",)),
+        ("workflow/rules/a.smk", "", ("python.snakefile",)),
         ("a.html", "", ("javascript.html",)),
         ("tox.ini", "", ("manifests.tools:tox",)),
         ("other.ini", "", ()),
@@ -44,8 +46,8 @@ from aegis.gates.scan.extract import route
         ("README.md", "", ()),
     ],
 )
-def test_targets(path: str, head: str, targets: tuple[str, ...]) -> None:
-    assert route._targets(path, head) == targets
+def test_targets(path: str, head: str, expected: tuple[str, ...]) -> None:
+    assert route.targets(path, head) == expected
 
 
 def test_every_target_is_there() -> None:
