@@ -147,5 +147,5 @@ def _incomplete(file: str, problem: str, expected: str) -> UsageError:
         "verify.policy_incomplete",
         f"{file}: {problem}",
         expected=expected,
-        remedy="correct `verify` in the policy file; docs/verify.md explains each key",
+        remedy="correct `verify` in the policy file",
     )

@@ -35,6 +35,11 @@ class AegisError(Exception):
         self.remedy = remedy
         self.place = place
 
+    @property
+    def unplaced(self) -> str:
+        """The problem without its place, for what shows the place in a field of its own."""
+        return self.problem if self.place is None else self.problem.removeprefix("{}:{}:{}: ".format(*self.place))
+
     def __str__(self) -> str:
         """One paragraph for people."""
         return f"{self.problem}\n  expected: {self.expected}\n  next: {self.remedy}"

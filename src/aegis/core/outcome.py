@@ -73,7 +73,7 @@ def conclude(run: Run, outcome: Outcome, in_force: InForce, section: Any, finish
 def refuse(run: Run, error: AegisError, finished: datetime.datetime) -> Verdict:
     """The verdict where an error stood in the way: no answer, which means no."""
     misconfigured = isinstance(error, UsageError)
-    message = f"{error.problem} (expected: {error.expected})"
+    message = f"{error.unplaced} (expected: {error.expected})"
     finding = Finding(
         rule=error.code,
         message=message,

@@ -11,11 +11,7 @@ from typing import Any
 from aegis.core.policy import Policy
 from aegis.core.strict_yaml import Document, Kind, Path, compose, convert
 
-_KIND = Kind(
-    "core.policy_invalid",
-    "docs/schemas/aegis.v1.schema.json, or run `aegis scan --explain core.policy_invalid`",
-    "at least `version: 1`",
-)
+_KIND = Kind("core.policy_invalid", "the policy that `aegis init` writes", "at least `version: 1`")
 _EXPLAINED: Mapping[Path, tuple[str, str, str]] = {
     ("mode",): ("the mode is neither", "`enforce`, or `observe until YYYY-MM-DD`", "name the day it ends"),
 }

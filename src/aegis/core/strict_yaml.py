@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -39,7 +39,7 @@ class Kind:
     code: str
     """Of each UsageError."""
     reference: str
-    """Where its keys are explained, e.g. `docs/schemas/aegis.v1.schema.json`."""
+    """What a whole one can be compared with, or what explains it, e.g. "the policy that `aegis init` writes"."""
     least: str = ""
     """What an empty file lacks."""
 
@@ -149,6 +149,8 @@ def _scalar(loader: Any, node: Any, document: Document, mark: Mark) -> Any:
 
 _AT = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>[^`]*)`")
+_WRONG = re.compile(r"Expected (?P<form>.*?)(?:, got (?P<got>.*))?", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field (?P<key>`[^`]*`)")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 
 
@@ -169,18 +171,42 @@ def _explain(
         return document.invalid(
             document.keys.get((*path, unknown["key"])),
             f"unknown key `{unknown['key']}` in {where}",
-            "one of " + ", ".join(sorted(known)),
+            _one_of(known),
             remedy,
         )
     if path in explained:
         return document.invalid(document.marks.get(path), *explained[path])
-    expected = f"the type that the schema gives for {where}"
-    remedy = f"compare with {document.kind.reference.partition(',')[0]}"
-    return document.invalid(document.marks.get(path), f"{problem} at {where}", expected, remedy)
+    within = f"a value in {where}" if at and "[...]" in at["path"] else where
+    return document.invalid(document.marks.get(path), *_said(problem, within, _type_at(struct, path)))
+
+
+def _said(problem: str, where: str, kind: inspect.Type) -> tuple[str, str, str]:
+    """Problem, expected and remedy, of msgspec's words about a value."""
+    if wrong := _WRONG.fullmatch(problem):
+        is_there = f"is {wrong['got']}" if wrong["got"] else "does not fit"
+        return f"{where} {is_there}", wrong["form"], "correct the value"
+    if missing := _MISSING.fullmatch(problem):
+        return f"missing required field {missing['key']} in {where}", f"{missing['key']} with a value", "add the key"
+    kinds = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
+    words = [str(value) for each in kinds if isinstance(each, inspect.LiteralType) for value in each.values]
+    day = any(isinstance(each, inspect.DateType) for each in kinds)
+    expected = _one_of(words) if words else "a day, YYYY-MM-DD" if day else "another value"
+    return f"{problem} at {where}", expected, "correct the value"
+
+
+def _one_of(words: Iterable[str]) -> str:
+    known = sorted(words)
+    return known[0] if len(known) == 1 else "one of " + ", ".join(known)
 
 
 def _known_keys(struct: type[Any], path: Path) -> list[str]:
     """The keys of the struct that stands at `path`."""
+    here = _without_null(_type_at(struct, path))
+    return [f.encode_name for f in here.fields] if isinstance(here, inspect.StructType) else []
+
+
+def _type_at(struct: type[Any], path: Path) -> inspect.Type:
+    """Of what stands at `path`."""
     here: inspect.Type = inspect.type_info(struct)
     for step in path:
         here = _without_null(here)
@@ -188,8 +214,7 @@ def _known_keys(struct: type[Any], path: Path) -> list[str]:
             here = next(f.type for f in here.fields if f.encode_name == step)
         elif isinstance(here, inspect.VarTupleType):
             here = here.item_type
-    here = _without_null(here)
-    return [f.encode_name for f in here.fields] if isinstance(here, inspect.StructType) else []
+    return here
 
 
 def _without_null(kind: inspect.Type) -> inspect.Type:

@@ -180,6 +180,7 @@ def test_a_section_that_keeps_nothing_is_refused(desk: Desk, section: dict[str, 
     desk.adopt()
     desk.put(recent()).ends(2, says)
     desk.put(recent()).ends(2, "evidence.policy_incomplete")
+    desk.put(recent()).ends(2, "correct `evidence` in the policy file")
 
 
 @pytest.mark.parametrize("where", ["https://example.com/v/", "kept", "ftp://x/", "s3://B/x/"])

@@ -67,8 +67,13 @@ def test_a_policy_or_workflow_that_cannot_be_read_is_a_finding(run: Run, shop: G
     (shop.root / ".github/workflows/odd.yml").write_text("on: push\non: push\n")
     done = run("doctor")
     assert done.code == 1
-    assert "aegis.extra.yml:2: doctor.policy_invalid" in done.out
-    assert ".github/workflows/odd.yml:2: doctor.workflow_unreadable" in done.out
+    assert "\naegis.extra.yml:2: doctor.policy_invalid: unknown key `scam` in the top level\n" in f"\n{done.out}"
+    assert ".github/workflows/odd.yml:2: doctor.workflow_unreadable: the key 'on' stands twice\n" in done.out
+
+
+def test_a_policy_that_is_no_text_is_named_once(run: Run, shop: GitRepo) -> None:
+    (shop.root / "aegis.extra.yml").write_bytes(b"version: 1 # \xff\n")
+    assert "\naegis.extra.yml:1: doctor.policy_invalid: byte 13 is not UTF-8\n" in f"\n{run('doctor').out}"
 
 
 def test_names_from_outside_cannot_write_to_the_terminal(run: Run, shop: GitRepo) -> None:

@@ -156,8 +156,15 @@ class TestPolicy:
         (finding,) = result.verdict["findings"]
         assert code == 2
         assert reason in ("core.policy_invalid", "scan.unknown_provider")
+        place = ":".join(str(finding[part]) for part in ("path", "line", "column") if finding[part] is not None)
         for word in told:
-            assert word in finding["message"] + finding["remedy"]
+            assert word in f"{place}: {finding['message']} {finding['remedy']}"
+
+    def test_the_place_is_told_once(self, repo: GitRepo, capsys: pytest.CaptureFixture[str]) -> None:
+        repo.commit({"aegis.yml": "version: 1\nscan: {strict: 'yes'}\n"})
+        assert main(["scan", str(repo.root)]) == 2
+        line = "aegis.yml:2:16: core.policy_invalid: scan.strict is `str` (expected: `bool`)"
+        assert line in capsys.readouterr().out.splitlines()
 
     def test_not_utf_8(self, repo: GitRepo) -> None:
         repo.commit({"aegis.yml": b"version: 1 # \xff\n"})

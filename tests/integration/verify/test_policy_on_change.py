@@ -210,6 +210,7 @@ def test_a_key_that_git_does_not_track_is_nobodys(repo: GitRepo, aegis: Command)
 
 def test_a_policy_without_the_section(repo: GitRepo, aegis: Command) -> None:
     base = repo.commit({"aegis.yml": "version: 1\nscan: {}\n"})
-    assert aegis.gate(repo).ends(2, "has no section `verify`").json["reason"] == "core.policy_missing"
+    told = aegis.gate(repo).ends(2, "has no section `verify`", "add the section, e.g. by `aegis init --gates …`")
+    assert told.json["reason"] == "core.policy_missing"
     repo.commit({"aegis.yml": POLICY, **KEY_0, **SIGNED})
     assert aegis.gate(repo, "--base", base).ends(2, "must be merged first").json["reason"] == "core.policy_missing"

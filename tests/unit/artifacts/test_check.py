@@ -101,7 +101,7 @@ def test_a_policy_that_protects_something_is_let_through() -> None:
 )
 def test_incomplete(asked: VerifyPolicy, words: str) -> None:
     error = refused(asked)
-    assert error.code == "verify.policy_incomplete"
+    assert (error.code, error.remedy) == ("verify.policy_incomplete", "correct `verify` in the policy file")
     assert words in error.problem
     assert error.problem.startswith("aegis.yml: ")
 

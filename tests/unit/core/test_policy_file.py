@@ -65,15 +65,24 @@ scan:
         ("version: 1\nmode: observe\n", "2:7", "name the day it ends"),
         ("version: 1\nmode: |\n  enforce\n", "2:7", "name the day it ends"),
         ("version: 1\nmode: observe until 2027-02-30\n", "2:7", "'2027-02-30' is no day"),
-        ("version: 1\nscan:\n  strict: 'yes'\n", "3:11", "Expected `bool`"),
+        ("version: 1\nscan:\n  strict: 'yes'\n", "3:11", "scan.strict is `str`\n  expected: `bool`\n"),
         ("version: 1\nscan:\n  allowed-classes: [tests]\n", "3:21", "Invalid enum value 'tests'"),
+        ("version: 1\nscan:\n  allowed-classes: [tests]\n", "3:21", "expected: one of ci, cli, dynamic, embedded, "),
+        ("version: 1\nbackup-check: {store: a/, databases: [{name: a, tier: all}]}\n", "2:55", "one of data, full, "),
+        ("version: 1\nscan: {suppressions: [{expires: soon}]}\n", "2:33", "expected: a day, YYYY-MM-DD\n"),
+        ("version: 1\nverify: {signers: [{valid-until: soon}]}\n", "2:34", "expected: a day, YYYY-MM-DD\n"),
+        (
+            "version: 1\nverify: {signers: [{claims: {sub: 3}}]}\n",
+            "2:29",
+            "a value in verify.signers.0.claims is `int`",
+        ),
         ("version: 1\nscan:\n  allow: [{path: '', provider: aws, reason: r}]\n", "3:18", "length >= 1"),
         ("version: 1\nversion: 1\n", "2:1", "stands twice"),
         ("version: 1\nscan: &s {}\nother: *s\n", "3:8", "an alias"),
         ("version: 1\n? [a]\n: b\n", "2:3", "a key that is no word"),
         ("version: 1\nscan: {suppressions: [{expires: 2026-13-01}]}\n", "2:33", "no valid value"),
-        ("version: !!python/object/apply:os.system ['true']\n", "1:10", "Expected"),
-        ("- 1\n", "1:1", "Expected `object`"),
+        ("version: !!python/object/apply:os.system ['true']\n", "1:10", "expected: `int`"),
+        ("- 1\n", "1:1", "the top level is `array`\n  expected: `object`\n"),
         ("a: [\n", "2:1", "next"),
         ("a: 1\n---\nb: 2\n", "2:1", "document"),
         ("", "1:1", "the file is empty"),
@@ -85,8 +94,9 @@ def test_a_wrong_policy_is_told_with_its_place(text: str, place: str, words: str
         parse(text)
     assert caught.value.code == "core.policy_invalid"
     assert caught.value.exit_code == 2
-    assert caught.value.problem.startswith(f"aegis.yml:{place}: ")
+    assert caught.value.problem == f"aegis.yml:{place}: {caught.value.unplaced}"
     assert words in str(caught.value)
+    assert "docs/" not in str(caught.value), "whoever installed the wheel has no such file"
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def read_policy(file: Path, environ: Mapping[str, str]) -> Policed:
             "core.policy_missing",
             f"{str(file)!r} has no section `backup-check`",
             expected="`backup-check:` with a store and its databases",
-            remedy="add the section (docs/backup.md has one to start with), or name another file by --policy",
+            remedy="add the section, e.g. by `aegis init --gates …`, or name another file by --policy",
         )
     check_policy(policy, file=str(file))
     return Policed(policy, str(file), file.absolute().parent)

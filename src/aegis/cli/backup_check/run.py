@@ -44,7 +44,7 @@ def judged(run: GateRun, found: Found, options: BackupCheckOptions, environ: Map
             "core.policy_missing",
             f"the policy ({found.in_force.origin}) has no section `backup-check`",
             expected=f"`backup-check:` with a store and databases in {run.policy_file}",
-            remedy="add the section (docs/backup.md has one to start with); on a pull request the base commit's policy "
+            remedy="add the section, e.g. by `aegis init --gates …`; on a pull request the base commit's policy "
             "counts, so it must be merged first",
         )
     # before any key is read or token minted

@@ -34,5 +34,5 @@ def no_section(origin: str, file: str) -> UsageError:
         "core.policy_missing",
         f"the policy ({origin}) has no section `canary`",
         expected=f"`canary:` with prometheus, rollout and metrics in {file}",
-        remedy="add the section (docs/canary.md has one to start with)",
+        remedy="add the section, e.g. by `aegis init --gates …`",
     )

@@ -79,7 +79,7 @@ def _policy(repository: Repository, name: str, unread: list[Weakness]) -> Policy
     try:
         return parse_policy(repository.read(name), file=name).policy
     except UsageError as error:
-        unread.append(Weakness(name, error.place[1] if error.place else 1, "doctor.policy_invalid", error.problem))
+        unread.append(_unread(name, error, "doctor.policy_invalid"))
         return None
 
 
@@ -89,5 +89,10 @@ def _workflow(
     try:
         return jobs.read(name, repository.read(name), aegis, named)
     except UsageError as error:
-        unread.append(Weakness(name, error.place[1] if error.place else 1, error.code, error.problem))
+        unread.append(_unread(name, error, error.code))
         return None
+
+
+def _unread(name: str, error: UsageError, code: str) -> Weakness:
+    """Without the place in its words: it is shown before them."""
+    return Weakness(name, error.place[1] if error.place else 1, code, error.unplaced.removeprefix(f"{name}: "))

@@ -93,7 +93,7 @@ def read_policy(path: str, file: str | None, around: Surroundings) -> Policed:
             "core.policy_missing",
             f"the policy ({in_force.origin}) has no section `evidence`",
             expected="`evidence:` with a store and its signers",
-            remedy="add the section (docs/evidence.md has one to start with), or name the store by --to or --from",
+            remedy="add the section, e.g. by `aegis init --evidence …`, or name the store by --to or --from",
         )
     check_section(section, file or DEFAULT_FILE)
     found = Found(repository, prefix, base, in_force, around.event)
@@ -126,7 +126,7 @@ def _incomplete(file: str, problem: str, expected: str) -> UsageError:
         "evidence.policy_incomplete",
         f"{file}: {problem}",
         expected=expected,
-        remedy="Correct the section; docs/evidence.md explains each key.",
+        remedy="correct `evidence` in the policy file",
     )
 
 

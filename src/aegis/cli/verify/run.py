@@ -43,7 +43,7 @@ def request_of(run: GateRun, found: Found, options: VerifyOptions) -> tuple[Requ
             "core.policy_missing",
             f"the policy ({found.in_force.origin}) has no section `verify`",
             expected=f"`verify:` with artifacts and signers in {run.policy_file}",
-            remedy="add the section (docs/verify.md has one to start with); on a pull request the base commit's policy "
+            remedy="add the section, e.g. by `aegis init --gates …`; on a pull request the base commit's policy "
             "counts, so it must be merged first",
         )
     # before any key is read or token minted

@@ -247,7 +247,7 @@ TABLE: tuple[Code, ...] = (
         "backup_check.policy_incomplete",
         "The section `backup-check` protects nothing",
         "It names no database, one name twice, a prefix for two things, or a single key whose loss loses every backup.",
-        "Correct `backup-check` in the policy file; docs/backup.md explains each key.",
+        "Correct the place that the message names; `aegis init --gates …` writes a section to compare with.",
     ),
     # --- encryption, secrets ------------------------------------------------------------------------------------------
     Code(

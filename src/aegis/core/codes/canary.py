@@ -10,7 +10,7 @@ TABLE: tuple[Code, ...] = (
         "canary.policy_incomplete",
         "The section canary cannot judge a rollout",
         "It lacks a metric, or a metric says too little or contradicts itself, so it would watch less than it seems.",
-        "Correct the section; docs/canary.md explains each key.",
+        "Correct the place that the message names; `aegis init --gates …` writes a section to compare with.",
     ),
     Code(
         "canary.selector_invalid",

@@ -9,7 +9,7 @@ TABLE: tuple[Code, ...] = (
         "evidence.policy_incomplete",
         "The section evidence cannot keep verdicts",
         "It lacks signers, or names a store that nothing can be kept or found in.",
-        "Correct the section; docs/evidence.md explains each key.",
+        "Correct the place that the message names; `aegis init --evidence …` writes a section to compare with.",
     ),
     Code(
         "evidence.missing",

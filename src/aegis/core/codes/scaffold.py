@@ -135,13 +135,13 @@ TABLE = (
         "doctor.policy_invalid",
         "A policy cannot be read",
         "A policy that is not understood is not in force.",
-        "Correct the place that the message names.",
+        "Correct the line that is named.",
     ),
     Code(
         "doctor.workflow_unreadable",
         "A workflow cannot be read",
         "What it runs, with which rights, is unknown.",
-        "Correct the place that the message names; write aliases out.",
+        "Correct the line that is named; write aliases out.",
     ),
     Code(
         "doctor.gate_not_run",

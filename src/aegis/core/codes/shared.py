@@ -45,7 +45,7 @@ TABLE = (
         "core.policy_invalid",
         "Policy file not valid",
         "A policy that is only half understood would protect only half of what its author believes.",
-        "Correct the place that the message names; the schema is docs/schemas/aegis.v1.schema.json.",
+        "Correct the place that is named; `aegis init` writes a policy to compare with.",
     ),
     Code(
         "core.policy_loosened",

@@ -6,7 +6,7 @@ from aegis.core.codes.code import Code
 
 _SIGN = "Sign it as its policy asks (`aegis sign`, or the workflow sign-model.yml), and run the check again."
 _REPLACE = "Fetch or build the artifact anew, and sign it; if you did not expect this, treat the store as compromised."
-_POLICY = "Correct `verify` in the policy file; docs/verify.md explains each key."
+_POLICY = "Correct the place that the message names; `aegis init --gates …` writes a section to compare with."
 _AGAIN = "Run it again; if it happens again, look at the store's own logs."
 
 TABLE = (

@@ -102,5 +102,5 @@ def _incomplete(file: str, problem: str, expected: str) -> UsageError:
         "backup_check.policy_incomplete",
         f"{file}: {problem}",
         expected=expected,
-        remedy="correct `backup-check` in the policy file; docs/backup.md explains each key",
+        remedy="correct `backup-check` in the policy file",
     )

@@ -140,5 +140,5 @@ def _incomplete(file: str, problem: str, expected: str) -> UsageError:
         "canary.policy_incomplete",
         f"{file}: {problem}",
         expected=expected,
-        remedy="correct `canary` in the policy file; docs/canary.md explains each key",
+        remedy="correct `canary` in the policy file",
     )

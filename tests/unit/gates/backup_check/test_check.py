@@ -68,6 +68,7 @@ def test_what_protects_less_than_it_says_is_refused(weak: BackupCheckPolicy, sai
     with pytest.raises(UsageError) as refused:
         check_policy(weak, file="aegis.yml")
     assert refused.value.code == "backup_check.policy_incomplete"
+    assert refused.value.remedy == "correct `backup-check` in the policy file"
     assert said in refused.value.problem
     assert "QQQ" not in str(refused.value)
 

@@ -120,6 +120,7 @@ def test_what_would_watch_less_than_it_seems_is_refused(policy: CanaryPolicy, pr
     with pytest.raises(UsageError, match=problem) as raised:
         check_policy(policy, file="aegis.yml")
     assert raised.value.code == "canary.policy_incomplete"
+    assert raised.value.remedy == "correct `canary` in the policy file"
     assert raised.value.problem.startswith("aegis.yml: ")
 
 
