@@ -38,12 +38,14 @@ class ReadNeed:
 
 @dataclass(frozen=True, slots=True)
 class WriteNeed:
-    """What is written to one bucket; reading it is a need of its own."""
+    """What is written to one bucket, or removed there; reading it is a need of its own."""
 
     bucket: str
     prefixes: tuple[str, ...]
     """Every object whose key starts so; an empty prefix is the whole bucket."""
     delete: Deletion
+    create: bool = True
+    """Whether objects are made, too; who only removes makes none."""
     retain: bool = False
     """Whether objects are held fast as they are written (Object Lock), and until when is asked."""
 
@@ -65,8 +67,9 @@ def session_policy(
     statements = [_objects(merged, partition), *(_listing(need, partition) for need in merged)]
     statements.append(_allow("s3:GetBucketLocation", [f"arn:{partition}:s3:::{need.bucket}" for need in merged]))
     statements += [_writing(each, partition) for each in writes]
-    if writes:
-        buckets = sorted({_bucket(each.bucket) for each in writes})
+    created = [each for each in writes if each.create]
+    if created:
+        buckets = sorted({_bucket(each.bucket) for each in created})
         # an upload whose id was lost is found by listing them
         statements.append(
             _allow("s3:ListBucketMultipartUploads", [f"arn:{partition}:s3:::{bucket}" for bucket in buckets])
@@ -74,7 +77,7 @@ def session_policy(
     if kms_keys:
         # parts of an upload are decrypted when it is completed
         # (https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions)
-        actions = ["kms:Decrypt", "kms:GenerateDataKey"] if writes else "kms:Decrypt"
+        actions = ["kms:Decrypt", "kms:GenerateDataKey"] if created else "kms:Decrypt"
         statements.append(_allow(actions, sorted({_kms(key) for key in kms_keys})))
     text = json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))
     if len(text) > MAX_CHARACTERS:
@@ -105,7 +108,7 @@ def _listing(need: ReadNeed, partition: str) -> dict[str, Any]:
 
 
 def _writing(need: WriteNeed, partition: str) -> dict[str, Any]:
-    actions = ["s3:PutObject", "s3:AbortMultipartUpload"]
+    actions = ["s3:PutObject", "s3:AbortMultipartUpload"] if need.create else []
     if need.delete != "nothing":
         actions.append("s3:DeleteObject")
     if need.delete == "versions":

@@ -75,7 +75,7 @@ def allowed(do: Callable[[], object]) -> bool:
         ("read", False, False, ()),
         ("prove", False, True, ()),
         ("write", True, False, ("latest",)),
-        ("prune", True, True, ("latest", "version")),
+        ("prune", False, False, ("latest", "version")),
     ],
 )
 @pytest.mark.parametrize("apart", [False, True], ids=["below", "in a bucket of their own"])
@@ -93,12 +93,32 @@ def test_a_session_may_do_what_its_purpose_needs(
     assert allowed(lambda: put(found.backups, "orders/2/dump")) is backups_
     # who takes backups writes no record of a restore, wherever records lie, and nothing of another database
     assert allowed(lambda: put(found.records, "orders/2/20261126T120000Z-PASS.json")) is records
-    assert allowed(lambda: put(found.backups, "others/2/dump")) is (purpose == "prune")
+    assert not allowed(lambda: put(found.backups, "others/2/dump"))
     assert info.version is not None
     assert allowed(lambda: store.delete(info)) is ("version" in removal)
     assert allowed(lambda: store.delete(replace(info, version=None))) is ("latest" in removal)
     assert not allowed(lambda: store.list("elsewhere/"))
     assert not allowed(lambda: put(Place(store, ""), "elsewhere/y"))
+
+
+@pytest.mark.parametrize("purpose", ["write", "prune"])
+@pytest.mark.parametrize("apart", [False, True], ids=["below", "in a bucket of their own"])
+def test_who_removes_backups_removes_no_record_and_nothing_of_another_database(
+    cloud: Cloud, purpose: Purpose, apart: bool
+) -> None:
+    """What restores have shown is all that says which backups may go."""
+    cloud.s3.buckets["octo-records"] = {}
+    found = places(cloud, purpose, records="s3://octo-records/shop/" if apart else None)
+    bucket = "octo-records" if apart else BUCKET
+    cloud.s3.put(f"{found.records.prefix}orders/1/r.json", b"{}", bucket=bucket)
+    cloud.put({"shop/backups/others/1/manifest.json": b"{}"})
+    backups_, records = found.backups.store, found.records.store
+    (record,) = records.list(f"{found.records.prefix}orders/")
+    (manifest,) = backups_.list("shop/backups/others/")
+    assert not allowed(lambda: records.delete(record))
+    assert not allowed(lambda: records.delete(replace(record, version=None)))
+    assert not allowed(lambda: backups_.delete(manifest))
+    assert not allowed(lambda: backups_.delete(replace(manifest, version=None)))
 
 
 def test_the_session_s_policy_is_small_enough_for_sts(cloud: Cloud) -> None:

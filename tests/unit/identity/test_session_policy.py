@@ -156,6 +156,15 @@ class TestWriting:
         assert allowed(policy, "s3:ListBucketMultipartUploads", "arn:aws:s3:::backups")
         assert not allowed(policy, "s3:ListBucketMultipartUploads", "arn:aws:s3:::other")
 
+    def test_who_only_removes_writes_nothing(self) -> None:
+        writes = [WriteNeed("backups", ("shop/orders/",), "versions", create=False)]
+        policy = session_policy([self.BACKUPS], kms_keys=[KEY], writes=writes)
+        for action in self.REMOVALS:
+            assert allowed(policy, action, "arn:aws:s3:::backups/shop/orders/1/dump")
+            assert not allowed(policy, action, "arn:aws:s3:::backups/shop/others/1/dump")
+        for action in ("s3:PutObject", "s3:AbortMultipartUpload"):
+            assert not allowed(policy, action, "arn:aws:s3:::backups/shop/orders/1/dump")
+
     def test_a_wildcard_in_a_prefix_is_none(self) -> None:
         policy = session_policy([self.BACKUPS], writes=[WriteNeed("backups", ("a*/",), "nothing")])
         assert not allowed(policy, "s3:PutObject", "arn:aws:s3:::backups/ab/x")

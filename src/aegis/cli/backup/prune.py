@@ -36,6 +36,8 @@ def add_command(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Say each backup's fate, and see to it. The first problem of a removal is raised when all were tried."""
+    from msgspec import structs
+
     from aegis.backup.listing import backups_of
     from aegis.backup.pruning import candidates, remove
     from aegis.backup.records import entries_of
@@ -48,9 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     policed = read_policy(options.policy, os.environ)
     database = database_of(policed, arguments.database)
     audit = audit_of(os.environ) if arguments.yes else None
-    places = opened(
-        policed.policy, options, "prune" if arguments.yes else "read", environ=os.environ, root=policed.root
-    )
+    alone = structs.replace(policed.policy, databases=(database,))
+    places = opened(alone, options, "prune" if arguments.yes else "read", environ=os.environ, root=policed.root)
     store = places.backups.store
     backups = backups_of(store, places.backups.prefix, database.name)
     entries = entries_of(places.records.store, places.records.prefix, database.name)

@@ -16,7 +16,7 @@ from aegis.core.ports.writing import WritableStore
 from aegis.storage.location import HERE, Location, parse_location
 
 Purpose: TypeAlias = Literal["read", "prove", "write", "prune"]
-"""What is done: look at backups and records; also write records; write backups; remove both."""
+"""What is done: look at backups and records; also write records; write backups; remove backups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,29 +99,28 @@ class _Opener:
         """What the role's session may do in one bucket.
 
         A writer removes what a failed backup has left, no older version of anything, and never touches a record: who
-        takes backups does not say which of them are good.
+        takes backups does not say which of them are good. Nor does who removes them.
         """
         from aegis.identity.session_policy import Deletion, ReadNeed, WriteNeed, session_policy
 
         backups, records = (each.key if each.store == bucket else None for each in self.locations)
-        written: tuple[str | None, ...]
+        folders = () if backups is None else tuple(databases_folder(backups, each) for each in self._names())
+        written: tuple[str, ...]
         delete: Deletion
         match self.purpose:
             case "read":
                 written, delete = (), "nothing"
             case "prove":
-                written, delete = (records,), "nothing"
+                written, delete = () if records is None else (records,), "nothing"
             case "write":
-                folders = () if backups is None else (databases_folder(backups, each) for each in self._names())
-                written, delete = tuple(folders), "latest"
+                written, delete = folders, "latest"
             case "prune":
-                written, delete = (backups, records), "versions"
-        prefixes = tuple(each for each in written if each is not None)
+                written, delete = folders, "versions"
         return session_policy(
             [ReadNeed(bucket, tuple(each for each in (backups, records) if each is not None))],
             partition=partition,
             kms_keys=aws.kms_keys,
-            writes=[WriteNeed(bucket, prefixes, delete)] if prefixes else [],
+            writes=[WriteNeed(bucket, written, delete, create=self.purpose != "prune")] if written else [],
         )
 
     def _names(self) -> tuple[str, ...]:
