@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from aegis.backup.layout import databases_folder
 from aegis.backup.listing import Listed, backups_of, contents_of, read_manifest
+from aegis.backup.manifest import Manifest
 from aegis.backup.records import Entry, Record, entries_of, read_record
 from aegis.core.errors import AegisError, Refused
 from aegis.core.policy import BackedUp, Tier
@@ -35,6 +36,8 @@ class Standing:
     record: Record | None = None
     """The one that decides; where none does, the newest PASS that proves less than is asked for."""
     problem: AegisError | None = None
+    manifest: Manifest | None = None
+    """The one that lies there now, where that was read for it."""
 
 
 def standing(store: ObjectStore, database: BackedUp, entries: Iterable[Entry], manifest_sha256: str | None) -> Standing:
@@ -88,10 +91,11 @@ def standing_of(
         return standing(records, database, own, None)
     contents = contents_of(store, listed)
     try:
-        sha256 = read_manifest(store, contents.manifest).sha256 if contents.manifest is not None else None
+        read = read_manifest(store, contents.manifest) if contents.manifest is not None else None
     except Refused:
-        sha256 = None
-    return standing(records, database, own, sha256)
+        read = None
+    found = standing(records, database, own, read.sha256 if read is not None else None)
+    return replace(found, manifest=read.manifest if read is not None else None)
 
 
 def newest_verified(

@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import structs
 
 from aegis.backup.listing import Contents, Listed, contents_of, side_by_side
-from aegis.backup.manifest import NAME
+from aegis.backup.manifest import NAME, Manifest
 from aegis.backup.proofs import TIERS, standing_of
 from aegis.backup.records import Entry
 from aegis.backup.retention import Candidate, Held
@@ -69,14 +69,23 @@ def _held(
 ) -> Held:
     if not contents.complete:
         return "damaged" if restored else "unproven"
-    word = standing_of(store, records, database, contents.listed, entries).word
-    if word in {"unproven", "failed"}:
+    found = standing_of(store, records, database, contents.listed, entries)
+    held = _HELD[found.word]
+    if held in {"unproven", "failed"}:
         # a policy that asks for more than it did takes nothing from what was proven before
         least = structs.replace(database, tier=TIERS[0], smoke=())
-        word = standing_of(store, records, least, contents.listed, entries).word
-        if word == "verified":
-            return "weaker"
-    return _HELD[word]
+        found = standing_of(store, records, least, contents.listed, entries)
+        held = "weaker" if found.word == "verified" else _HELD[found.word]
+    if found.word == "verified" and not _whole(contents, found.manifest):
+        return "damaged"  # it would take the place of one that can still be restored
+    return held
+
+
+def _whole(contents: Contents, manifest: Manifest | None) -> bool:
+    """Whether all that the manifest lists is there, in its size."""
+    there = {info.key: info.size for info in contents.objects}
+    owed = manifest.objects if manifest is not None else ()
+    return manifest is not None and all(there.get(contents.listed.folder + each.name) == each.size for each in owed)
 
 
 def remove(store: WritableStore, contents: Contents) -> Removed:

@@ -22,8 +22,8 @@ _SKEW: Final = timedelta(seconds=60)
 
 Held: TypeAlias = Literal["verified", "weaker", "unproven", "failed", "damaged", "unreadable"]
 """What is known of a backup. weaker: proven equal, by a tier below the policy's. damaged: it was restored from, and has
-another manifest now, or none: somebody has touched it, or pruning was cut short. unreadable: the record is damaged that
-would say."""
+another manifest now, or none, or not all objects: somebody has touched it, or pruning was cut short. unreadable: the
+record is damaged that would say."""
 
 
 @dataclass(frozen=True, slots=True)

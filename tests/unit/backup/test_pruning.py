@@ -139,6 +139,24 @@ class TestWhatIsKnown:
             restore(store, made, NOW - hours(8 - number), **changes)
         assert held(store) == {made.id: word}
 
+    @pytest.mark.parametrize("tier", ["proof", "sample"])
+    @pytest.mark.parametrize("lost", ["dump/1", "all", "cut"])
+    def test_what_has_lost_objects_since_takes_no_place_of_one_that_is_whole(self, tier: str, lost: str) -> None:
+        """E.g. somebody began to remove a folder by hand: its manifest comes last there."""
+        store = ShelfStore()
+        whole, hollow = back_up(store, NOW - hours(48)), back_up(store, NOW - hours(24))
+        for each in (whole, hollow):
+            restore(store, each, NOW - hours(20), tier=tier)
+        folder = f"{PREFIX}shop/{hollow.id}/"
+        for number in (0, 1) if lost == "all" else (1,):
+            store.drop(f"{folder}dump/{number}")
+        if lost == "cut":
+            store.put(f"{folder}dump/1", b"cut")
+        store.put(f"{PREFIX}shop/{whole.id}/somebody's", b"x")
+        assert held(store) == {whole.id: "weaker" if tier == "sample" else "verified", hollow.id: "damaged"}
+        found = candidates(store, store, SHOP, backups_of(store, PREFIX, "shop"), entries_of(store, RECORDS, "shop"))
+        assert all(fate.keep for fate in fates(found, Keep(last=1, daily=0, weekly=0, monthly=0), NOW))
+
     def test_a_record_that_nobody_can_read_removes_nothing(self) -> None:
         store = ShelfStore()
         made = back_up(store, NOW - hours(9))
