@@ -97,6 +97,7 @@ def test_by_its_address_without_any_policy(
     assert ran.code == 0, ran
     assert document(ran)["backup"] == stored.manifest.id
     assert "no policy names signers" in ran.err
+    assert "no policy names this database" in ran.err
     assert same(server, database, name)
 
 
@@ -164,6 +165,24 @@ def test_a_target_that_is_not_empty_and_force(shelf: Shelf, server: Server) -> N
     assert (ran.code, document(ran)["equality"]) == (0, "equal"), ran
     with psycopg.connect(server.url(name)) as connection:
         assert connection.execute("SELECT a FROM mine").fetchone() == (1,)
+
+
+def test_force_excuses_no_large_object_that_is_not_as_it_was(shelf: Shelf, server: Server) -> None:
+    """What the database held before is more than the backup's, never something else in its place."""
+    stored = shelf.newest()
+    stored.told(large_objects=msgspec.structs.replace(stored.manifest.large_objects, hash="1"))
+    ran, _ = restored(shelf, server, "latest", "--format=json", "--force")
+    assert (ran.code, document(ran)["reason"]) == (1, "backup_check.large_objects"), ran
+    assert document(ran)["equality"] == "differs"
+
+
+def test_large_objects_that_others_have_are_told(shelf: Shelf, server: Server) -> None:
+    name = server.new_database("template0")
+    with psycopg.connect(server.url(name), autocommit=True) as connection:
+        connection.execute("SELECT lo_from_bytea(99, 'mine')")
+    ran, _ = restored(shelf, server, "latest", "--format=json", "--force", into=name)
+    assert (ran.code, document(ran)["equality"]) == (0, "equal"), ran
+    assert "large objects: there are more than the backup's" in document(ran)["not_run"]
 
 
 def test_the_source_is_never_restored_into(shelf: Shelf, server: Server, database: str) -> None:

@@ -391,6 +391,25 @@ def test_a_restore_is_recorded_before_it_begins_and_where_it_is_ended(
     assert recorded(site, "database.restored") == [(made.id, "unknown"), (made.id, "failure")]
 
 
+def test_a_restore_goes_nowhere_that_was_not_named_for_it(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a shell of the service, its own database's address stands in the environment."""
+    made = site.made(24, proven=True)
+    monkeypatch.delenv("AEGIS_DATABASE_URL", raising=False)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://user:hunter2@db.example/live")
+    begun: list[object] = []
+
+    def restores(*_: object) -> None:
+        begun.append(1)
+        raise Stopped(15)
+
+    monkeypatch.setattr(into, "restore_and_compare", restores)
+    code, out, err = site.run("restore", made.id, "--database=shop", "--force")
+    assert (code, out, begun) == (2, "", [])
+    assert "core.wrong_usage" in err
+    assert "AEGIS_DATABASE_URL is not set; DATABASE_URL" in err
+    assert "hunter2" not in err
+
+
 def recorded(site: Site, action: str) -> list[tuple[str, str]]:
     """Of the backups that the log has entries about: the id and the outcome."""
     site.capsys.readouterr()

@@ -13,7 +13,7 @@ import pytest
 
 from aegis.cli import files, render
 from aegis.cli.audit.log import _written
-from aegis.cli.backup.secrets import database_url
+from aegis.cli.backup.secrets import SOURCE, database_url
 from aegis.cli.canary.serving import read_token
 from aegis.cli.canary.state import StateFile
 from aegis.cli.credentials import documents
@@ -90,7 +90,7 @@ READERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "an artifact": (lambda place: files.digests_of(place, {"sha256"}), "core.wrong_usage"),
     "a trust policy": (lambda place: documents.read(str(place)), "core.wrong_usage"),
     "Terraform's outputs": (lambda place: render._given(str(place), None), "render.outputs_unreadable"),
-    "a database's address": (lambda place: database_url(place, {}), "core.wrong_usage"),
+    "a database's address": (lambda place: database_url(place, {}, SOURCE), "core.wrong_usage"),
     "the judge's token": (read_token, "canary.token_missing"),
     "a rollout's state": (lambda place: StateFile(place, None).read(), "canary.state_invalid"),
 }

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("backup", help=f"{HELP}, or an address such as s3://bucket/backups/shop/ (its newest)")
     backup_options.add_policy_arguments(parser)
     backup_options.add_database_argument(parser)
-    backup_secrets.add_url_argument(parser)
+    backup_secrets.add_url_argument(parser, backup_secrets.TARGET)
     add_restore_arguments(parser)
     parser.add_argument(
         "--throwaway", action="store_true",
@@ -115,7 +115,7 @@ def _rehearsed(arguments: argparse.Namespace, found: Chosen, database: BackedUp 
         identities=backup_secrets.read_identities(arguments.identity_file, os.environ),
         trust=found.trust,
     )
-    told(arguments, result, found.address, _unsigned(found))
+    told(arguments, result, found.address, _not_looked_at(found, database))
     return EXIT_CODES[result.outcome]
 
 
@@ -125,7 +125,7 @@ def _restored(arguments: argparse.Namespace, found: Chosen, database: BackedUp |
     from aegis.cli.backup.into import Into, restore_and_compare
 
     target = Into(
-        url=backup_secrets.database_url(arguments.database_url_file, os.environ),
+        url=backup_secrets.database_url(arguments.database_url_file, os.environ, backup_secrets.TARGET),
         force=arguments.force,
         owners=not arguments.no_owner,
         jobs=arguments.jobs or JOBS,
@@ -143,7 +143,7 @@ def _restored(arguments: argparse.Namespace, found: Chosen, database: BackedUp |
             audit.record("database.restored", name, version=version, error=stopped.reason, details=details)
         raise
     # before it is recorded: the log may lie in what this has replaced, and the answer counts whether or not
-    told(arguments, result, found.address, (*audit.notices, *_unsigned(found)))
+    told(arguments, result, found.address, (*audit.notices, *_not_looked_at(found, database)))
     audit.record(
         "database.restored",
         name,
@@ -176,5 +176,10 @@ def _folder_name(found: Chosen) -> str:
     return parts[-2] if len(parts) > 1 else parts[-1]
 
 
-def _unsigned(found: Chosen) -> tuple[str, ...]:
-    return () if found.trust is not None else ("The manifest's signature was not looked at: no policy names signers.",)
+def _not_looked_at(found: Chosen, database: BackedUp | None) -> tuple[str, ...]:
+    """What only a policy could ask for."""
+    signed = (
+        () if found.trust is not None else ("The manifest's signature was not looked at: no policy names signers.",)
+    )
+    asked = () if database is not None else ("No smoke questions were asked: no policy names this database.",)
+    return (*signed, *asked)

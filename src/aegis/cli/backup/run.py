@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The runbook's script takes the same."""
     backup_options.add_policy_arguments(parser)
     backup_options.add_database_argument(parser)
-    backup_secrets.add_url_argument(parser)
+    backup_secrets.add_url_argument(parser, backup_secrets.SOURCE)
     parser.add_argument(
         "--stream",
         action="store_true",
@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     policed = read_policy(options.policy, os.environ)
     database = database_of(policed, arguments.database)
     sign = signer_of(policed.policy, arguments.key, keyless=arguments.keyless, trust_config=arguments.trust_config)
-    url = backup_secrets.database_url(arguments.database_url_file, os.environ)
+    url = backup_secrets.database_url(arguments.database_url_file, os.environ, backup_secrets.SOURCE)
     audit = audit_of(os.environ)
     try:
         alone = msgspec.structs.replace(policed.policy, databases=(database,))

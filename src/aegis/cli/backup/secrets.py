@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aegis.cli.files import open_file
 from aegis.cli.masking import masker
@@ -16,20 +16,24 @@ from aegis.core.errors import UsageError
 if TYPE_CHECKING:
     from aegis.adapters.age import Identities
 
-URL = "AEGIS_DATABASE_URL"
-_SHARED_URL = "DATABASE_URL"
+_URL: Final = "AEGIS_DATABASE_URL"
+_SERVICE_S: Final = "DATABASE_URL"
 """Which the service reads too."""
+SOURCE: Final = (_URL, _SERVICE_S)
+"""Variables with the address of what is backed up, the first one first."""
+TARGET: Final = (_URL,)
+"""The same of what is restored into: in a shell of the service, its variable names the live database."""
 IDENTITY = "AEGIS_AGE_IDENTITY"
 IDENTITY_FILE = "AEGIS_AGE_IDENTITY_FILE"
 _LIMIT = 1 << 16
 """Bytes of such a file."""
 
 
-def add_url_argument(parser: argparse.ArgumentParser) -> None:
-    """Where the database is."""
+def add_url_argument(parser: argparse.ArgumentParser, variables: Sequence[str]) -> None:
+    """Where the database is: `SOURCE` or `TARGET`."""
     parser.add_argument(
         "--database-url-file", metavar="FILE", type=Path,
-        help=f"holds the database's address, for nobody else to read (default: {URL} or {_SHARED_URL} of the"
+        help=f"holds the database's address, for nobody else to read (default: {' or '.join(variables)} of the"
         " environment)",
     )  # fmt: skip
 
@@ -43,15 +47,21 @@ def add_identity_argument(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def database_url(file: Path | None, environ: Mapping[str, str]) -> str:
-    """The address, which may hold a password. UsageError where there is none."""
-    url = _private(file) if file is not None else environ.get(URL) or environ.get(_SHARED_URL, "")
+def database_url(file: Path | None, environ: Mapping[str, str], variables: Sequence[str]) -> str:
+    """The address, which may hold a password: of the file, else of the first of the variables that is set.
+
+    UsageError where there is none.
+    """
+    named = (environ[name] for name in variables if environ.get(name))
+    url = _private(file) if file is not None else next(named, "")
     if not url.strip():
+        ignored = environ.get(_SERVICE_S) and _SERVICE_S not in variables
         raise UsageError(
             "core.wrong_usage",
-            f"there is no address of a database: {URL} is not set",
+            f"there is no address of a database: {_URL} is not set"
+            + (f"; {_SERVICE_S} is the service's own, and is not taken for this" if ignored else ""),
             expected="postgresql://USER@HOST:PORT/NAME",
-            remedy=f"set {URL}, or name a file by --database-url-file. Runs for forks get no secrets.",
+            remedy=f"set {_URL}, or name a file by --database-url-file. Runs for forks get no secrets.",
         )
     masker(environ)(url.strip())
     return url.strip()

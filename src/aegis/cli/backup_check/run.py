@@ -135,7 +135,7 @@ def _trust(
 def _wishes(policy: BackupCheckPolicy, options: BackupCheckOptions, environ: Mapping[str, str]) -> Wishes:
     """How the backup is taken. Raises UsageError where it is not clear of what, or nobody can sign it."""
     from aegis.cli.backup.run import signer_of
-    from aegis.cli.backup.secrets import database_url
+    from aegis.cli.backup.secrets import SOURCE, database_url
     from aegis.cli.backup.taking import Wishes
 
     if len(policy.databases) != 1:
@@ -148,7 +148,7 @@ def _wishes(policy: BackupCheckPolicy, options: BackupCheckOptions, environ: Map
     # a workflow has no key of its own, but is somebody
     keyless = options.github and any(each.identity or each.identity_pattern for each in policy.signers)
     return Wishes(
-        url=database_url(options.database_url_file, environ),
+        url=database_url(options.database_url_file, environ, SOURCE),
         sign=signer_of(policy, None, keyless=keyless, trust_config=None),
     )
 
