@@ -13,6 +13,7 @@ from aegis.core.ports.metrics import Series
 from aegis.gates.canary.samples.look import OVERLAP, look
 from aegis.gates.canary.samples.sides import Hashes, Scope
 from aegis.gates.canary.samples.sources import source_of, starts_of
+from aegis.gates.canary.samples.spelling import never_matched
 from aegis.gates.canary.samples.state import Counters
 from tests.support.canary.prometheus import backfill, prometheus
 from tests.support.network.ports import free_port
@@ -136,3 +137,26 @@ def test_a_replayed_history_is_counted_exactly(tmp_path: Path) -> None:
         requests, errors, slow = pod.truth
         assert counted["http", pod.name] == [requests, errors]
         assert counted["http-latency", pod.name] == [requests, slow]
+
+
+def test_what_labels_were_days_ago_shows_a_value_that_is_misspelt(tmp_path: Path) -> None:
+    days_ago, now = BEGIN, BEGIN + 2 * 86_400
+    shown = [("web-older-ccccc", days_ago, "200"), ("web-older-ccccc", days_ago, "500"), ("web-old-bbbbb", now, "200")]
+    lines = [
+        f'http_requests_total{{namespace="shop",pod="{pod}",job="web",code="{code}"}} {number} {time + 10 * number}'
+        for pod, time, code in shown
+        for number in range(6)
+    ]
+    backfill(tmp_path, "\n".join(["# TYPE http_requests counter", *lines, "# EOF", ""]))
+    wrong = CanaryMetric(name="m", total="http_requests_total", bad='http_requests_total{code="5xx"}')
+    with prometheus(tmp_path, free_port()) as server:
+        store = Replayed(PrometheusServer(server.url, timeout=120))
+        store.at = now + 55.0
+        scope = Scope("shop", Hashes("web", "old", None))
+        source = source_of(wrong, ROLLOUT)
+        reading = look(store, [source], starts_of(ROLLOUT), scope, Counters(), scrape_interval=SCRAPE)
+        here = 'code has the values 200; no series has code="5xx"'
+        assert (reading.unusable, reading.notices) == ((), (f"m: no series of bad events yet ({here})",))
+        told = never_matched(store, source, ROLLOUT, window=2 * SCRAPE, at=store.at)
+        assert told == 'code has the values 200, 500; no series has code="5xx"'
+        assert never_matched(store, SOURCES[0], ROLLOUT, window=2 * SCRAPE, at=store.at) == ""

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from aegis.cli.canary.options import CanaryOptions
+from aegis.cli.canary.preflight import preflighted
 from aegis.cli.main import main
 from aegis.core.policy import CanaryPolicy
 from aegis.core.policy_file import parse_policy
@@ -149,9 +151,12 @@ class Stage:
     def __init__(self, service: Shop, api: Api, file: Path) -> None:
         self.shop, self.api, self.file = service, api, file
 
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        return ("preflight", "--policy", str(self.shop.folder / "aegis.yml"), "--kubeconfig", str(self.file))
+
     def preflight(self, capsys: pytest.CaptureFixture[str], *more: str) -> tuple[int, dict[str, str | None]]:
-        arguments = ("preflight", "--policy", str(self.shop.folder / "aegis.yml"), "--kubeconfig", str(self.file))
-        code, found = told(capsys, *arguments, *more)
+        code, found = told(capsys, *self.arguments, *more)
         return code, {each["check"]: each["code"] for each in found}
 
 
@@ -170,10 +175,10 @@ METRIC = f"the metric http of the version {hash_of('web:v1')}"
 
 
 def test_all_is_there(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
-    code, checks = stage.preflight(capsys)
+    code, found = told(capsys, *stage.arguments)
     assert code == 0
-    assert set(checks.values()) == {None}
-    assert METRIC in checks
+    assert {(each["code"], each["note"]) for each in found} == {(None, "")}
+    assert METRIC in {each["check"] for each in found}
 
 
 def test_a_right_that_is_missing(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
@@ -218,6 +223,23 @@ def test_bad_events_with_another_label(stage: Stage, capsys: pytest.CaptureFixtu
     said = capsys.readouterr().out
     assert f"NO {METRIC}\n  canary.no_data: " in said
     assert "have no label result, which tells bad events" in said
+
+
+def test_a_value_that_nobody_has_is_told_with_those_that_are_there(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = stage.shop.folder / "aegis.yml"
+    own = '{name: http, total: http_requests_total, bad: "http_requests_total{code=\\"5xx\\"}"}'
+    policy.write_text(policy.read_text().replace("{preset: http}", own))
+    assert main(["canary", *stage.arguments]) == 0  # a service that has had no errors yet looks like this, too
+    said = capsys.readouterr().out
+    note = 'no bad events seen in 7 days: code has the values 200, 500; no series has code="5xx". A value that is mis'
+    assert f"ok {METRIC}\n  note: {note}" in said
+    _, checks = told(capsys, *stage.arguments)
+    assert [each["note"].startswith(note) for each in checks if each["note"]] == [True]
+    verdict = preflighted(CanaryOptions(path=str(stage.shop.folder), state=Path("s"), kubeconfig=stage.file), {})
+    assert verdict.result == "pass"
+    assert verdict.notices[-1].startswith(f"note: {METRIC}: {note}")
 
 
 def test_scrapes_that_are_rarer_than_the_policy_says(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:

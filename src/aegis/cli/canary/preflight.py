@@ -109,6 +109,8 @@ class _Check:
     what: str
     """What was found, or what was looked for."""
     error: AegisError | None = None
+    note: str = ""
+    """What only a person can tell to be right."""
 
 
 @dataclass(slots=True)
@@ -166,7 +168,11 @@ class _Preflight:
                 for each in self.checks
                 if each.error is not None
             ),
-            notices=(*notices, *(f"ok: {each.what}" for each in self.checks if each.error is None)),
+            notices=(
+                *notices,
+                *(f"ok: {each.what}" for each in self.checks if each.error is None),
+                *(f"note: {each.what}: {each.note}" for each in self.checks if each.note),
+            ),
             evidence=(
                 Evidence(
                     name="preflight",
@@ -180,13 +186,18 @@ class _Preflight:
     def say(self, form: str) -> None:
         """One line a check, and what to do."""
         if form == "json":
-            told = [{"check": each.what, "code": each.error.code if each.error else None} for each in self.checks]
+            told = [
+                {"check": each.what, "code": each.error.code if each.error else None, "note": each.note}
+                for each in self.checks
+            ]
             sys.stdout.write(json.dumps(told) + "\n")
             return
         for each in self.checks:
             sys.stdout.write(f"{'ok' if each.error is None else 'NO'} {terminal(each.what)}\n")
             if each.error is not None:
                 sys.stdout.write(f"  {each.error.code}: {terminal_block(str(each.error))}\n")
+            if each.note:
+                sys.stdout.write(f"  note: {terminal(each.note)}\n")
 
     def _tried(self, what: str, check: Callable[[], Any]) -> Any:
         """What a check gives; None where it found something wrong."""
@@ -232,9 +243,10 @@ class _Preflight:
     def _check_metrics(self, metrics: Metrics, stable: str) -> None:
         """Every metric of the running version, as the canary's will be read."""
         from aegis.core.policy import seconds
-        from aegis.gates.canary.samples.look import look
+        from aegis.gates.canary.samples.look import SETTLED, look
         from aegis.gates.canary.samples.sides import Hashes, Scope
         from aegis.gates.canary.samples.sources import name_of, source_of, starts_of
+        from aegis.gates.canary.samples.spelling import DAYS, never_matched
         from aegis.gates.canary.samples.state import Counters
 
         rollout, every = self.policy.rollout, seconds(self.policy.prometheus.scrape_interval)
@@ -243,7 +255,7 @@ class _Preflight:
         for metric in self.policy.metrics:
             name, source = name_of(metric), source_of(metric, rollout)
 
-            def check(name: str = name, source: Any = source) -> None:
+            def check(name: str = name, source: Any = source) -> str:
                 reading = look(
                     metrics,
                     [source],
@@ -254,8 +266,13 @@ class _Preflight:
                     history=_SCRAPES * every,
                 )
                 _check_reading(name, reading, every)
+                if not reading.notices:
+                    return ""
+                there = never_matched(metrics, source, rollout, window=SETTLED * every, at=reading.time)
+                return there and f"no bad events seen in {DAYS} days: {there}. A value that is misspelt looks the same"
 
-            self._tried(f"the metric {name} of the version {stable}", check)
+            if note := self._tried(f"the metric {name} of the version {stable}", check):
+                self.checks[-1] = replace(self.checks[-1], note=note)
 
 
 def _no_images() -> UsageError:

@@ -66,6 +66,10 @@ class Gatherer:
         _mark_unlabelled(source, targets, all_)
         return targets, strays
 
+    def events(self, source: Source) -> tuple[Series, ...]:
+        """Every series of a source's events, as `targets` was given them."""
+        return () if source.total is None else self._series(source.total.query(self._scope.matchers(source)))
+
     def starts(self, source: Source) -> dict[str, dict[float, float]]:
         """Target → time of a scrape → when its process began. To be asked last, so that it knows every scrape."""
         placed = self._placed(source, () if source.total is None else (source.total,))

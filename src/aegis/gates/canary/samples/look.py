@@ -13,6 +13,7 @@ from aegis.gates.canary.samples.counters import Counted, Target, Unusable, commo
 from aegis.gates.canary.samples.gather import Gatherer
 from aegis.gates.canary.samples.sides import Scope
 from aegis.gates.canary.samples.sources import Source
+from aegis.gates.canary.samples.spelling import unmatched
 from aegis.gates.canary.samples.state import Counters
 
 OVERLAP: Final = 4
@@ -80,7 +81,8 @@ def look(
         increments += made
         unusable += not_made
         if source.bad and not any(target.bad for target in targets.values()):
-            notices.append(f"{source.metric}: no series of bad events yet ({source.bad[0].name})")
+            there = unmatched(source, gatherer.events(source)) or source.bad[0].name
+            notices.append(f"{source.metric}: no series of bad events yet ({there})")
             unusable += [] if strays else _uncounted(source, targets)
     counters.began, counters.looked = began, now
     return Reading(

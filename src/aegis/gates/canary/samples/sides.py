@@ -139,6 +139,13 @@ class Scope:
         return (own,) if side is None else (own, side)
 
 
+def pods_of(rollout: str) -> str:
+    """A regular expression of the names of a Rollout's pods, of whichever version, and of no other's."""
+    begin = re.escape(f"{rollout}-"[:_GENERATED]).replace("\\-", "-")
+    # of a long name the hash, and what parts it from the last five, are cut off
+    return f"{begin}[a-z0-9]*-?{_SUFFIX}"
+
+
 def _common_beginning(first: str, last: str) -> str:
     """Of all names between these two in alphabetical order."""
     same = 0

@@ -296,7 +296,8 @@ def test_a_label_that_is_not_there_tells_no_errors_and_is_no_pass() -> None:
 def test_a_metric_without_bad_events_yet_is_told() -> None:
     watch = Watch()
     watch.scrape(CANARY, 0, {OK: 1})
-    assert watch.look(0).notices == ("http: no series of bad events yet (http_requests_total)",)
+    (notice,) = watch.look(0).notices
+    assert notice.startswith("http: no series of bad events yet (code has the values 200; no series has code=~")
     watch.scrape(CANARY, 10, {OK: 1, ERROR: 1})
     assert watch.look(10).notices == ()
 
@@ -310,6 +311,7 @@ def test_bad_events_with_a_counter_of_their_own_that_nobody_has_are_no_pass() ->
     assert reading.blind
     assert {each.side for each in reading.unusable} == {"canary", "stable"}
     assert "no pod has its counter of bad events, erors_total" in reading.unusable[0].why
+    assert reading.notices == ("m: no series of bad events yet (erors_total)",)
     watch.scrape(STABLE, 10, {("requests_total", ""): 20.0, ("erors_total", ""): 0.0})
     assert not watch.look(10).blind
 
