@@ -43,10 +43,10 @@ def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shop, S
             yield made, served, folder / "states"
 
 
-def until_decided(service: Shop, served: Service, revision: int = 2) -> dict[str, Any]:
+def until_decided(service: Shop, served: Service, revision: int = 2, *, step: str = "1") -> dict[str, Any]:
     for _ in range(62):
         service.live()
-        said = served.ask(revision)
+        said = served.ask(revision, step=step)
         assert said.status == 200
         if said.document["verdict"] != "continue":
             return said.document
@@ -90,6 +90,28 @@ def test_a_verdict_stands_for_its_revision_and_after_a_restart(service: Shop, se
         assert made_anew.document["verdict"] == "continue"
 
 
+def test_each_step_is_judged_by_what_is_seen_at_it(service: Shop, served: Service) -> None:
+    assert until_decided(service, served)["verdict"] == "promote"
+    service.errors = 0.04  # only with more of the traffic
+    later = served.ask(step="3").document
+    assert (later["verdict"], later["reason"]) == ("continue", "canary.undecided")
+    assert served.ask().document["verdict"] == "promote"
+    assert until_decided(service, served, step="3")["verdict"] == "abort"
+
+
+def test_what_one_step_found_worse_is_aborted_at_every_other_one(service: Shop, served: Service) -> None:
+    assert until_decided(service, served)["verdict"] == "promote"
+    service.errors = 0.04
+    assert until_decided(service, served, step="3")["verdict"] == "abort"
+    service.errors = 0.0
+    looked = service.looked
+    for step in ("1", "3", "5"):  # it is retried, with other steps perhaps
+        told = served.ask(step=step).document
+        assert (told["verdict"], told["reason"]) == ("abort", "canary.worse")
+    assert service.looked == looked
+    assert served.ask(3).document["verdict"] == "continue"  # it comes back as a new revision
+
+
 def test_another_version_under_the_same_revision_is_no_verdict(service: Shop, served: Service) -> None:
     service.live()
     assert served.ask().status == 200
@@ -115,7 +137,7 @@ def test_a_prometheus_that_is_down_is_no_pass_and_no_abort(service: Shop, served
 def test_a_state_that_is_damaged_is_no_verdict(service: Shop, served: Service, tmp_path: Path) -> None:
     service.live()
     served.ask()
-    (tmp_path / "states" / f"{UID}-2.json").write_text("{}")
+    (tmp_path / "states" / f"{UID}-2-1.json").write_text("{}")
     said = served.ask()
     assert (said.status, said.document["code"]) == (503, "canary.state_invalid")
     assert 'aegis_canary_errors_total{code="canary.state_invalid"} 1\n' in served.get("/metrics").body.decode()
@@ -124,7 +146,7 @@ def test_a_state_that_is_damaged_is_no_verdict(service: Shop, served: Service, t
 def test_two_judges_on_one_folder_do_not_judge_at_once(service: Shop, served: Service, tmp_path: Path) -> None:
     service.live()
     served.ask()
-    with (tmp_path / "states" / f"{UID}-2.json.lock").open("rb") as lock:
+    with (tmp_path / "states" / f"{UID}-2-1.json.lock").open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         said = served.ask()
     assert (said.status, said.document["code"]) == (503, "canary.state_busy")
@@ -145,6 +167,9 @@ def test_two_judges_on_one_folder_do_not_judge_at_once(service: Shop, served: Se
         (question(uid=UID.upper()), 400, "canary.question_invalid"),
         (question(0), 400, "canary.question_invalid"),
         (question(None), 400, "canary.question_invalid"),
+        (question(step=""), 400, "canary.question_invalid"),
+        (question(step="*"), 400, "canary.question_invalid"),
+        (question(step="01"), 400, "canary.question_invalid"),
         (question(canary=""), 400, "canary.question_invalid"),
         (question(stable=""), 400, "canary.question_invalid"),
         (question(canary="old"), 400, "canary.question_invalid"),

@@ -95,6 +95,7 @@ def question(revision: int | None = 2, *, rollout: str = "shop/web", **changes: 
     given = {
         "uid": UID,
         "revision": "" if revision is None else str(revision),
+        "step": "1",
         "canary": "new",
         "stable": "old",
     } | changes

@@ -57,7 +57,7 @@ def judge_of(metrics: Metrics, folder: Path, patience: float = 60.0) -> Judge:
 
 
 def question(revision: int = 2) -> Question:
-    query = (("uid", UID), ("revision", str(revision)), ("canary", "new"), ("stable", "old"))
+    query = (("uid", UID), ("revision", str(revision)), ("step", "1"), ("canary", "new"), ("stable", "old"))
     return Question("/v1/rollouts/shop/web", query, {})
 
 
@@ -136,7 +136,7 @@ def test_states_that_are_over_make_room(gated: Gated, tmp_path: Path) -> None:
     fill(tmp_path, KEPT_SECONDS + 1)
     reply = asyncio.run(judge_of(gated, tmp_path).answer(question()))
     assert (reply.status, document(reply)["verdict"]) == (200, "continue")
-    assert [each.name for each in tmp_path.glob("*.json")] == [f"{UID}-2.json"]
+    assert [each.name for each in tmp_path.glob("*.json")] == [f"{UID}-2-1.json"]
     assert not (tmp_path / "0.json.lock").exists()
 
 

@@ -64,14 +64,15 @@ def test_a_run_of_argo_is_longer_than_the_deadline_and_no_count_of_it_is_a_pass(
 def test_argo_asks_what_the_judge_answers() -> None:
     web = METRIC["provider"]["web"]
     assert web["timeoutSeconds"] > PATIENCE
-    given = {"uid": UID, "revision": "2", "canary": "6d7f8c9b5d", "stable": "7c9d8f6b4c"}
+    given = {"uid": UID, "revision": "2", "step": "1", "canary": "6d7f8c9b5d", "stable": "7c9d8f6b4c"}
     (analysis,) = [step["analysis"] for step in ROLLOUT["spec"]["strategy"]["canary"]["steps"] if "analysis" in step]
     assert [each["templateName"] for each in analysis["templates"]] == ["aegis-canary"]
     wanted = [each["name"] for each in named("AnalysisTemplate", "aegis-canary")["spec"]["args"]]
     assert [each["name"] for each in analysis["args"]] == wanted == list(given)
     url = urlsplit(re.sub(r"\{\{args\.([a-z]+)\}\}", lambda found: given[found[1]], web["url"]))
     asked = asked_of(Question(url.path, tuple(parse_qsl(url.query)), {}), {("aegis", "aegis"): canary()})
-    assert (asked.uid, asked.revision, asked.canary, asked.stable) == (UID, 2, "6d7f8c9b5d", "7c9d8f6b4c")
+    assert (asked.uid, asked.revision, asked.step) == (UID, 2, 1)
+    assert (asked.canary, asked.stable) == ("6d7f8c9b5d", "7c9d8f6b4c")
     service = named("Service", "aegis-canary-judge")
     assert url.netloc == f"aegis-canary-judge.aegis.svc:{service['spec']['ports'][0]['port']}"
 

@@ -27,7 +27,7 @@ from aegis.core.errors import AegisError, CouldNotDecide, Refused, UsageError, c
 from aegis.gates.canary.planned import plan_of
 from aegis.gates.canary.samples.sides import Hashes, Scope
 from aegis.gates.canary.served import Tellings, encoded, problem_of, slow_verdict, verdict_of
-from aegis.gates.canary.watching import Watched
+from aegis.gates.canary.watching import Watched, is_aborted
 from aegis.report.escape import terminal
 
 if TYPE_CHECKING:
@@ -49,11 +49,12 @@ _PATH: Final = re.compile(r"/v1/rollouts/(?P<namespace>[a-z0-9.-]+)/(?P<name>[a-
 _PARAMETERS: Final[Mapping[str, re.Pattern[str]]] = {
     "uid": re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
     "revision": re.compile(r"[1-9][0-9]{0,9}"),
+    "step": re.compile(r"0|[1-9][0-9]{0,2}"),
     "canary": re.compile(r"[a-z0-9]{1,63}"),
     "stable": re.compile(r"[a-z0-9]{1,63}"),
 }
 _WEIGHT: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,6})?")
-_EXAMPLE: Final = "/v1/rollouts/NAMESPACE/NAME?uid=UID&revision=N&canary=HASH&stable=HASH"
+_EXAMPLE: Final = "/v1/rollouts/NAMESPACE/NAME?uid=UID&revision=N&step=N&canary=HASH&stable=HASH"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class Asked:
     """Of the Rollout object: one that was deleted and made anew is another one."""
     revision: int
     """Of the rollout: a version that is retried keeps its verdict, and one that comes back later gets a new one."""
+    step: int
+    """Index among the rollout's: what was promoted at one is judged anew at the next, by what is seen there."""
     canary: str
     stable: str
     weight: float | None
@@ -191,12 +194,17 @@ class Judge:
 
     def _look(self, asked: Asked) -> Looked:
         """In a thread."""
-        state = self.folder / f"{asked.uid}-{asked.revision}.json"
+        watched, now = _watched(asked, self.policies[asked.rollout], self.server), self.means.clock()
+        revision = f"{asked.uid}-{asked.revision}"
+        state = self.folder / f"{revision}-{asked.step}.json"
+        for other in sorted({*self.folder.glob(f"{revision}-*.json")} - {state}):
+            if is_aborted(watched, StateFile(other).read()):
+                state = other  # what was found worse at one step is so at each
         with self._rooms:
             if not state.exists():
-                _make_room(self.folder, self.means.clock())
+                _make_room(self.folder, now)
         with StateFile.opened(state) as file:
-            return look(_watched(asked, self.policies[asked.rollout], self.server), file, self.means.clock())
+            return look(watched, file, now)
 
 
 class _Unanswered(Exception):  # noqa: N818 - it carries an error to its place
@@ -238,7 +246,13 @@ def asked_of(question: Question, policies: Mapping[tuple[str, str], CanaryPolicy
     if given["canary"] == given["stable"]:
         raise _no_question(f"canary and stable are both {given['canary']!r}")
     return Asked(
-        rollout, given["uid"], int(given["revision"]), given["canary"], given["stable"], _share(given.get("weight"))
+        rollout,
+        given["uid"],
+        int(given["revision"]),
+        int(given["step"]),
+        given["canary"],
+        given["stable"],
+        _share(given.get("weight")),
     )
 
 

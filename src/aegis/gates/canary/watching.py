@@ -72,6 +72,12 @@ def look(watched: Watched, data: bytes | None, now: float) -> Looked:
     return Looked(judgement, state, dump(Kept(now, counters, state)), _notices(reading))
 
 
+def is_aborted(watched: Watched, data: bytes | None) -> bool:
+    """Whether what a look kept says that the version is aborted. Raises CouldNotDecide as `look` does."""
+    decision = None if data is None else load(watched.plan, watched.rollout, data).state.decision
+    return decision is not None and decision.answer == "abort"
+
+
 def _read(watched: Watched, counters: Counters) -> Reading:
     policy = watched.policy
     return read(
