@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from aegis.cli.gate_run import Found, GateRun
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError
-from aegis.core.policy import Signer
+from aegis.core.policy import Policy, Signer, VerifyPolicy
 
 
 class PolicyFiles:
@@ -64,6 +64,28 @@ def files_of(rules: Iterable[Signer], trusted_root: str | None) -> Iterator[str]
             yield rule.certificate
     if trusted_root is not None:
         yield trusted_root
+
+
+def files_of_verify(policy: VerifyPolicy) -> Iterator[str]:
+    """The same of the whole section `verify`."""
+    rules: list[Signer] = list(policy.signers)
+    for verdicts in (policy.earlier, policy.load.verdict):
+        rules += verdicts.signers if verdicts is not None else ()
+    for artifact in policy.artifacts:
+        rules += [*artifact.signers, *(artifact.release.signers if artifact.release else ())]
+    yield from files_of(rules, policy.trusted_root)
+
+
+def files_of_policy(policy: Policy) -> Iterator[tuple[str, str]]:
+    """The same of every section, each file with the section's name."""
+    if policy.verify is not None:
+        for path in files_of_verify(policy.verify):
+            yield "verify", path
+    rules = policy.canary.requires if policy.canary is not None else None
+    for name, section in (("canary", rules), ("backup-check", policy.backup_check), ("evidence", policy.evidence)):
+        if section is not None:
+            for path in files_of(section.signers, section.trusted_root):
+                yield name, path
 
 
 def no_key(run: GateRun, found: Found) -> AegisError:

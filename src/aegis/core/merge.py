@@ -43,7 +43,7 @@ def merged(verdicts: Sequence[Verdict], not_run: Mapping[Any, str] = MappingProx
         # a policy that cannot be read stands in the way of each gate, and is one finding
         findings=tuple({(f.rule, f.fingerprint, f.line): f for v in verdicts for f in v.findings}.values()),
         waivers=tuple(waiver for verdict in verdicts for waiver in verdict.waivers),
-        notices=tuple(notice for verdict in verdicts for notice in verdict.notices),
+        notices=tuple(dict.fromkeys(notice for verdict in verdicts for notice in verdict.notices)),
         bootstrap=any(verdict.bootstrap for verdict in verdicts),
         observe=any(verdict.observe for verdict in verdicts),
         started=min(verdict.started for verdict in verdicts),

@@ -155,7 +155,7 @@ def test_a_newer_verdict_that_comes_while_it_is_judged_counts_before_the_promoti
     [{"decision": "not-applicable", "reason": "core.not_applicable"}, {"decision": "pass of a part"}],
     ids=["shard", "folder"],
 )
-def test_one_about_a_part_is_none(stage: Stage, answered: Mapping[str, str]) -> None:
+def test_one_about_a_part_is_none(stage: Stage, answered: Mapping[str, Any]) -> None:
     stage.demand()
     stage.sign("verify", "scan")
     part = bundle_of(predicate_of("verify", **answered))

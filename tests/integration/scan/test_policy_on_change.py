@@ -47,6 +47,67 @@ def test_a_loosening_beside_anything_else_fails(repo: GitRepo) -> None:
     assert "adapters/**" in result.messages[0]
 
 
+GATES = """\
+version: 1
+scan: {}
+verify:
+  artifacts: [{name: tool, kind: file, source: bin/tool, signers: [{key: keys/0.pub}]}]
+canary:
+  prometheus: {url: "https://prometheus.example.com"}
+  rollout: {namespace: shop, name: web}
+  metrics: [{preset: http}]
+  requires: {source: verdicts/, gates: [verify, scan], signers: [{key: keys/1.pub}]}
+backup-check:
+  store: s3://bkt/db/
+  databases: [{name: shop, max-age: 26h}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("loosened", "says"),
+    [
+        (("signers: [{key: keys/0.pub}]", "signers: [{key: keys/0.pub}, {key: keys/2.pub}]"), "keys/2.pub is new"),
+        (("gates: [verify, scan], ", "gates: [scan], "), "canary.requires.gates: verify is gone"),
+        (("max-age: 26h", "max-age: 60h"), "backup-check.databases.shop.max-age: 60h"),
+    ],
+    ids=["verify", "canary", "backup-check"],
+)
+def test_what_another_gate_would_let_through_is_told_too(repo: GitRepo, loosened: tuple[str, str], says: str) -> None:
+    base = repo.commit({"aegis.yml": GATES, "README.md": "x\n", "a/svc.py": "x = 1\n"})
+    repo.commit({"aegis.yml": GATES.replace(*loosened)})
+    for folder in (repo.root, repo.root / "a"):
+        alone = scan(folder, "--base", base)
+        assert (alone.code, alone.findings) == (0, [])
+        assert [says in notice for notice in alone.notices if "loosens the policy" in notice] == [True]
+    repo.commit({"README.md": "y\n"})
+    for folder in (repo.root, repo.root / "a"):
+        beside = scan(folder, "--base", base)
+        assert (beside.code, beside.findings) == (1, [("core.policy_loosened", "aegis.yml", 1)])
+        assert says in beside.messages[0]
+
+
+@pytest.mark.parametrize(("key", "section"), [("keys/0.pub", "verify"), ("keys/1.pub", "canary")])
+def test_another_key_of_another_gate_is_told_too(repo: GitRepo, key: str, section: str) -> None:
+    base = repo.commit({"aegis.yml": GATES, "keys/0.pub": "zero", "keys/1.pub": "one", "README.md": "x\n"})
+    repo.commit({key: "mine"})
+    alone = scan(repo.root, "--base", base)
+    assert (alone.code, alone.findings) == (0, [])
+    assert [f"{section}: {key} is another one" in each for each in alone.notices if "loosens" in each] == [True]
+    repo.commit({"README.md": "y\n"})
+    assert scan(repo.root, "--base", base).messages == [
+        f"the change loosens the policy: {section}: {key} is another one"
+    ]
+
+
+def test_a_policy_with_its_key_and_lock_is_a_change_of_the_policy_alone(repo: GitRepo) -> None:
+    base = repo.commit({"aegis.yml": GATES, "keys/0.pub": "zero"})
+    weaker = GATES.replace("max-age: 26h", "max-age: 60h")
+    repo.commit({"aegis.yml": weaker, "keys/0.pub": "mine", "aegis.lock": "{}"})
+    assert scan(repo.root, "--base", base).code == 0
+    repo.commit({"keys/9.pub": "mine"})
+    assert scan(repo.root, "--base", base).code == 1
+
+
 def test_a_renamed_policy_is_no_change_of_the_policy_alone(repo: GitRepo) -> None:
     base = repo.commit({"aegis.yml": STRICT})
     repo.git("mv", "aegis.yml", "notes.yml")

@@ -8,6 +8,7 @@ from msgspec import structs
 
 from aegis.adapters.semgrep import SemgrepCore
 from aegis.cli.gate_run import GateRun
+from aegis.cli.policy_files import PolicyFiles, files_of_policy
 from aegis.cli.scan.options import ScanOptions
 from aegis.cli.surroundings import locate_semgrep
 from aegis.core.errors import UsageError
@@ -29,6 +30,9 @@ def _judge(run: GateRun, options: ScanOptions) -> tuple[Verdict, Judged]:
     found = run.look()
     run.named(found.in_force, found.in_force.policy.scan)
     policy = _applied(found.in_force, options)
+    named = tuple(files_of_policy(found.in_force.policy))
+    replaced = frozenset(PolicyFiles(found).replaced(path for _, path in named))
+    verify = found.in_force.policy.verify
     request = Request(
         # What a baseline has to hold does not depend on the one that is there, and the first one is not there yet.
         policy=structs.replace(policy, baseline=None) if options.write_baseline else policy,
@@ -38,6 +42,8 @@ def _judge(run: GateRun, options: ScanOptions) -> tuple[Verdict, Judged]:
         today=run.started.date(),
         paths=(found.prefix,) if found.prefix else None,
         second_opinion=options.second_opinion,
+        weaker=tuple(dict.fromkeys(f"{key}: {path} is another one" for key, path in named if path in replaced)),
+        own_files=frozenset({*(path for _, path in named), *([verify.lock] if verify is not None else [])}),
         progress=options.progress,
     )
     judged = judge(request, found.repository, SemgrepCore(locate_semgrep))

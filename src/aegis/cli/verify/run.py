@@ -11,12 +11,12 @@ from aegis.artifacts.earlier import Earlier, read_earlier
 from aegis.artifacts.needs import needs_of
 from aegis.artifacts.trust import Materials, trust_of
 from aegis.cli.gate_run import Found, GateRun
-from aegis.cli.policy_files import PolicyFiles, files_of, no_key
+from aegis.cli.policy_files import PolicyFiles, files_of_verify, no_key
 from aegis.cli.stores import Stores
 from aegis.cli.verify import shard_run
 from aegis.cli.verify.options import VerifyOptions
 from aegis.core.errors import CouldNotDecide, UsageError
-from aegis.core.policy import Signer, VerifyPolicy
+from aegis.core.policy import VerifyPolicy
 from aegis.core.verdict import Verdict
 from aegis.gates.verify.gate import Request, judge
 from aegis.signatures import lock as locks
@@ -83,13 +83,7 @@ class _Files:
 
     def named(self) -> Iterator[str]:
         """Every file of keys, certificates and trust."""
-        policy = self._policy
-        rules: list[Signer] = list(policy.signers)
-        for verdicts in (policy.earlier, policy.load.verdict):
-            rules += verdicts.signers if verdicts is not None else ()
-        for artifact in policy.artifacts:
-            rules += [*artifact.signers, *(artifact.release.signers if artifact.release else ())]
-        yield from files_of(rules, policy.trusted_root)
+        return files_of_verify(self._policy)
 
     def weaker(self) -> Iterator[str]:
         """What the change does to them: another key is another signer, and the lock only moves forward."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from aegis.core.base import Base
 from aegis.core.errors import UsageError
 from aegis.core.globs import matches_any
-from aegis.core.loosening import alone, of_gate
+from aegis.core.loosening import alone
 from aegis.core.outcome import Outcome, of_loosening
 from aegis.core.policy import Allow, ScanPolicy
 from aegis.core.policy_in_force import InForce
@@ -53,6 +53,10 @@ class Request:
     paths: tuple[str, ...] | None = None
     """Only these files and folders; None means all that git tracks."""
     second_opinion: bool = False
+    weaker: tuple[str, ...] = ()
+    """What the change does to the files that the policy names, beside what it does to the policy."""
+    own_files: frozenset[str] = frozenset()
+    """The files that the policy names: keys, trust roots and the like, of whatever gate."""
     progress: Callable[[int, int], None] | None = None
 
     @property
@@ -99,7 +103,7 @@ def judge(request: Request, repository: Repository, engine: Engine) -> Judged:
         whole=request.whole,
         policy_path=request.policy_file,
     )
-    loosened, told = _loosenings(request, repository, changes)
+    loosened, told = _loosenings(request, repository)
     waived = apply_waivers(
         [*suppressed.remaining, *loosened],
         request.in_force.policy.waivers,
@@ -203,14 +207,16 @@ def _allowing(place: NotAnalysed, policy: ScanPolicy) -> Allow | None:
     return allowing_at(place.path, place.provider, "dynamic", policy.allow) if place.provider else None
 
 
-def _loosenings(
-    request: Request, repository: Repository, changes: list[Change] | None
-) -> tuple[list[Finding], list[str]]:
-    """What the change would let through from now on: findings, or notices where it changes nothing else."""
-    weaker = [*of_gate(request.in_force.loosened, "scan"), *_baseline_growth(request, repository)]
+def _loosenings(request: Request, repository: Repository) -> tuple[list[Finding], list[str]]:
+    """What the change would let through from now on: findings, or notices where it changes nothing else.
+
+    Every gate's, and whatever folder is looked at: this is often the only gate that sees a pull request at all.
+    """
+    weaker = [*request.in_force.loosened, *request.weaker, *_baseline_growth(request, repository)]
     if not weaker:
         return [], []
-    if alone(changes, {request.policy_file, request.policy.baseline or request.policy_file}):
+    changes = repository.changed(request.base.commit) if request.base.commit is not None else None
+    if alone(changes, {request.policy_file, request.policy.baseline or request.policy_file, *request.own_files}):
         return [], [f"This change loosens the policy and does nothing else: {what}" for what in weaker]
     return [of_loosening(what, request.policy_file) for what in weaker], []
 
