@@ -15,6 +15,9 @@ push of a new branch                    merge base with the default branch      
 `--base REV`                            merge base of HEAD and REV              the event's own, else REV
 others, no event                        none: the whole repository              GITHUB_SHA if HEAD is another
 
+Of a push to another branch than the default one, and of a run on one, this policy is one that whoever pushes there has
+chosen: that is told, since only a run for the pull request or the merge group judges by the target's.
+
 The `base.sha` of a pull request's payload is as old as the event: the first parent of the merge commit is what GitHub
 merged into, so nobody else's commits count as this change's. A commit that a shallow clone lacks is fetched; if that
 fails, the answer is CouldNotDecide `core.shallow`, never a comparison with something else. Neither is anything compared
@@ -25,7 +28,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from aegis.core.errors import CouldNotDecide, UsageError
@@ -61,6 +64,8 @@ class Request:
     """Of a push: whether history was rewritten. None where the event does not say."""
     why: str = ""
     """Why the whole repository is looked at."""
+    beside: str | None = None
+    """What the run is on, where that is not the default branch, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,14 @@ class Base:
 
 def request(event: str | None, payload: object, environment: Mapping[str, str]) -> Request:
     """What an event says about the base. Raises CouldNotDecide for a payload that is not what the event sends."""
+    asked = _request(event, payload, environment)
+    ref, default = environment.get("GITHUB_REF"), _at(payload, "repository", "default_branch")
+    if asked.kind in ("pull-request", "merge-group") or not ref or not default or ref == f"refs/heads/{default}":
+        return asked
+    return replace(asked, beside=f"{ref} is not the default branch, {default}")
+
+
+def _request(event: str | None, payload: object, environment: Mapping[str, str]) -> Request:
     checkout = environment.get("GITHUB_SHA") or None
     if checkout is not None:
         checkout = _oid(checkout, "GITHUB_SHA")
@@ -103,6 +116,17 @@ def resolve_base(repository: Repository, asked: Request, explicit: str | None = 
     """
     if explicit is not None:
         return _explicit(repository, asked, explicit)
+    base = _resolved(repository, asked)
+    if asked.beside is None or (asked.kind == "new-branch" and base.policy is not None):
+        return base
+    notice = (
+        f"{asked.beside}: the policy in force is its own, which whoever pushes there may have changed; "
+        "what is merged is judged by a run for the pull request"
+    )
+    return replace(base, notices=(*base.notices, notice))
+
+
+def _resolved(repository: Repository, asked: Request) -> Base:
     if asked.kind != "whole":
         _refuse_other_checkout(repository, asked)
     match asked.kind:
@@ -148,9 +172,11 @@ def _explicit(repository: Repository, asked: Request, explicit: str) -> Base:
     target = _present(repository, explicit) if _OID.fullmatch(explicit) else repository.resolve(explicit)
     commit = _common(repository, target)
     policy: str | None = target
+    notices: tuple[str, ...] = ()
     if asked.kind in ("pull-request", "merge-group", "push"):
         own = resolve_base(repository, asked)
         policy = own.policy
+        notices = own.notices if asked.kind == "push" else ()
         if own.commit is not None and not repository.is_ancestor(commit, own.commit):
             raise UsageError(
                 "core.policy_loosened",
@@ -158,7 +184,8 @@ def _explicit(repository: Repository, asked: Request, explicit: str) -> Base:
                 expected="a base at or before the event's own, so that nothing of the change is left out",
                 remedy="leave `base` out: the event tells it",
             )
-    return Base("change", commit, policy, f"--base {explicit}: compared with the merge base {commit} of HEAD and it")
+    how = f"--base {explicit}: compared with the merge base {commit} of HEAD and it"
+    return Base("change", commit, policy, how, notices)
 
 
 def _refuse_other_checkout(repository: Repository, asked: Request) -> None:

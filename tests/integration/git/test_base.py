@@ -23,8 +23,9 @@ def resolve(
     payload: object = None,
     sha: str | None = None,
     explicit: str | None = None,
+    ref: str = "",
 ) -> Base:
-    environment: Mapping[str, str] = {} if sha is None else {"GITHUB_SHA": sha}
+    environment: Mapping[str, str] = {} if sha is None else {"GITHUB_SHA": sha, "GITHUB_REF": ref}
     return resolve_base(open_repository(repo.root)[0], request(event, payload, environment), explicit)
 
 
@@ -276,6 +277,53 @@ def test_a_new_branch_is_compared_with_the_default_branch(repo: GitRepo, tmp_pat
     assert (base.mode, base.commit, base.policy) == ("change", common, tip)
     shallow = checkout(repo, tmp_path / "shallow", "refs/heads/topic")
     assert resolve(shallow, "push", payload, after).mode == "whole"
+
+
+def beside(branch: str, before: str) -> dict[str, Any]:
+    return {"before": before, "forced": False, "ref": branch, "repository": {"default_branch": "main"}}
+
+
+@pytest.mark.parametrize("explicit", [False, True])
+def test_whose_policy_judges_a_push_beside_the_default_branch_is_told(repo: GitRepo, explicit: bool) -> None:
+    repo.commit({"aegis.yml": "strict"})
+    repo.git("switch", "--quiet", "--create", "topic")
+    before = repo.commit({"aegis.yml": "mine"})
+    after = repo.commit({"a": "1"})
+    named = before if explicit else None
+    for ref, told in (("refs/heads/topic", True), ("refs/heads/main", False)):
+        base = resolve(repo, "push", beside(ref, before), after, named, ref)
+        assert (base.commit, base.policy) == (before, before)
+        assert [
+            f"{ref} is not the default branch, main: the policy in force is its own" in each for each in base.notices
+        ] == [True] * told
+
+
+def test_of_a_new_branch_it_is_told_only_where_the_default_branch_is_not_there(repo: GitRepo, tmp_path: Path) -> None:
+    repo.commit({"aegis.yml": "strict"})
+    repo.git("switch", "--quiet", "--create", "topic")
+    after = repo.commit({"aegis.yml": "mine"})
+    for depth, policy in ((None, repo.sha("main")), (1, None)):
+        clone = checkout(repo, tmp_path / f"clone{depth}", "refs/heads/topic", depth)
+        base = resolve(clone, "push", beside("refs/heads/topic", NULL), after, ref="refs/heads/topic")
+        assert base.policy == policy
+        assert ["its own" in notice for notice in base.notices] == [True] * (policy is None)
+
+
+@pytest.mark.parametrize("ref", ["refs/heads/topic", "refs/tags/v1"])
+@pytest.mark.parametrize("event", ["workflow_dispatch", "release"])
+def test_of_a_run_beside_the_default_branch_it_is_told(repo: GitRepo, event: str, ref: str) -> None:
+    head = repo.commit({"aegis.yml": "mine"})
+    payload = {"repository": {"default_branch": "main"}}
+    (notice,) = resolve(repo, event, payload, head, ref=ref).notices
+    assert notice.startswith(f"{ref} is not the default branch, main: the policy in force is its own")
+    assert resolve(repo, event, payload, head, ref="refs/heads/main").notices == ()
+
+
+def test_of_a_pull_request_nothing_is_told(pull: PullRequest, tmp_path: Path) -> None:
+    clone = checkout(pull.origin, tmp_path / "clone", "refs/pull/1/merge")
+    payload = {**pull.payload, "repository": {"default_branch": "main"}}
+    base = resolve(clone, "pull_request", payload, pull.merge, ref="refs/pull/1/merge")
+    assert (base.policy, base.notices) == (pull.tip, ())
 
 
 # --- no base, and a base that was named ------------------------------------------------------------------------------

@@ -27,6 +27,12 @@ def test_reasons_that_differ_in_anything_are_all_told() -> None:
     assert whole.findings == (plain, *others)
 
 
+def test_a_notice_that_several_gates_give_is_told_once() -> None:
+    told = "This change loosens the policy and does nothing else: mode"
+    whole = merged([verdict(notices=(told, "scan's")), verdict(gate="verify", notices=(told, "verify's"))])
+    assert whole.notices == (told, "scan's", "verify's")
+
+
 def test_what_each_gate_says_stays_apart() -> None:
     scan = verdict(waivers=(waiver(),), notices=("one",))
     verify = failing(finding(rule="verify.wrong_key", cause="artifact"), gate="verify", notices=("two",))
