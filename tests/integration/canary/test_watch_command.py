@@ -146,14 +146,39 @@ def test_a_version_that_comes_back_is_not_promoted_by_what_was_seen_of_it_before
     assert stage.patches()[before:] == [{"abort": True}]
 
 
-def test_a_promotion_that_was_decided_and_not_done_is_done_by_the_next_run(stage: Stage) -> None:
+@pytest.fixture
+def undone(stage: Stage) -> Stage:
+    """A promotion was decided, and the cluster did not let it be done."""
     rolled_out_again(stage, stage.shop.store.clock)
     users = stage.api.users
     stage.api.users = {"a-token": frozenset({"get rollouts"})}
     assert stage.watch().reason == "canary.cluster_forbidden"
-    stage.api.users, looked = users, stage.shop.looked
-    assert stage.watch().decision == "promote"
-    assert stage.shop.looked == looked
+    stage.api.users = users
+    return stage
+
+
+@pytest.mark.parametrize("later", [0, 3600])
+def test_a_promotion_that_was_decided_and_not_done_is_done_by_the_next_run(undone: Stage, later: int) -> None:
+    undone.shop.live(later)
+    looked = undone.shop.looked
+    assert undone.watch().decision == "promote"
+    assert undone.shop.looked == looked + 1
+    assert undone.status["stableRS"] == undone.shop.canary
+
+
+def test_a_version_that_turned_bad_before_its_promotion_was_done_is_not_promoted(undone: Stage) -> None:
+    undone.shop.errors = 0.2
+    undone.shop.live(3600)
+    refused = len(undone.patches())
+    assert undone.watch().decision == "abort"
+    assert undone.patches()[refused:] == [{"abort": True}]
+
+
+def test_nor_is_one_of_which_nothing_can_be_seen_any_more(undone: Stage) -> None:
+    undone.shop.down = True
+    undone.shop.live(3600)
+    refused = len(undone.patches())
+    assert (undone.watch().decision, undone.patches()[refused:]) == ("inconclusive", [])
 
 
 def test_no_act_looks_only(stage: Stage) -> None:
@@ -218,8 +243,9 @@ def test_nor_is_one_that_was_aborted_and_would_do_so_when_it_is_retried(stage: S
         ),
         (lambda document: document["status"].update({"promoteFull": True}), "canary.rollout_promoted"),
         (lambda document: document["metadata"].update({"uid": "another"}), "canary.rollout_changed"),
+        (lambda document: document["status"].update({"stableRS": "5d9c4b7f6"}), "canary.rollout_changed"),
     ],
-    ids=["aborted", "image", "promoted", "uid"],
+    ids=["aborted", "image", "promoted", "uid", "stable"],
 )
 def test_what_others_did_meanwhile_ends_the_watch(
     stage: Stage, change: Callable[[dict[str, Any]], None], reason: str

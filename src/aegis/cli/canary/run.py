@@ -67,7 +67,7 @@ def judged(options: CanaryOptions, environ: Mapping[str, str], clock: Callable[[
         if (refusal := without_verdicts(run, judging)) is not None:
             return refusal
         with StateFile.opened(judging.state, judging.seal) as file:
-            forget_an_earlier_promotion(judging, file)
+            reopen_a_promotion(judging, file)
             looked = look(judging.watched, file, clock())
         return concluded(run, judging, looked)
 
@@ -211,22 +211,27 @@ def look(watched: Watched, file: StateFile, now: float) -> Looked:
     return looked
 
 
-def forget_an_earlier_promotion(judging: Judging, file: StateFile) -> None:
-    """Remove a state that promoted these versions in an earlier rollout: one came back, and is another rollout now.
+def reopen_a_promotion(judging: Judging, file: StateFile) -> None:
+    """Let a promotion that was decided, and that nobody has asked the cluster for, be decided by a look from now.
 
-    The decision of the present one is not older than the pause that it ends, but for who has asked for the promotion
-    already. What was found worse stays so. Raises CouldNotDecide where the state can't be read.
+    What came since then counts: the version may have turned bad. A decision that is older than the pause which it would
+    end is of an earlier rollout of these versions, one of which came back: its state is removed. What was found worse
+    stays so. Raises CouldNotDecide where the state can't be read.
     """
-    from aegis.gates.canary.kept import load
+    from aegis.gates.canary.kept import dump, load
 
     seen = judging.seen
     if seen is None or not seen.rolling_out or seen.promoting or (data := file.read()) is None:
         return
-    decision = load(judging.watched.plan, judging.watched.rollout, data).state.decision
+    kept = load(judging.watched.plan, judging.watched.rollout, data)
+    decision = kept.state.decision
     if decision is None or decision.answer != "promote":
         return
     if seen.paused_since is None or seen.paused_since.timestamp() > decision.time:
         file.path.unlink()
+        return
+    kept.state.decision = None
+    file.write(dump(kept))
 
 
 def concluded(

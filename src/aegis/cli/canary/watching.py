@@ -17,9 +17,9 @@ from aegis.cli.canary.run import (
     Judging,
     begin,
     concluded,
-    forget_an_earlier_promotion,
     look,
     prepared,
+    reopen_a_promotion,
     without_verdicts,
 )
 from aegis.cli.canary.state import StateFile
@@ -64,7 +64,7 @@ def watched(options: CanaryOptions, environ: Mapping[str, str], means: Means) ->
                 return refusal
             if acts:
                 watcher.check_holds()
-            forget_an_earlier_promotion(judging, file)
+            reopen_a_promotion(judging, file)
             looked = watcher.decided()
             if looked.judgement.decision == "promote" and judging.examine is not None:
                 # while it was judged, a newer verdict may have come, and an old one may have become too old
@@ -212,6 +212,11 @@ def _otherwise(judged: RolloutState, seen: RolloutState) -> tuple[str, str] | No
         return (
             "canary.rollout_changed",
             f"rolls out {seen.canary_hash!r} now; what was judged is {judged.canary_hash!r}",
+        )
+    if seen.rolling_out and seen.stable_hash != judged.stable_hash:
+        return (
+            "canary.rollout_changed",
+            f"has the stable version {seen.stable_hash!r} now, with which nothing was compared",
         )
     if seen.images != judged.images:
         return "canary.rollout_changed", "asks for other images now"

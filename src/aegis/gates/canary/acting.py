@@ -109,10 +109,15 @@ def _check_same(goal: Goal, seen: RolloutState) -> None:
     if seen.uid != goal.uid:
         problem = "was deleted and made anew"
     elif seen.canary_hash == goal.canary_hash:
-        if goal.act in {"abort", "retry"} or seen.images == goal.images or not seen.observed:
+        if goal.act in {"abort", "retry"} or not seen.observed:
             return
-        # whatever the hash says: other images are what nobody has looked at
-        problem = "asks for other images now"
+        if seen.rolling_out and seen.stable_hash != goal.stable_hash:
+            problem = f"has the stable version {seen.stable_hash!r} now, with which nothing was compared"
+        elif seen.images != goal.images:
+            # whatever the hash says: other images are what nobody has looked at
+            problem = "asks for other images now"
+        else:
+            return
     elif goal.act == "abort" and seen.canary_hash == goal.stable_hash:
         return  # the spec was set back: which is what an abort asks people to do
     else:

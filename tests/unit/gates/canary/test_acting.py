@@ -65,6 +65,16 @@ def test_an_abort_minds_no_images() -> None:
     assert after("abort", ABORTED, images=("api:v3",)) == ""
 
 
+@pytest.mark.parametrize("act", ["promote", "step"])
+def test_what_was_compared_with_another_stable_version_goes_no_further(act: Act) -> None:
+    assert code_of(act, stable_hash="between") == "canary.rollout_changed"
+    assert after(act, stable_hash="between", observed=False) == UNSEEN
+
+
+def test_an_abort_minds_no_other_stable_version() -> None:
+    assert after("abort", ABORTED, stable_hash="between") == ""
+
+
 class TestAbort:
     def test_it_is_true_when_every_pod_that_takes_requests_is_stable(self) -> None:
         assert after("abort", ABORTED) == ""
