@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from aegis.cli.canary.serving import TOLD_AGAIN
 from tests.integration.cli.command import aegis
 from tests.support.canary.canary_server import Shop, shop
 from tests.support.canary.judging import UID, Service, judge, parsed, question
@@ -97,6 +98,22 @@ def test_each_step_is_judged_by_what_is_seen_at_it(service: Shop, served: Servic
     assert (later["verdict"], later["reason"]) == ("continue", "canary.undecided")
     assert served.ask().document["verdict"] == "promote"
     assert until_decided(service, served, step="3")["verdict"] == "abort"
+
+
+def test_what_was_promoted_long_ago_is_judged_anew_where_it_is_retried(
+    service: Shop, served: Service, tmp_path: Path
+) -> None:
+    assert until_decided(service, served)["verdict"] == "promote"
+    looked = service.looked
+    assert served.ask().document["verdict"] == "promote"  # the answer got lost
+    assert service.looked == looked
+    service.errors = 0.04
+    state = tmp_path / "states" / f"{UID}-2-1.json"
+    kept = json.loads(state.read_bytes())
+    state.write_text(json.dumps(kept | {"looked": kept["looked"] - TOLD_AGAIN - 1}))
+    later = served.ask().document
+    assert (later["verdict"], later["reason"]) == ("continue", "canary.undecided")
+    assert until_decided(service, served)["verdict"] == "abort"
 
 
 def test_what_one_step_found_worse_is_aborted_at_every_other_one(service: Shop, served: Service) -> None:

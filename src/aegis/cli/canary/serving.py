@@ -27,7 +27,7 @@ from aegis.core.errors import AegisError, CouldNotDecide, Refused, UsageError, c
 from aegis.gates.canary.planned import plan_of
 from aegis.gates.canary.samples.sides import Hashes, Scope
 from aegis.gates.canary.served import Tellings, encoded, problem_of, slow_verdict, verdict_of
-from aegis.gates.canary.watching import Watched, is_aborted
+from aegis.gates.canary.watching import Watched, decided
 from aegis.report.escape import terminal
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ PATIENCE: Final = 5.0
 """Seconds that a question waits for its look; Argo Rollouts gives a web metric 10 by default."""
 LOOKS: Final = 4
 """At once, each a thread; more rollouts wait for each other."""
+TOLD_AGAIN: Final = 120.0
+"""Seconds that a promotion is told again: its answer may have got lost. Whoever asks later has retried the rollout."""
 MAX_STATES: Final = 1000
 KEPT_SECONDS: Final = 30 * 24 * 3600
 """A state that was not looked at for so long may go: its rollout has ended, or waits for a person."""
@@ -66,7 +68,8 @@ class Asked:
     uid: str
     """Of the Rollout object: one that was deleted and made anew is another one."""
     revision: int
-    """Of the rollout: a version that is retried keeps its verdict, and one that comes back later gets a new one."""
+    """Of the rollout: a version that was found worse stays so when it is retried, and one that comes back later gets a
+    new verdict."""
     step: int
     """Index among the rollout's: what was promoted at one is judged anew at the next, by what is seen there."""
     canary: str
@@ -198,12 +201,15 @@ class Judge:
         revision = f"{asked.uid}-{asked.revision}"
         state = self.folder / f"{revision}-{asked.step}.json"
         for other in sorted({*self.folder.glob(f"{revision}-*.json")} - {state}):
-            if is_aborted(watched, StateFile(other).read()):
+            if (told := decided(watched, StateFile(other).read())) is not None and told[0] == "abort":
                 state = other  # what was found worse at one step is so at each
         with self._rooms:
             if not state.exists():
                 _make_room(self.folder, now)
         with StateFile.opened(state) as file:
+            told = decided(watched, file.read())
+            if told is not None and told[0] == "promote" and not 0 <= now - told[1] <= TOLD_AGAIN:
+                file.path.unlink()
             return look(watched, file, now)
 
 

@@ -72,10 +72,13 @@ def look(watched: Watched, data: bytes | None, now: float) -> Looked:
     return Looked(judgement, state, dump(Kept(now, counters, state)), _notices(reading))
 
 
-def is_aborted(watched: Watched, data: bytes | None) -> bool:
-    """Whether what a look kept says that the version is aborted. Raises CouldNotDecide as `look` does."""
-    decision = None if data is None else load(watched.plan, watched.rollout, data).state.decision
-    return decision is not None and decision.answer == "abort"
+def decided(watched: Watched, data: bytes | None) -> tuple[str, float] | None:
+    """What a look that kept `data` has decided, and when by this machine's clock; None: nothing yet.
+
+    Raises CouldNotDecide as `look` does.
+    """
+    kept = None if data is None else load(watched.plan, watched.rollout, data)
+    return None if kept is None or kept.state.decision is None else (kept.state.decision.answer, kept.looked)
 
 
 def _read(watched: Watched, counters: Counters) -> Reading:
