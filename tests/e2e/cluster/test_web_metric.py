@@ -46,3 +46,24 @@ def test_while_the_judge_is_away_nothing_is_promoted(example: Example) -> None:
     with example.judge():
         example.await_phase("Healthy")
     assert example.measured()[-1]["phase"] == "Successful"
+
+
+def test_a_later_step_is_judged_by_what_is_seen_at_it(example: Example) -> None:
+    first, analysis = example.cluster.rollout("aegis", "aegis")["spec"]["strategy"]["canary"]["steps"]
+    example.patch("rollout", "aegis", "/spec/strategy/canary/steps", [first, analysis, {"setWeight": 40}, analysis])
+    with example.judge():
+        example.deploy("better")
+        example.await_phase("Healthy")
+    runs = [each for each in example.cluster.get_all("analysisruns", "aegis") if each["status"].get("metricResults")]
+    results = {}
+    for run in runs:
+        (step,) = [each["value"] for each in run["spec"]["args"] if each["name"] == "step"]
+        (results[step],) = run["status"]["metricResults"]
+    assert {step: (each["phase"], each["successful"]) for step, each in results.items()} == {
+        "1": ("Successful", 1),
+        "3": ("Successful", 1),
+    }
+    # the promotion at the first one decides nothing at the second
+    assert results["3"]["inconclusive"] > 0
+    told = {each["metric"]: each for each in said(results["3"]["measurements"][-1])["metrics"]}
+    assert told["aegis"]["canary_exposure"] > 0
