@@ -72,7 +72,7 @@ def _session(location: Location, aws: Aws, partition: str, purpose: Purpose, *, 
         [ReadNeed(location.store, (location.key,))],
         partition=partition,
         kms_keys=aws.kms_keys,
-        writes=[WriteNeed(location.store, (location.key,), "nothing", retains)] if purpose == "write" else [],
+        writes=[WriteNeed(location.store, (location.key,), "nothing", retain=retains)] if purpose == "write" else [],
     )
 
 
