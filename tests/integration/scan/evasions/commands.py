@@ -42,6 +42,12 @@ CASES = [
     _shell("project-runner", "uv run aws s3 ls"),
     _shell("trace", "strace -f aws s3 ls"),
     _shell("terminal", "script -qc 'aws s3 ls' /dev/null"),
+    _shell("words-of-env", "env -S 'aws s3 ls'"),
+    _shell("words-of-env-by-its-long-option", "sudo env A=b --split-string 'aws s3 ls'"),
+    _shell("words-of-env-glued", "env -S'aws s3 ls'"),
+    _shell("module-run-with-options", "python -Im awscli s3 ls"),
+    _shell("install-for-one-run", "uv run --with x --with boto3 python x.py", 2, "scan.manifest"),
+    _shell("install-for-one-run-glued", "uvx --with=boto3 x", 2, "scan.manifest"),
     _shell("install", "pip install boto3", 2, "scan.manifest"),
     Case(
         id="subprocess-list",
@@ -134,6 +140,9 @@ CASES = [
             ("hook", ".pre-commit-config.yaml", "repos:\n- hooks:\n  - additional_dependencies: [boto3]\n", 3),
             ("continued-name", "requirements.txt", "bo\\\nto3\n", 1),
             ("deno", "deno.json", '{"imports": {"s3": "npm:@aws-sdk/client-s3@3"}}\n', 1),
+            ("rye", "requirements.lock", "boto3==1.34.0\n", 1),
+            ("workspace", "go.work", "go 1.22\nreplace x => github.com/aws/aws-sdk-go v1.0.0\n", 2),
+            ("subpath-import", "package.json", '{"imports": {"#s3": "@aws-sdk/client-s3"}}\n', 1),
             ("bun", "bun.lock", '{"packages": {\n"s3": ["@aws-sdk/client-s3@3.1.0", "", {}, "sha512-x"],\n}}\n', 2),
             ("import-map", "import_map.json", '{"imports": {"s3": "https://esm.sh/aws-sdk@2"}}\n', 1),
         )

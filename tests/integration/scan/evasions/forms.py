@@ -102,6 +102,16 @@ PYTHON = [
         path="svc.py",
         rule=DYNAMIC,
     ),
+    *(
+        Case(id=f"loader-{name}", files={"svc.py": f"import x\n{call}\n"}, path="svc.py", rule=DYNAMIC, line=2)
+        for name, call in (
+            ("of-pkgutil", 'pkgutil.get_loader("boto3").load_module("boto3")'),
+            ("of-imp", 'imp.load_module("boto3", *imp.find_module("boto3"))'),
+            ("of-pydoc", 'pydoc.locate("boto3.client")'),
+            ("as-main", 'runpy._run_module_as_main("awscli")'),
+            ("that-is-lazy", 'LazyLoader("s", globals(), "boto3")'),
+        )
+    ),
     Case(
         id="by-a-constant-in-a-script-without-an-ending",
         files={"bin/tool": '#!/usr/bin/env python3\nimport importlib\nM = "boto3"\nimportlib.import_module(M)\n'},

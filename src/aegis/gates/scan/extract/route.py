@@ -99,6 +99,8 @@ _BY_NAME: dict[str, str] = {
     ),
     "go.mod": "manifests.go:go_mod",
     "go.sum": "manifests.go:go_sum",
+    "go.work": "manifests.go:go_mod",
+    "go.work.sum": "manifests.go:go_sum",
     "pom.xml": "manifests.jvm:pom",
     "gradle.lockfile": "manifests.jvm:gradle_lock",
     "pyproject.toml": "manifests.python:pyproject",
@@ -121,7 +123,7 @@ _BY_PATTERN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?:^|/)(?:[\w.-]*azure-pipelines?[\w.-]*|\.?[\w.-]*gitlab-ci[\w.-]*)\.ya?ml$", "workflow"),
         (r"(?:^|/)\.azure-pipelines/.*\.ya?ml$", "workflow"),
         (r"(?:^|/)(?:Docker|Container)file(?:[.-][^/]*)?$", "dockerfile"),
-        (r"(?:^|/)[^/]*(?:requirements?|constraints?)[^/]*\.(?:txt|in|pip)$", "manifests.python:requirements"),
+        (r"(?:^|/)[^/]*(?:requirements?|constraints?)[^/]*\.(?:txt|in|pip|lock)$", "manifests.python:requirements"),
         (r"(?:^|/)(?:requirements|constraints)/[^/]+\.(?:txt|in)$", "manifests.python:requirements"),
         (r"(?:^|/)pylock(?:\.[^/.]+)?\.toml$", "manifests.python:toml_lock"),
         (r"(?:^|/)(?:[^/]*environment[^/]*|conda[^/]*|meta)\.ya?ml$", "manifests.python:conda"),
@@ -151,7 +153,9 @@ _BY_INTERPRETER: dict[str, str] = {
 
 SUFFIXES: tuple[str, ...] = tuple(_BY_SUFFIX)
 """Endings of file names that are always read."""
-_SUFFIXES_OF_PATTERNS = frozenset({".txt", ".in", ".pip", ".toml", ".gradle", ".pom", ".mk", ".just", ".jenkinsfile"})
+_SUFFIXES_OF_PATTERNS = frozenset(
+    {".txt", ".in", ".pip", ".lock", ".toml", ".gradle", ".pom", ".mk", ".just", ".jenkinsfile"}
+)
 
 
 def is_read(path: str, *, executable: bool = False) -> bool:

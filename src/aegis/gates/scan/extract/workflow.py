@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from aegis.gates.scan.extract import _yaml
 from aegis.gates.scan.extract._lines import in_scalar
@@ -21,6 +21,7 @@ _SHELL_KEYS = frozenset(
     ("run", "script", "before_script", "after_script", "command", "bash", "inlineScript", "pre_script")
 )
 _IMAGE_KEYS = frozenset(("image", "container", "containerImage"))
+_DEFAULT_SHELL = ("defaults", "run", "shell")
 _EXPRESSION = re.compile(r"\$\{\{.*?\}\}", re.DOTALL)
 
 
@@ -31,15 +32,19 @@ def extract(source: str, wanted: re.Pattern[str], last_line: int | None = None) 
     found: list[Statement | Unreadable] = []
     lines = source.splitlines()
     try:
-        for scalar in _yaml.scalars(source):
+        scalars = list(_yaml.scalars(source))
+        shells = {scalar.path[:-3]: scalar.value for scalar in scalars if scalar.path[-3:] == _DEFAULT_SHELL}
+        for scalar in scalars:
             if wanted.search(scalar.value):
-                found.extend(_scalar(scalar, wanted, lines))
+                found.extend(_scalar(scalar, wanted, lines, shells))
     except _yaml.BrokenYamlError as error:
         found.append(Unreadable(error.line, error.why))
     return sorted(dict.fromkeys(found), key=lambda item: (item.line, getattr(item, "column", 0)))
 
 
-def _scalar(scalar: Scalar, wanted: re.Pattern[str], lines: list[str]) -> Iterator[Statement | Unreadable]:
+def _scalar(
+    scalar: Scalar, wanted: re.Pattern[str], lines: list[str], shells: Mapping[tuple[str, ...], str]
+) -> Iterator[Statement | Unreadable]:
     """What one scalar uses, by the key that it stands at."""
     keys = tuple(key for key in scalar.path if key != "[]")
     key = keys[-1] if keys else ""
@@ -48,7 +53,11 @@ def _scalar(scalar: Scalar, wanted: re.Pattern[str], lines: list[str]) -> Iterat
     elif key in _IMAGE_KEYS or _is_service(scalar.path, keys):
         yield from _image(scalar, wanted)
     elif key in _SHELL_KEYS:
-        yield from in_scalar(_commands(scalar, wanted), scalar, lines)
+        yield from in_scalar(_commands(scalar, wanted, _shell_of(scalar, shells)), scalar, lines)
+    if keys[-2:] == ("with", "script"):
+        # actions/github-script's is JavaScript; what others take is no error there.
+        code = shell.embedded("javascript", _EXPRESSION.sub(_masked, scalar.value), wanted)
+        yield from in_scalar((one for one in code if isinstance(one, Statement)), scalar, lines)
 
 
 def _is_service(path: tuple[str, ...], keys: tuple[str, ...]) -> bool:
@@ -74,10 +83,18 @@ def _image(scalar: Scalar, wanted: re.Pattern[str]) -> Iterator[Statement]:
         yield Statement(scalar.line, scalar.column, "image", "image", value, one_line(f"image: {value}"))
 
 
-def _commands(scalar: Scalar, wanted: re.Pattern[str]) -> list[Statement | Unreadable]:
-    """The commands of a script; a step's `shell: python` is read as Python."""
+def _shell_of(scalar: Scalar, shells: Mapping[tuple[str, ...], str]) -> str:
+    """What runs a step's script: its own `shell`, or the default of its job or its workflow."""
+    own = _yaml.sibling(scalar, "shell")
+    if own is not None:
+        return own
+    around = [place for place in shells if scalar.path[: len(place)] == place]
+    return shells[max(around, key=len)] if around else ""
+
+
+def _commands(scalar: Scalar, wanted: re.Pattern[str], kind: str) -> list[Statement | Unreadable]:
+    """The commands of a script, which `shell: python` makes Python."""
     text = _EXPRESSION.sub(_masked, scalar.value)
-    kind = _yaml.sibling(scalar, "shell") or ""
     if kind.startswith("python"):
         return shell.embedded("python", text, wanted)
     if kind.startswith("node"):

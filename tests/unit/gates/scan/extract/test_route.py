@@ -41,6 +41,8 @@ from aegis.gates.scan.extract import route
         ("requirements/base.in", "", ("manifests.python:requirements",)),
         ("setup.py", "", ("manifests.python:setup_py", "python.file")),
         ("pnpm-lock.yaml", "", ("manifests.npm:pnpm_lock",)),
+        ("go.work", "", ("manifests.go:go_mod",)),
+        ("requirements-dev.lock", "", ("manifests.python:requirements",)),
         ("web/bun.lock", "", ("manifests.npm:bun_lock",)),
         ("bun.lockb", "#!/usr/bin/env bun\n", ("manifests.npm:bun_lockb",)),
         ("README.md", "", ()),

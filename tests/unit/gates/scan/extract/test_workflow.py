@@ -35,6 +35,27 @@ def places(extract: Extractor, source: str) -> list[Place]:
         ("steps:\n  - run: |\n      x=${{ a['b'] }}\n      aws s3 ls\n", [(4, 7, "command", "aws s3 ls")]),
         ("container:\n  image: amazon/aws-cli\n", [(2, 10, "image", "amazon/aws-cli")]),
         ("steps:\n  - shell: python\n    run: |\n      import boto3\n", [(4, 7, "embedded", "boto3")]),
+        (
+            "defaults: {run: {shell: python}}\njobs:\n  a:\n    steps:\n      - run: import boto3\n",
+            [(5, 14, "embedded", "boto3")],
+        ),
+        (
+            "jobs:\n  a:\n    defaults: {run: {shell: python}}\n    steps:\n      - run: import boto3\n",
+            [(5, 14, "embedded", "boto3")],
+        ),
+        (
+            "defaults: {run: {shell: python}}\njobs: {a: {defaults: {run: {shell: bash}}, steps: [run: aws s3 ls]}}\n",
+            [(2, 57, "command", "aws s3 ls")],
+        ),
+        (
+            "defaults: {run: {shell: python}}\njobs: {a: {steps: [{shell: bash, run: aws s3 ls}]}}\n",
+            [(2, 39, "command", "aws s3 ls")],
+        ),
+        (
+            "steps:\n  - uses: actions/github-script@v7\n    with:\n      script: |\n        require('aws-sdk')\n",
+            [(5, 9, "embedded", "aws-sdk"), (5, 17, "command", "aws-sdk")],
+        ),
+        ("steps:\n  - uses: a/ssh@v1\n    with: {script: aws s3 ls}\n", [(3, 20, "command", "aws s3 ls")]),
         ("a: &x {run: aws s3 ls}\nb: {<<: *x}\n", [(1, 13, "command", "aws s3 ls")]),
         ("run: aws s3 ls\nrun: aws s3 cp\n", [(1, 6, "command", "aws s3 ls"), (2, 6, "command", "aws s3 cp")]),
         ("name: aws s3 ls\nenv: {A: aws s3 ls}\n", []),

@@ -49,6 +49,13 @@ _TAGGED = patterns(
     rf"{alone('execa', _BEHIND_NAME)}(?:Sync)?{_TAGS}",
     rf"{alone('Bun', _BEHIND_NAME)}\s*+\.\s*+\${_TAGS}",
 )
+_STARTER = r"(?<![\w$])(?P<name>exec(?:File)?(?:Sync)?|spawn(?:Sync)?)\s*+"
+_RENAMED = (
+    re.compile(rf"{_STARTER}(?:as\s++|:\s*+)(?P<alias>[\w$]++)"),
+    re.compile(rf"(?<![\w$.])(?P<alias>[\w$]++)\s*+=[^;={{}}\n]{{1,120}}?{_STARTER}\)?\s*+(?=[;,\n]|\Z)"),
+)
+"""`import { exec as e }`, `const { exec: e } =`, `const e = promisify(cp.exec)`."""
+_CALL_OF_ANY = re.compile(r"(?<![\w$#.])([\w$]++)\s*+\(\s*+(?=[\"'`])")
 _NEXT = re.compile(r"\s*+,\s*+(?:\{\s*+args\s*+:\s*+)?(?:\[\s*+)?")
 _SIMPLE = re.compile(r"[\w$.]++(?=\s*+[,)\]])")
 
@@ -65,11 +72,27 @@ def command_lines(code: ScriptText, wanted: re.Pattern[str]) -> Iterator[Stateme
     for match in find_all(_TAGGED, code.masked):
         yield from shell_commands(code, match.start(), template(code, match.end()), wanted)
     for match in find_all(_WORDS, code.masked):
-        words = _words(code, match.end())
-        if len(words) == 1:
-            yield from shell_commands(code, match.start(), words[0], wanted)
-        elif words:
-            yield from commands(code, match.start(), words, wanted)
+        yield from _started(code, match.start(), match.end(), wanted)
+    renamed = _renamed(code)
+    for match in _CALL_OF_ANY.finditer(code.masked) if renamed else ():
+        if match[1] in renamed:
+            yield from _started(code, match.start(), match.end(), wanted)
+
+
+def _renamed(code: ScriptText) -> frozenset[str]:
+    """Other names of `child_process`'s functions."""
+    if "child_process" not in code.text:
+        return frozenset()
+    return frozenset(match["alias"] for pattern in _RENAMED for match in pattern.finditer(code.masked))
+
+
+def _started(code: ScriptText, start: int, first: int, wanted: re.Pattern[str]) -> Iterator[Statement]:
+    """The command of a call whose first argument, a line or a program, stands at `first`."""
+    words = _words(code, first)
+    if len(words) == 1:
+        yield from shell_commands(code, start, words[0], wanted)
+    elif words:
+        yield from commands(code, start, words, wanted)
 
 
 def _is_of_runner(code: ScriptText, match: re.Match[str]) -> bool:

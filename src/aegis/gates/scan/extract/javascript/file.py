@@ -25,6 +25,8 @@ _EVALUATED = patterns(
     rf"{alone('eval', _IN_NAME)}(?:Script)?\s*+\(",
     rf"{alone('Function', _IN_NAME)}\s*+\(",
     rf"{alone('runIn', _IN_NAME)}(?:This|New)?Context\s*+\(",
+    rf"{alone('Script', _IN_NAME)}\s*+\(",
+    rf"{alone('Worker', _IN_NAME)}\s*+\(",
 )
 
 

@@ -37,14 +37,19 @@ _EXPORT = re.compile(
 _DECLARED = re.compile(rf"{alone('declare')}\s++module\s++{_STRING}")
 _REFERENCE = re.compile(r"^[ \t]*///[ \t]*<reference\s+types\s*=\s*[\"']([^\"'\n]+)[\"']", re.MULTILINE)
 
-_ASSIGNED = re.compile(r"=\s*+(?:await\s++)?(?:[\w$]+\s*+\.\s*+)*(?:createRequire\s*+\(|require\s*+(?:[;,)\n]|\Z))")
+_ASSIGNED = re.compile(
+    r"=\s*+(?:await\s++)?(?:[\w$]+\s*+\.\s*+)*(?:createRequire\s*+\(|require\s*+(?:\.\s*+bind\s*+\(|[;,)\n]|\Z))"
+)
 _NAME_ASSIGNED = re.compile(r"(?<![\w$])([\w$]++)\s*+(?::[^=;\n]{0,80})?=")
 _MADE = re.compile(r"(?<![\w$])([\w$]++)\s*+=\s*+([\w$]++)\s*+\(")
 _RENAMED = re.compile(r"createRequire\s++as\s++([\w$]++)")
-_HANDED_ON = patterns(r"createRequire\s*+\(", r"require\s*+(?:[;,)\n]|\Z)")
+_HANDED_ON = patterns(r"createRequire\s*+\(", r"require\s*+(?:\.\s*+bind\s*+\(|[;,)\n]|\Z)")
 """How every match of `_ASSIGNED` ends; most files have none of it."""
 _CALL = r"\s*+(?:\?\.\s*+)?\("
-_CALLED = r"(?:\s*+\))?+(?:\s*+\.\s*+call\s*+\([^,()]*+,|\s*+(?:<[^;(){}]{0,200}>\s*+)?(?:\?\.\s*+)?\()"
+_CALLED = (
+    r"(?:\s*+\))?+(?:\s*+\.\s*+(?:call|apply)\s*+\([^,()]*+,"
+    r"|(?:\s*+\.\s*+bind\s*+\([^()]*+\))?+\s*+(?:<[^;(){}]{0,200}>\s*+)?(?:\?\.\s*+)?\()"
+)
 _MADE_AND_CALLED = r"\s*+\([^()]*+(?:\([^()]*+\)[^()]*+)*+\)\s*+\("
 _ANY_NAME = re.compile(r"(?<![\w$#])[\w$]++(?=\s*+[(.<?)])")
 _CALL_OF_NAME = re.compile(rf"[\w$]++{_CALLED}")
@@ -56,7 +61,9 @@ _RESOLVE = patterns(
     rf"{alone('import', _NOT_IN_NAME)}\s*+\.\s*+meta\s*+\.\s*+resolve{_CALL}",
     rf"{alone('System', _NOT_IN_NAME)}\s*+\.\s*+import{_CALL}",
     rf"{alone('importScripts', _NOT_IN_NAME)}{_CALL}",
+    rf"{alone('_load', _NOT_IN_NAME)}{_CALL}",
 )
+_BY_SUBSCRIPT = re.compile(rf"\[\s*+([\"'`])require\1\s*+\]{_CALL}")
 _ARRAY = r"\s*+\(\s*+(?:(?:\"++|'++)\s*+,\s*+)?\[([^\[\]]*+)\]"
 _LIST = patterns(
     rf"{alone('define')}{_ARRAY}",
@@ -110,6 +117,7 @@ class Modules:
         yield from self._types()
         yield from self._mocks()
         yield from self._calls(find_all(_RESOLVE, self.code.masked), lambda _: "dynamic")
+        yield from self._calls(self._by_subscript(), lambda _: "dynamic")
         yield from self._calls(find_all(_IMPORT_CALL, self.code.masked), self._form_of_import_call)
         yield from self._calls(self._required(), lambda one: "import" if one.is_literal else "dynamic")
         for match in find_all(_LIST, self.code.masked):
@@ -171,6 +179,12 @@ class Modules:
             for offset, value in literals(self.code, max(match.end(), read_to), end):
                 yield from self._one(match.start(), offset, value, "dynamic")
             read_to = max(read_to, end)
+
+    def _by_subscript(self) -> Iterator[re.Match[str]]:
+        """`module["require"](…)`, which stands in the text alone."""
+        for match in _BY_SUBSCRIPT.finditer(self.code.text, 0, len(self.code.masked)):
+            if self.code.masked[match.start()] == "[":
+                yield match
 
     def _required(self) -> Iterator[re.Match[str]]:
         """Calls of `require`, of what it is also called here, and of what `createRequire` returns."""

@@ -33,7 +33,7 @@ _BRACKET = re.compile(r"[(){}]")
 _LAST_WORD = re.compile(r"[\w$]+\Z")
 _LONGEST_WORD = 80
 """Characters that are enough to know a keyword by."""
-_HASHBANG = re.compile(r"#![^\n\r]*+")
+_HASHBANG = re.compile(r"#![^\n\r\u2028\u2029]*+")
 _REST_OF_LINE = re.compile(r"[^\n\r]*+")
 
 _BEFORE_OPERAND = frozenset(

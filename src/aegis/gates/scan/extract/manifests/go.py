@@ -12,7 +12,7 @@ _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"|`([^`]*)`|([^\s"`()]+)')
 
 
 def go_mod(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
-    """go.mod: `require` (direct unless marked `// indirect`), the new side of `replace`, and `tool`."""
+    """go.mod and go.work: `require` (direct unless marked `// indirect`), the new side of `replace`, and `tool`."""
     entries = Entries(source, wanted, "go")
     block, offset = "", 0
     for line in source.splitlines(keepends=True):

@@ -21,7 +21,7 @@ _SELECTOR = re.compile(r"(?:@[^/@\s]+/)?[^/@\s*>]+")
 
 
 def package_json(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
-    """package.json: every dependency section, overrides, resolutions, `npm:` aliases, and the commands of `scripts`."""
+    """package.json: dependencies, overrides, resolutions, `npm:` aliases, `imports`, and the commands of `scripts`."""
     entries = Entries(source, wanted, "npm")
     if not _json.valid_json(entries):
         return entries.result()
@@ -29,6 +29,8 @@ def package_json(source: str, wanted: re.Pattern[str], last_line: int | None = N
         if item.path[:1] == ("scripts",) and item.value:
             line, column = entries.places.at(item.offset + 1)
             entries.found.extend(moved(shell.extract(item.value, wanted), line, column, one_line=True))
+        if item.path[:1] == ("imports",) and item.value is not None:
+            entries.add(item.offset, package_path(item.value), item.value)
         section = _section(item.path)
         if section is None:
             continue

@@ -15,7 +15,8 @@ _LOADERS = frozenset(
     {
         "import_module", "__import__", "find_spec", "find_loader", "resolve_name", "run_module", "importorskip",
         "import_string", "import_object", "import_from_string", "try_import", "optional_import", "safe_import",
-        "maybe_import", "import_optional_dependency",
+        "maybe_import", "import_optional_dependency", "get_loader", "find_module", "load_module", "locate",
+        "_run_module_as_main",
     }
 )  # fmt: skip
 """Functions of the standard library, pytest, Django, Werkzeug and pandas whose first argument names a module."""
@@ -80,7 +81,8 @@ def _after(context: Context) -> int:
 
 
 def _loaded(context: Context) -> Iterator[tuple[Form, str]]:
-    if context.is_first or context.keyword in ("name", "module", "module_name", "modname", "mod_name"):
+    named = context.keyword in ("name", "module", "module_name", "modname", "mod_name")
+    if context.is_first or named or context.callee.endswith("LazyLoader"):  # TensorFlow's takes the name last
         yield from _dynamic(context.one.prefix)
     elif _PACKAGE_ARGUMENT.search(context.before):
         relative = context.earlier()[0].prefix

@@ -75,6 +75,8 @@ def declared(program: str, words: list[Word]) -> Iterator[tuple[Surface, Form, s
             found = _PYPI_NAME.match(text.rpartition("::")[2])
             if found:
                 yield "pypi", "manifest", found[1], word
+    if program in ("uv", "uvx"):
+        yield from _beside(words)
     for word in _operands(program, words, _NPM_INSTALL, _NPM_OPTIONS):
         package = _NPM_NAME.match(word.literal)
         if package:
@@ -87,6 +89,16 @@ def declared(program: str, words: list[Word]) -> Iterator[tuple[Surface, Form, s
         yield "image", "image", word.literal.removeprefix("docker://"), word
     if program in ("kubectl", "oc"):
         yield from _kubectl(words)
+
+
+def _beside(words: list[Word]) -> Iterator[tuple[Surface, Form, str, Word]]:
+    """`uv run --with NAME,NAME …`: packages that are installed for one run."""
+    for index, word in enumerate(words):
+        option, glued, value = word.literal.partition("=")
+        if option in ("--with", "--from"):
+            given = value if glued else "".join(each.literal for each in words[index + 1 : index + 2])
+            for name in filter(None, map(_PYPI_NAME.match, given.split(","))):
+                yield "pypi", "manifest", name[1], word
 
 
 def _kubectl(words: list[Word]) -> Iterator[tuple[Surface, Form, str, Word]]:

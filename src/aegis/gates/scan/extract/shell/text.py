@@ -7,7 +7,9 @@ Installing a distribution (`pip install boto3`) declares it: form `manifest`. Ru
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 
@@ -29,7 +31,7 @@ _WRAPPERS: dict[str, tuple[str, int]] = {
     # name: (options that take the next word, words of its own before the command)
     "sudo": ("-u -g -h -p -C -r -t -T -U -D -R --user --group --host --prompt --chdir", 0),
     "doas": ("-u -C", 0),
-    "env": ("-u -C -S --unset --chdir", 0),
+    "env": ("-u -C -S -vS --unset --chdir --split-string", 0),
     "xargs": ("-n -I -P -L -d -s -E -a --max-args --max-procs --delimiter --arg-file --max-lines", 0),
     "parallel": ("-j -I -a --jobs --colsep --delay --retries --timeout", 0),
     "time": ("-f -o --format --output", 0),
@@ -72,6 +74,7 @@ _WRAPPER_OPTIONS = {name: (frozenset(options.split()), own) for name, (options, 
 _LOOK_UP = r"(?:which|command[ \t]+-v|type[ \t]+-[pP])[ \t]+([\w.-]+)[ \t]*"
 _LOOKED_UP = re.compile(rf"(?m)(?<![^\s;&|({{])(?:\$\({_LOOK_UP}\)|`{_LOOK_UP}`)(?=[ \t]+[\w-])")
 """`$(which aws) s3 ls`: a command that is found first and called at once."""
+_SPLIT_STRING = re.compile(r"(?:-v?S|--split-string=)(.+)", re.DOTALL)
 _KEYWORD_COMMANDS = frozenset(("for", "select", "case", "function", "[", "[[", "test", ":"))
 
 
@@ -126,6 +129,8 @@ def _sorted(found: list[Statement | Unreadable]) -> list[Statement | Unreadable]
 def _command(walk: _Walk, command: Command, carriers: int = 0) -> None:
     """What one simple command uses, which stands among the words of so many others."""
     words = _unwrapped(command.words)
+    for word in _split_by_env(command.words[: len(command.words) - len(words)]):
+        _embedded_shell(walk, word)
     if not words:
         _fed(walk, command, "")
         return
@@ -152,6 +157,17 @@ def _unwrapped(words: list[Word]) -> list[Word]:
             return []
         index = past_options(words, index + 1, options, own)
     return words[index:]
+
+
+def _split_by_env(wrapping: list[Word]) -> Iterator[Word]:
+    """The text that `env -S`, among the words before a program, takes for a command and its arguments."""
+    if not any(_program(word) == "env" for word in wrapping):
+        return
+    for option, following in itertools.pairwise((*wrapping, Word(0))):
+        if option.text in ("-S", "--split-string", "-vS"):
+            yield following
+        elif glued := _SPLIT_STRING.fullmatch(option.text):
+            yield replace(option, text=glued[1], body=-1)
 
 
 def _program(word: Word) -> str:
@@ -198,12 +214,24 @@ def _carried(walk: _Walk, program: str, words: list[Word], end: int, carriers: i
 
 def _name(words: list[Word], program: str) -> str:
     """The words of the command up to the first expansion."""
+    if _PYTHON.fullmatch(program):
+        program, words = _as_module(program, words)
     names = [program]
     for word in words[1:]:
         if word.expanded or not word.text or "\n" in word.text:
             break
         names.append(word.text)
     return " ".join(" ".join(names).split())[:200]
+
+
+def _as_module(program: str, words: list[Word]) -> tuple[str, list[Word]]:
+    """`python3.11 -X dev -Im name` as `python3 -m name`."""
+    index = past_options(words, 1, frozenset(("-X", "-W")), 0)
+    for at, word in enumerate(words[1 : index + 1], 1):
+        if re.fullmatch(r"-[A-Za-z]*m", word.text):
+            plain = "python3" if program.startswith("python3") else "python"
+            return plain, [words[0], replace(word, text="-m"), *words[at + 1 :]]
+    return program, words
 
 
 def _inner_shell(program: str, words: list[Word]) -> Word | None:
