@@ -13,9 +13,10 @@ from typing import Final
 
 from aegis.core.errors import AegisError, CouldNotDecide, Refused
 
+PART: Final = "Part of it may be there now: begin again with an empty database."
+"""What to know after a restore into somebody's database that has not ended well."""
 _OF_SOMEBODYS: Final = (
-    "Part of it is there now: begin again with an empty database, whose server's log has the whole message; "
-    "`aegis backup verify` says whether the backup itself is whole."
+    f"{PART} The server's log has the whole message; `aegis backup verify` says whether the backup itself is whole."
 )
 MOST_TOLD: Final = 300
 """Characters of one message."""
@@ -77,27 +78,28 @@ def judge(said: str, status: int, *, somebodys: bool = False) -> AegisError | No
     if status == 0 and not _SAYS_ERROR.search(said):
         return None
     told = _told(said, status)
+    also = f" {PART}" if somebodys else ""
     said = "\n".join(line for line in said.splitlines() if _SAYS_ERROR.search(line))  # not its DETAIL, which holds rows
     if _MACHINE.search(said):
         return CouldNotDecide(
             "backup_check.engine_exhausted",
             f"the restore needs more than it may have: {told}",
             expected="enough memory and disk for the database",
-            remedy="Free disk, or allow the engine more memory.",
+            remedy=f"Free disk, or allow the engine more memory.{also}",
         )
     if _UNFIT.search(said):
         return CouldNotDecide(
             "backup_check.engine_lacks",
             f"the PostgreSQL here lacks what the backup needs: {told}",
             expected="a PostgreSQL of the source's major with the same extensions, locales and ICU",
-            remedy="Name an installation that has them; make locales of libc here (`locale-gen en_US.UTF-8`).",
+            remedy=f"Name an installation that has them; make locales of libc here (`locale-gen en_US.UTF-8`).{also}",
         )
     if _GONE.search(said):
         return CouldNotDecide(
             "backup_check.engine_failed",
             f"the server was gone during the restore: {told}",
             expected="a server that runs until the end",
-            remedy="Look into its log; if it is one of its own crashes, report it to PostgreSQL.",
+            remedy=f"Look into its log; if it is one of its own crashes, report it to PostgreSQL.{also}",
         )
     return Refused(
         "backup_check.restore_failed",

@@ -112,9 +112,13 @@ def test_unknown_messages_are_not_shown(said: str) -> None:
     ],
 )
 def test_what_says_nothing_of_the_backup_is_no_failure_of_it(said: str, code: str) -> None:
-    error = judge(said, 1)
+    error, of_theirs = judge(said, 1), judge(said, 1, somebodys=True)
     assert isinstance(error, CouldNotDecide)
     assert error.code == f"backup_check.{code}"
+    assert "Part of it" not in error.remedy
+    assert isinstance(of_theirs, CouldNotDecide)
+    assert of_theirs.code == error.code
+    assert "Part of it may be there now: begin again with an empty database" in of_theirs.remedy
 
 
 @pytest.mark.parametrize(

@@ -386,7 +386,9 @@ def test_a_restore_is_recorded_before_it_begins_and_where_it_is_ended(
         raise Stopped(15)
 
     monkeypatch.setattr(into, "restore_and_compare", ended)
-    site.run("restore", made.id, "--database=shop")
+    code, _, err = site.run("restore", made.id, "--database=shop")
+    assert (code, "core.interrupted" in err) == (3, True)
+    assert "PostgreSQL 'shop' at db.example:5432 may hold a part of the backup now" in err
     assert seen == [(made.id, "unknown")]
     assert recorded(site, "database.restored") == [(made.id, "unknown"), (made.id, "failure")]
 

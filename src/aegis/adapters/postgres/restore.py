@@ -308,7 +308,7 @@ def restore_into(
         try:
             status = child.process.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise _exhausted(f"it takes longer than {seconds:g} s") from None
+            raise _exhausted(f"it takes longer than {seconds:g} s", f" {restore_errors.PART}") from None
         error = restore_errors.judge(child.said(), status, somebodys=True)
     if error is not None:
         raise error
@@ -470,10 +470,10 @@ def _lacks(lacking: Sequence[str]) -> CouldNotDecide:
     )
 
 
-def _exhausted(problem: str) -> CouldNotDecide:
+def _exhausted(problem: str, also: str = "") -> CouldNotDecide:
     return CouldNotDecide(
         "backup_check.engine_exhausted",
         f"the restore was ended: {problem}",
         expected="a restore within its limits",
-        remedy="Free disk, or allow more time.",
+        remedy=f"Free disk, or allow more time.{also}",
     )

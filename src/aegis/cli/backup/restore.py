@@ -141,6 +141,8 @@ def _restored(arguments: argparse.Namespace, found: Chosen, database: BackedUp |
     except Stopped as stopped:
         with suppress(AegisError):  # what ended it is what is to be told
             audit.record("database.restored", name, version=version, error=stopped.reason, details=details)
+        part = f"{target.place} may hold a part of the backup now: begin again with an empty database."
+        sys.stderr.write(f"aegis: {terminal(part)}\n")
         raise
     # before it is recorded: the log may lie in what this has replaced, and the answer counts whether or not
     told(arguments, result, found.address, (*audit.notices, *_not_looked_at(found, database)))
