@@ -21,6 +21,8 @@ _ROW = 30.0
 """Height of a row of a timeline. All of these in the units of the picture, which is scaled to the page."""
 _LARGEST: Final = 1e12
 """What is beyond stands at the border: axes stay exact in doubles."""
+_LEAST: Final = 1e-12
+"""What is nearer to each other than this stands in one place: a step of an axis would be no number any more."""
 MOST_POINTS: Final = 500
 """Of a line or a row of a timeline, the last ones: more can't be told apart."""
 _HOURS: Final = tuple(
@@ -306,7 +308,7 @@ def _clamped(value: float) -> float:
 def _range(values: Sequence[float]) -> tuple[float, float]:
     """The least and the largest, apart from each other."""
     low, high = min(values), max(values)
-    if high - low <= max(abs(low), abs(high)) * 1e-9:
+    if high - low <= max(max(abs(low), abs(high)) * 1e-9, _LEAST):
         room = max(abs(low) * 0.1, 1.0)
         return low - room, high + room
     return low, high

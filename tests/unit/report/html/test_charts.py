@@ -6,7 +6,7 @@ import math
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from aegis.report.html import Band, Html, Level, Moment, Row, Series, line_chart, timeline, utc
@@ -60,6 +60,8 @@ def test_without_a_point_it_says_so(points: list[tuple[float, float]]) -> None:
 
 
 @given(st.lists(st.tuples(ANY, ANY), max_size=8), st.lists(ANY, max_size=2))
+@example([(0.0, 0.0)], [5e-324])
+@example([(0.0, 0.0), (1e-310, 1e-310)], [])
 @settings(max_examples=150, deadline=None)
 def test_whatever_the_numbers_are_it_stays_in_its_frame(points: list[tuple[float, float]], levels: list[float]) -> None:
     made = chart(points, levels=[Level("limit", value) for value in levels])
