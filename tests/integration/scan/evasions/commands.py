@@ -42,6 +42,9 @@ CASES = [
     _shell("project-runner", "uv run aws s3 ls"),
     _shell("trace", "strace -f aws s3 ls"),
     _shell("terminal", "script -qc 'aws s3 ls' /dev/null"),
+    _shell("in-a-variable", "A=aws\n$A s3 ls", 3),
+    _shell("in-a-variable-with-words", 'export A="aws s3"\nif true; then sudo ${A} ls; fi', 3),
+    _shell("in-a-variable-in-quotes", "A=b; A='aws'\nx=$(\"$A\" s3 ls)", 3),
     _shell("words-of-env", "env -S 'aws s3 ls'"),
     _shell("words-of-env-by-its-long-option", "sudo env A=b --split-string 'aws s3 ls'"),
     _shell("words-of-env-glued", "env -S'aws s3 ls'"),
@@ -183,6 +186,20 @@ CASES = [
             ("top", "Snakefile", "import boto3\nrule all:\n    input: 'x'\n", "runtime", 1),
             ("call", "Snakefile", 'onsuccess:\n    shell("aws sns publish")\n', "cli", 2),
             ("container", "Snakefile", 'rule a:\n    container: "docker://amazon/aws-cli"\n', "image", 2),
+        )
+    ),
+    Case(
+        id="makefile-variable",
+        files={"Makefile": "AWS ?= aws # the tool\nall:\n\t@$(AWS) s3 ls\n"},
+        path="Makefile",
+        rule="scan.cli",
+        line=3,
+    ),
+    *(
+        Case(id=f"config-map-{name}", files={"k8s/a.yaml": text}, path="k8s/a.yaml", rule=f"scan.{kind}", line=5)
+        for name, kind, text in (
+            ("python", "embedded", "kind: ConfigMap\ndata:\n  a.py: |\n    import os\n    import boto3\n"),
+            ("shell", "cli", "kind: ConfigMap\ndata:\n  a.sh: |\n    set -e\n    aws s3 ls\n"),
         )
     ),
     Case(

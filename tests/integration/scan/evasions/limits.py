@@ -102,6 +102,34 @@ LIMITS = [
         reason="of code on a command line, shell, Python and JavaScript are read",
     ),
     Limit(
+        id="command-through-a-pipe",
+        files={"svc.sh": 'echo "aws s3 ls" | sh\nA=(aws s3 ls)\n"${A[@]}"\n'},
+        reason="what a command writes is not known without running it; arrays hold options more often than commands",
+    ),
+    Limit(
+        id="program-in-a-constant",
+        files={"svc.go": 'package s\n\nimport "os/exec"\n\nconst A = "aws"\n\nvar C = exec.Command(A, "s3")\n'},
+        reason="a word alone says nothing; constants are followed to imports, and in shell and make to commands",
+    ),
+    Limit(
+        id="class-in-the-settings-of-a-framework",
+        files={"conf.yaml": "_target_: boto3.client\n", "beans.xml": '<bean class="com.amazonaws.s3.X"/>\n'},
+        reason="each framework has its own files and keys; its package may stand in a manifest",
+    ),
+    Limit(
+        id="tasks-and-user-data-within-strings",
+        files={
+            "pyproject.toml": '[tool.poe.tasks]\nup = "aws s3 ls"\n',
+            "main.tf": 'resource "x" "y" {\n  user_data = <<EOF\n#!/bin/sh\naws s3 ls\nEOF\n}\n',
+        },
+        reason="which strings of a settings file are commands is known to the tool alone that reads it",
+    ),
+    Limit(
+        id="package-of-a-distribution",
+        files={"Dockerfile": "FROM debian\nRUN apt-get install -y awscli\n"},
+        reason="the catalogue holds the packages of languages; the command itself is found where it is called",
+    ),
+    Limit(
         id="languages-without-an-extractor",
         files={"svc.rb": 'require "aws-sdk-s3"\n', "svc.scala": "import com.amazonaws.auth.X\n"},
         reason="Ruby, Scala, Groovy, C#, PHP and Rust are not read",

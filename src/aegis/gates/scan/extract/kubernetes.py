@@ -18,6 +18,7 @@ from aegis.gates.scan.model import Statement, Unreadable
 _IMAGE_KEYS = frozenset(("image", "baseImage", "containerImage"))
 _COMMAND_KEYS = frozenset(("command", "entrypoint", "args", "test"))
 _SHELL_KEYS = frozenset(("script", "run", "setup", "cmd", "shell", "commands", "postStart", "preStop"))
+_LANGUAGES = {"sh": "shell", "bash": "shell", "py": "python", "js": "javascript", "mjs": "javascript"}
 _REFERENCE = re.compile(r"[a-z0-9][\w.:/@-]*", re.IGNORECASE)
 
 
@@ -46,6 +47,9 @@ def _scalar(scalar: Scalar, wanted: re.Pattern[str], lines: list[str]) -> Iterat
         yield from _image(scalar, wanted, key)
     elif key in _COMMAND_KEYS or key in _SHELL_KEYS:
         yield from _command(scalar, key, wanted, lines)
+    elif language := _LANGUAGES.get(key.rpartition(".")[2]) if "." in key else None:
+        # a file of a ConfigMap
+        yield from in_scalar(shell.embedded(language, scalar.value, wanted), scalar, lines)
 
 
 def _is_image(keys: tuple[str, ...], value: str) -> bool:

@@ -11,6 +11,7 @@ from aegis.gates.scan.extract.shell import text as shell
 from aegis.gates.scan.model import Statement, Unreadable
 
 _MAKE = re.compile(r"\$\$|\$\(shell |\$\(|\(|\)")
+_VARIABLE = re.compile(r"^[ ]*(?:(?:export|override)[ ]+)*([\w]+)[ \t]*[:?]*=[ \t]*([^\n#$]+)", re.MULTILINE)
 _SHELL_SPELLING = {"$$": " $", "$(shell ": "$(      ", "$(": "${"}
 
 
@@ -24,7 +25,8 @@ def makefile(source: str, wanted: re.Pattern[str], last_line: int | None = None)
         continued = bool(kept) and recipe and kept[-1].rstrip("\r\n").endswith("\\")
         recipe = line.startswith("\t") or continued
         kept.append(_recipe_line(line, continued=continued) if recipe else _shell_calls(line))
-    return shell.extract("".join(kept), wanted, last_line)
+    variables = ((found[1], found[2].strip()) for found in _VARIABLE.finditer(source))
+    return shell.extract("".join(kept), wanted, last_line, variables)
 
 
 def _recipe_line(line: str, *, continued: bool) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 
@@ -74,6 +74,7 @@ _WRAPPER_OPTIONS = {name: (frozenset(options.split()), own) for name, (options, 
 _LOOK_UP = r"(?:which|command[ \t]+-v|type[ \t]+-[pP])[ \t]+([\w.-]+)[ \t]*"
 _LOOKED_UP = re.compile(rf"(?m)(?<![^\s;&|({{])(?:\$\({_LOOK_UP}\)|`{_LOOK_UP}`)(?=[ \t]+[\w-])")
 """`$(which aws) s3 ls`: a command that is found first and called at once."""
+_VARIABLE = re.compile(r"\"?\$(?:\{(\w+)\}|(\w+))\"?(?=[\s;&|)]|\Z)")
 _SPLIT_STRING = re.compile(r"(?:-v?S|--split-string=)(.+)", re.DOTALL)
 _KEYWORD_COMMANDS = frozenset(("for", "select", "case", "function", "[", "[[", "test", ":"))
 
@@ -87,6 +88,13 @@ class _Walk:
     wanted: re.Pattern[str]
     depth: int = 0
     found: list[Statement | Unreadable] = field(default_factory=list)
+    held: dict[str, set[str]] = field(default_factory=dict)
+    """What variables hold, where it is known and could be a command."""
+
+    def hold(self, name: str, value: str) -> None:
+        """Remember that a variable is given a value."""
+        if self.wanted.search(value):
+            self.held.setdefault(name, set()).add(value)
 
     def add(self, offset: int, surface: Surface, form: Form, name: str, text: str) -> None:
         """Keep a statement whose name is wanted."""
@@ -95,18 +103,32 @@ class _Walk:
             self.found.append(Statement(line, column, surface, form, name, one_line(text)))
 
 
-def extract(source: str, wanted: re.Pattern[str], last_line: int | None = None) -> list[Statement | Unreadable]:
-    """Every command, embedded import, installed distribution and image of a shell script."""
-    if not wanted.search(source):
+def extract(
+    source: str,
+    wanted: re.Pattern[str],
+    last_line: int | None = None,
+    variables: Iterable[tuple[str, str]] = (),
+) -> list[Statement | Unreadable]:
+    """Every command, embedded import, installed distribution and image of a shell script that has `variables`."""
+    variables = tuple(variables)
+    if not variables and not wanted.search(source):
         return []
-    return _sorted(_read(source, wanted, 0))
+    return _sorted(_read(source, wanted, 0, variables))
 
 
-def _read(source: str, wanted: re.Pattern[str], depth: int) -> list[Statement | Unreadable]:
+def _read(
+    source: str, wanted: re.Pattern[str], depth: int, variables: Iterable[tuple[str, str]] = ()
+) -> list[Statement | Unreadable]:
     """The same without an order, `depth` texts deep."""
     source = _LOOKED_UP.sub(_as_command, source)
     walk = _Walk(source, Places(source), wanted, depth)
     script = lexer.read(source)
+    for name, value in variables:
+        walk.hold(name, value)
+    for command in script.commands:
+        for word in command.words:
+            if ASSIGNMENT.match(word.text) and not word.expanded:
+                walk.hold(*word.text.split("=", 1))
     for command in script.commands:
         _command(walk, command)
     for offset, why in script.trouble:
@@ -126,7 +148,7 @@ def _sorted(found: list[Statement | Unreadable]) -> list[Statement | Unreadable]
     return sorted(dict.fromkeys(found), key=lambda item: (item.line, item.column if isinstance(item, Statement) else 0))
 
 
-def _command(walk: _Walk, command: Command, carriers: int = 0) -> None:
+def _command(walk: _Walk, command: Command, carriers: int = 0, *, spelt: bool = False) -> None:
     """What one simple command uses, which stands among the words of so many others."""
     words = _unwrapped(command.words)
     for word in _split_by_env(command.words[: len(command.words) - len(words)]):
@@ -135,6 +157,10 @@ def _command(walk: _Walk, command: Command, carriers: int = 0) -> None:
         _fed(walk, command, "")
         return
     program = _program(words[0])
+    if not program and not spelt:
+        for value in _values(walk, words[0]):
+            known = [Word(words[0].offset, text, text) for text in value.split()]
+            _command(walk, replace(command, words=[*known, *words[1:]]), carriers, spelt=True)
     if program:
         _named(walk, command, words, program)
         _carried(walk, program, words, command.end, carriers)
@@ -157,6 +183,12 @@ def _unwrapped(words: list[Word]) -> list[Word]:
             return []
         index = past_options(words, index + 1, options, own)
     return words[index:]
+
+
+def _values(walk: _Walk, word: Word) -> Iterable[str]:
+    """What the variable holds that is all of a word: `$A`, `"${A}"`."""
+    variable = _VARIABLE.match(walk.source, word.offset)
+    return sorted(walk.held.get(variable[1] or variable[2], ())) if variable else ()
 
 
 def _split_by_env(wrapping: list[Word]) -> Iterator[Word]:
