@@ -164,6 +164,13 @@ CASES = [
         line=3,
     ),
     Case(
+        id="go-dot-import-of-exec",
+        files={"svc.go": 'package svc\n\nimport . "os/exec"\n\nvar c = Command("aws", "s3", "ls")\n'},
+        path="svc.go",
+        rule="scan.cli",
+        line=5,
+    ),
+    Case(
         id="makefile-continuation",
         files={"Makefile": "all:\n\t@true; \\\n\t  aws \\\n\t  s3 ls\n"},
         path="Makefile",

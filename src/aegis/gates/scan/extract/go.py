@@ -32,10 +32,11 @@ _MASKER = Masker(
 )
 _IMPORT = re.compile(r"(?<![\w.])import(?![\w])\s*+(?:(\()|(?:[^\W\d]\w*+|\.)?\s*+\"++|(?:[^\W\d]\w*+|\.)?\s*+`++)")
 _SPEC = re.compile(r"(?:(?:[^\W\d]\w*+|\.)\s*+)?(\"++|`++)")
-_ALIAS = re.compile(r"[^\W\d]\w*")
+_ALIAS = re.compile(r"[^\W\d]\w*|\.")
 _OTHER_PATHS = frozenset({"os/exec", "syscall", "os", "golang.org/x/sys/execabs", "github.com/cli/safeexec"})
 _CALL = re.compile(
-    r"(?<![\w])([^\W\d]\w*+)\s*+\.\s*+(Command|CommandContext|LookPath|Exec|ForkExec|StartProcess)\s*+\(\s*+"
+    r"(?<!\w)(?:([^\W\d]\w*+)\s*+\.\s*+|(?<!\.))"
+    r"(Command|CommandContext|LookPath|Exec|ForkExec|StartProcess)\s*+\(\s*+"
 )
 _CONTEXT = re.compile(r"[^\"`,;{}]*+,\s*+")
 _GENERATE = re.compile(r"^//go:generate[ \t]+(?:-command[ \t]+\S+[ \t]+)?([^\r\n]*)", re.MULTILINE)
@@ -89,7 +90,7 @@ def _value(code: CodeText, offset: int) -> str | None:
 def _commands(code: CodeText, runners: set[str], wanted: re.Pattern[str]) -> Iterator[Statement]:
     """Command lines of `exec.Command("aws", "s3", …)` and its relatives."""
     for call in _CALL.finditer(code.masked):
-        if call[1] not in runners:
+        if (call[1] or ".") not in runners:  # `import . "os/exec"`
             continue
         position = call.end()
         if call[2] == "CommandContext" and (context := _CONTEXT.match(code.masked, position)):
