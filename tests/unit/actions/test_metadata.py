@@ -178,7 +178,8 @@ class TestRequiredCheck:
         assert {"pull_request", "merge_group"} <= load(workflow)["on"].keys()
 
     def test_no_filter_leaves_a_check_pending(self, workflow: Path) -> None:
-        assert load(workflow)["on"]["pull_request"] == {"types": ["opened", "synchronize", "reopened", "edited"]}
+        pull_request = load(workflow)["on"]["pull_request"] or {}
+        assert pull_request in ({}, {"types": ["opened", "synchronize", "reopened", "edited"]})
         assert "paths" not in (load(workflow)["on"].get("push") or {})
 
     def test_a_schedule_has_an_odd_minute_and_a_dispatch_twin(self, workflow: Path) -> None:
