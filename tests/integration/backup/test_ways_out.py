@@ -47,7 +47,7 @@ class TestTheLogIsLost:
     """The audit log lies in the database that is to be restored."""
 
     def test_the_remedy_says_the_way_out_and_it_is_one(self, shelf: Shelf, server: Server, tmp_path: Path) -> None:
-        ran = restore(shelf, server, AEGIS_AUDIT="postgresql", DATABASE_URL=DEAD)
+        ran = restore(shelf, server, AEGIS_AUDIT="postgresql", AEGIS_DATA=str(tmp_path / "keys"), DATABASE_URL=DEAD)
         assert (ran.code, ran.reason) == (3, "audit.unavailable")
         assert "AEGIS_AUDIT=disk and AEGIS_DATA=FOLDER" in ran.err
         ran = restore(shelf, server, AEGIS_AUDIT="disk", AEGIS_DATA=str(tmp_path / "data"), DATABASE_URL=DEAD)
