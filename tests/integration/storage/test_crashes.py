@@ -56,7 +56,8 @@ with ContentStore(Path(sys.argv[1])).stage() as staging:
         sink.write(bytes({SIZE}))
         sys.stdout.write("written\\n")
         sys.stdout.flush()
-        time.sleep(600)
+        while True:
+            time.sleep(0.1)  # a signal that comes just before one long sleep would end with it
 """
 
 
