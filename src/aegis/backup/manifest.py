@@ -117,7 +117,10 @@ def manifest_of(
 
 
 def backup_id(snapshot: Snapshot) -> str:
-    """E.g. `20261126T003413Z-0000000016B37480`: sorts by time, and no two snapshots of a cluster share it by chance."""
+    """E.g. `20261126T003413Z-0000000016B37480`: sorts by time.
+
+    Two snapshots of a cluster share it only if they are of one second, in which nothing was written.
+    """
     high, _, low = snapshot.lsn.partition("/")
     return f"{re.sub('[-:]', '', snapshot.time[:19])}Z-{high:0>8}{low:0>8}"
 

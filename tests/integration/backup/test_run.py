@@ -26,7 +26,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from aegis.adapters.age import decrypt_file, parse_identities
 from aegis.adapters.objects.local_writing import WritableFolder
 from aegis.adapters.postgres.archive import recognised
-from aegis.adapters.postgres.session import unavailable
+from aegis.adapters.postgres.catalog import Catalog
+from aegis.adapters.postgres.session import Session, unavailable
 from aegis.adapters.postgres.snapshot import Held
 from aegis.backup.inventory import Inventory
 from aegis.backup.layout import RECORDS
@@ -382,6 +383,28 @@ class TestEnds:
             taken_here(shop, stream=bool(form), script="exit 1")
         assert cancelled.is_set()
         assert shop.left() == []
+
+
+@FORMS
+def test_a_second_backup_of_one_second_gets_a_name_of_its_own(
+    shop: Backups, form: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database in which nothing is written stands at the same place of its log."""
+    folder, manifest = shop.taken()
+    before = shop.left()
+    moments = [(datetime.datetime.fromisoformat(manifest.snapshot.time), manifest.snapshot.lsn)]
+    real = Held.__init__
+
+    def held(self: Held, url: str, first: Session, catalog: Catalog, moment: tuple[str, Any, str], *rest: Any) -> None:
+        time, lsn = moments.pop() if moments else moment[1:]
+        real(self, url, first, catalog, (moment[0], time, lsn), *rest)
+
+    monkeypatch.setattr(Held, "__init__", held)
+    taken = taken_here(shop, stream=bool(form), script='real "$@"')
+    assert (moments, taken.manifest.id != manifest.id) == ([], True)
+    check_stored(shop.store / taken.folder, taken.manifest)
+    check_stored(folder, manifest)
+    assert [each for each in shop.left() if taken.manifest.id not in each] == before
 
 
 def taken_here(shop: Backups, *, stream: bool, script: str = "sleep 60; exit 1") -> Taken:

@@ -50,6 +50,8 @@ from aegis.startup.surroundings import cache_folder
 
 JOBS: Final = min(os.cpu_count() or 1, 4)
 """Sessions that dump, and as many that compute checksums: a database has others to serve."""
+_TRIES: Final = 3
+"""To find a second of which there is no backup."""
 _GRACE: Final = 3.0
 """Seconds that a reading which nobody waits for has to end."""
 
@@ -98,20 +100,12 @@ def back_up(
     recipients = parse_recipients(policy.recipients)
     tools = find_tools(major_of(wishes.url), root=ROOT, cache=cache_folder(environ), environ=environ)
     dumper = Dumper(tools=tools, url=wishes.url, environ=environ)
-    run = _Run(database, places.backups, wishes, recipients, dumper, _before(database, places), began)
+    there = backups_of(places.backups.store, places.backups.prefix, database.name)
+    records = entries_of(places.records.store, places.records.prefix, database.name)
+    before = manifest_before(places.backups.store, places.records.store, database, there, records)
+    ids = frozenset(listed.id for listed in there)
+    run = _Run(database, places.backups, wishes, recipients, dumper, before, ids, began)
     return run.streamed() if wishes.stream else run.dumped()
-
-
-def _before(database: BackedUp, places: Places) -> Manifest | None:
-    """The manifest that the one of another database would be told by."""
-    backups, records = places.backups, places.records
-    return manifest_before(
-        backups.store,
-        records.store,
-        database,
-        backups_of(backups.store, backups.prefix, database.name),
-        entries_of(records.store, records.prefix, database.name),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +117,8 @@ class _Run:
     dumper: Dumper
     before: Manifest | None
     """Of the backup that says which database it is."""
+    there: frozenset[str]
+    """The ids of all that are there."""
     began: float
     """By the monotonic clock."""
 
@@ -155,11 +151,18 @@ class _Run:
 
     @contextmanager
     def _held(self) -> Iterator[Held]:
-        with hold(self.wishes.url, jobs=self.wishes.jobs, checksums=self.wishes.checksums) as held:
-            wrong = other_database("the address leads to", held.database, self.database, self.before)
-            if wrong is not None:
-                raise wrong
-            yield held
+        """A snapshot whose id no backup has: two of one second have the same, where nothing was written meanwhile."""
+        for tries_left in reversed(range(_TRIES)):
+            with hold(self.wishes.url, jobs=self.wishes.jobs, checksums=self.wishes.checksums) as held:
+                wrong = other_database("the address leads to", held.database, self.database, self.before)
+                if wrong is not None:
+                    raise wrong
+                now = held.clock()
+                # The last one is tried as it is: nothing is written over, so that the store says what is in the way.
+                if not tries_left or backup_id(held.described(dump_began=now, dump_ended=now)) not in self.there:
+                    yield held
+                    return
+            time.sleep(1)
 
     def _texts(self, held: Held) -> list[Item]:
         """What an archive does not hold, or a restore of it does not set."""
