@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from types import MappingProxyType
+from typing import Any
 
 import aegis
 from aegis.cli.interruption import Stopped, stop_on_signals
@@ -89,9 +90,20 @@ def _told(error: AegisError) -> int:
     return error.exit_code
 
 
+class _Parser(argparse.ArgumentParser):
+    """Each command's own parser tells of what it does not know, with its own usage."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """What is known; of the rest, argparse would have the topmost parser tell, which knows no options."""
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return known, unknown
+
+
 def parser_of(chosen: str | None) -> argparse.ArgumentParser:
     """The command line with the chosen command alone; where that is none of ours, with all of them."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="aegis", description="Gates that cannot be green by accident.", allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"aegis {aegis.__version__}")

@@ -13,7 +13,36 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import ClassVar
+
+EXTRAS: Mapping[str, str] = {
+    "alembic": "runtime",
+    "botocore": "keyless",
+    "cryptography": "keyless",
+    "github": "scaffold",
+    "h11": "runtime",
+    "jinja2": "scaffold",
+    "kubernetes": "canary",
+    "numpy": "canary",
+    "obstore": "runtime",
+    "oci": "oci",
+    "prometheus_client": "runtime",
+    "psycopg": "backup-check",
+    "pyrage": "backup-check",
+    "requests": "keyless",
+    "rfc3161_client": "keyless",
+    "rfc8785": "runtime",
+    "rich": "terminal",
+    "safetensors": "runtime",
+    "sigstore": "keyless",
+    "sigstore_models": "keyless",
+    "sqlalchemy": "runtime",
+    "starlette": "runtime",
+    "urllib3": "keyless",
+    "uvicorn": "runtime",
+}
+"""The extra that brings each import package; of several, that of the command which needs it first."""
 
 
 class AegisError(Exception):
@@ -69,11 +98,13 @@ def crashed(error: BaseException) -> CouldNotDecide:
     Of a package that is not installed, its name: an environment may be made for another gate.
     """
     if isinstance(error, ModuleNotFoundError) and error.name:
+        extra = EXTRAS.get(error.name.partition(".")[0])
+        wanted = f"aegis-gates[{extra}]" if extra else "aegis-gates"
         return CouldNotDecide(
             "core.package_missing",
             f"the package {error.name!r} is not installed for {sys.executable}",
-            expected="the packages of this gate's extra",
-            remedy="pip install 'aegis-gates[keyless]', or in a checkout `make venv` and .venv/bin/python",
+            expected=f"the packages of {wanted}",
+            remedy=f"pip install '{wanted}', or in a checkout `make venv` and .venv/bin/python",
         )
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:

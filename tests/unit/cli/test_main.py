@@ -183,6 +183,25 @@ def test_every_command_tells_what_it_takes(capsys: pytest.CaptureFixture[str]) -
         assert capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("arguments", "usage"),
+    [
+        (["scan", "--no-such"], "usage: aegis scan "),
+        (["verify", "plan", "--shards", "2", "--no-such"], "usage: aegis verify plan "),
+        (["--no-such", "scan"], "usage: aegis "),
+    ],
+)
+def test_an_unknown_option_is_told_with_the_usage_of_its_command(
+    arguments: list[str], usage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith(usage)
+    assert said.endswith("error: unrecognized arguments: --no-such\n")
+
+
 class Signalled(io.StringIO):
     """A stream; who first does with it what is named is told to stop."""
 
