@@ -28,22 +28,22 @@ _LONGEST = 500
 
 
 def add_command(commands: Any) -> None:
-    """Add `model` with its tools."""
+    """Add the command and those below it."""
     model = commands.add_parser("model", help="states of the runtime's models", allow_abbrev=False)
-    tools = model.add_subparsers(title="tools", metavar="TOOL", required=True)
-    status = tools.add_parser("status", help="what is known of all models, or of one", allow_abbrev=False)
+    below = model.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    status = below.add_parser("status", help="what is known of all models, or of one", allow_abbrev=False)
     status.add_argument("name", nargs="?", help="the model's name in the policy")
     status.set_defaults(run=_status)
-    verify = tools.add_parser("verify", help="fetch and verify one as a load does", allow_abbrev=False)
+    verify = below.add_parser("verify", help="fetch and verify one as a load does", allow_abbrev=False)
     verify.add_argument("name", help="the model's name in the policy")
     verify.set_defaults(run=_verify)
     for decision, what in _DECISIONS.items():
-        tool = tools.add_parser(decision, help=what, allow_abbrev=False)
-        tool.add_argument("name", help="the model's name in the policy")
-        tool.add_argument("--reason", required=True, help="why: it is kept in the state and in the audit log")
-        tool.set_defaults(run=_decide, decision=decision)
-    for tool in tools.choices.values():
-        tool.add_argument("--json", action="store_true", help="print JSON")
+        decided = below.add_parser(decision, help=what, allow_abbrev=False)
+        decided.add_argument("name", help="the model's name in the policy")
+        decided.add_argument("--reason", required=True, help="why: it is kept in the state and in the audit log")
+        decided.set_defaults(run=_decide, decision=decision)
+    for each in below.choices.values():
+        each.add_argument("--format", choices=("text", "json"), default="text", help="what to print (default: text)")
 
 
 def _status(arguments: argparse.Namespace) -> int:
@@ -61,7 +61,7 @@ def _status(arguments: argparse.Namespace) -> int:
     else:
         known = {state.name: state for state in runtime.states.all()} if missing is None else {}
         names = list(dict.fromkeys([*runtime.models, *sorted(known)]))
-    if arguments.json:
+    if arguments.format == "json":
         print(json.dumps([_document(name, known.get(name)) for name in names], indent=2))
         return 0
     for name in names:
@@ -89,12 +89,12 @@ def _verify(arguments: argparse.Namespace) -> int:
                 "formats": dict(model.formats),
             }
     except ModelRefused as refused:
-        if not arguments.json:
+        if arguments.format == "text":
             raise refused.cause from refused
         told = {"problem": refused.problem, "expected": refused.expected, "remedy": refused.remedy}
         print(json.dumps({"model": arguments.name, "verified": False, "reason": refused.code, **told}, indent=2))
         return refused.cause.exit_code
-    if arguments.json:
+    if arguments.format == "json":
         print(json.dumps(found, indent=2))
     else:
         version = f" {model.version}" if model.version else ""
@@ -115,7 +115,7 @@ def _decide(arguments: argparse.Namespace) -> int:
     from aegis_multimodal_ai_system.decisions import decide
 
     state = decide(_runtime(), arguments.decision, arguments.name, reason, actor=user_actor())
-    if arguments.json:
+    if arguments.format == "json":
         print(json.dumps(_document(state.name, state), indent=2))
     else:
         sys.stdout.write(terminal(f"{state.name} is {state.state} now") + "\n")

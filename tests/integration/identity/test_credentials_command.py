@@ -151,7 +151,7 @@ class TestExec:
         assert run(tmp_path, surroundings(here, tmp_path), "exec", "--", "sh", "-c", f"exit {code}").code == code
 
     def test_arguments_arrive_as_they_are(self, here: Cloud, tmp_path: Path) -> None:
-        odd = ["--config", "-x", "a b", "", "--", "$(id)"]
+        odd = ["--policy", "-x", "a b", "", "--", "$(id)"]
         show = "import json, sys; print(json.dumps(sys.argv[1:]))"
         done = run(tmp_path, surroundings(here, tmp_path), "exec", "--", sys.executable, "-c", show, *odd)
         assert json.loads(done.out) == odd
@@ -201,10 +201,10 @@ class TestExec:
             (["exec"], "no command"),
             (["exec", "--"], "no command"),
             (["exec", "--", "no-such-program-x"], "cannot be run"),
-            (["exec", "--config", "missing.yml", "--", "true"], "cannot be read"),
+            (["exec", "--policy", "missing.yml", "--", "true"], "cannot be read"),
             (["exec", "--role", "x", "--", "true"], "ARN of an IAM role"),
             (["exec", "--region", "x y", "--", "true"], "region"),
-            (["process", "--config", "empty.yml"], "no section `verify`"),
+            (["process", "--policy", "empty.yml"], "no section `verify`"),
         ],
     )
     def test_wrong_usage(self, here: Cloud, tmp_path: Path, arguments: list[str], told: str) -> None:
@@ -231,7 +231,7 @@ class TestProcess:
         assert_nothing_left(here, tmp_path, done.err)
 
     def test_an_sdk_takes_it(self, here: Cloud, tmp_path: Path) -> None:
-        command = " ".join([*SCRIPT, "process", "--config", str(tmp_path / "aegis.yml")])
+        command = " ".join([*SCRIPT, "process", "--policy", str(tmp_path / "aegis.yml")])
         (tmp_path / "config").write_text(f"[profile verify]\ncredential_process = {command}\n")
         environ = {**surroundings(here, tmp_path), "AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_PROFILE": "verify"}
         del environ["AWS_ACCESS_KEY_ID"]

@@ -42,7 +42,7 @@ def test_a_model_is_verified(it: Deployment, capsys: Told) -> None:
 
 
 def test_as_json(it: Deployment, capsys: Told) -> None:
-    assert main(["model", "verify", "model", "--json"]) == 0
+    assert main(["model", "verify", "model", "--format=json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["verified"], told["digest"], set(told["files"])) == (True, content_of(MODEL), set(MODEL))
 
@@ -53,7 +53,7 @@ def test_a_model_that_is_refused(it: Deployment, capsys: Told) -> None:
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.startswith("aegis: verify.file_differs: ")
-    assert main(["model", "verify", "model", "--json"]) == 1
+    assert main(["model", "verify", "model", "--format=json"]) == 1
     document = json.loads(capsys.readouterr().out)
     assert (document["verified"], document["reason"]) == (False, "verify.file_differs")
     assert it.state() == "unverified"
@@ -77,11 +77,11 @@ def test_status(it: Deployment, capsys: Told) -> None:
     capsys.readouterr()
     assert main(["model", "status", "model"]) == 0
     assert capsys.readouterr().out.startswith(f"model  verified  {content_of(MODEL)[:12]}  keys/0.pub  20")
-    assert main(["model", "status", "--json"]) == 0
+    assert main(["model", "status", "--format=json"]) == 0
     assert [each["state"] for each in json.loads(capsys.readouterr().out)] == ["verified"]
 
 
-@pytest.mark.parametrize(("words", "code"), [([], 0), (["model"], 0), (["--json"], 0), (["other"], 1)])
+@pytest.mark.parametrize(("words", "code"), [([], 0), (["model"], 0), (["--format=json"], 0), (["other"], 1)])
 def test_a_question_makes_no_database(
     it: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: Told, words: list[str], code: int
 ) -> None:
@@ -112,7 +112,7 @@ def test_out_of_service_and_back(it: Deployment, capsys: Told) -> None:
     assert capsys.readouterr().out == "model is quarantined now\n"
     assert main(["model", "verify", "model"]) == 1
     assert "runtime.model_quarantined: model is in quarantine: odd answers" in capsys.readouterr().err
-    assert main(["model", "release", "model", "--reason", "a false alarm", "--json"]) == 0
+    assert main(["model", "release", "model", "--reason", "a false alarm", "--format=json"]) == 0
     assert json.loads(capsys.readouterr().out)["state"] == "unverified"
     assert main(["model", "verify", "model"]) == 0
     assert main(["model", "revoke", "model", "--reason", "poisoned"]) == 0

@@ -77,7 +77,7 @@ def _add_exec(below: Any) -> None:
         "exec",
         help="run a command with AWS credentials for 15 minutes that read only what the policy names",
         allow_abbrev=False,
-        usage="aegis credentials exec [--config FILE] [--role ARN] [--region REGION] -- COMMAND …",
+        usage="aegis credentials exec [--policy FILE] [--role ARN] [--region REGION] -- COMMAND …",
     )
     _add_session_arguments(parser)
     parser.add_argument(
@@ -95,7 +95,7 @@ def _add_process(below: Any) -> None:
 
 
 def _add_session_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", metavar="FILE", default="aegis.yml", help="policy file (default: aegis.yml)")
+    parser.add_argument("--policy", metavar="FILE", default="aegis.yml", help="policy file (default: aegis.yml)")
     parser.add_argument("--role", metavar="ARN", help="default: verify.aws.role, or AWS_ROLE_TO_ASSUME")
     parser.add_argument("--region", help="default: verify.aws.region, or AWS_REGION")
 

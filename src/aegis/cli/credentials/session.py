@@ -85,9 +85,9 @@ def _obtained(
     from aegis.identity.role import parse_role, session_name
     from aegis.identity.session_policy import ReadNeed, session_policy
 
-    policy = parse_policy(read(arguments.config), file=arguments.config).policy.verify
+    policy = parse_policy(read(arguments.policy), file=arguments.policy).policy.verify
     if policy is None:
-        raise _wrong(f"{arguments.config!r} has no section `verify`", "a policy that names artifacts")
+        raise _wrong(f"{arguments.policy!r} has no section `verify`", "a policy that names artifacts")
     aws = policy.aws or Aws()
     arn = arguments.role or aws.role or environ.get("AWS_ROLE_TO_ASSUME")
     region = arguments.region or aws.region or environ.get("AWS_REGION")
