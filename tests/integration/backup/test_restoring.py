@@ -214,6 +214,49 @@ def test_a_target_that_does_not_answer(shelf: Shelf, server: Server) -> None:
     assert "hunter2" not in ran.out + ran.err
 
 
+@pytest.mark.parametrize(
+    ("address", "around", "named"),
+    [
+        ("staging.example:{port}/{name}", {"PGHOSTADDR": "127.0.0.1"}, "PGHOSTADDR"),
+        ("127.0.0.1/{name}", {"PGPORT": "{port}"}, "PGPORT"),
+        ("/{name}?port={port}", {"PGHOST": "127.0.0.1"}, "PGHOST"),
+        ("127.0.0.1:{port}", {"PGDATABASE": "{name}"}, "PGDATABASE"),
+        ("127.0.0.1/{name}", {"PGSERVICE": "live", "PGSERVICEFILE": "{file}"}, "PGSERVICE"),
+        ("127.0.0.1/{name}?service=live", {"PGSERVICEFILE": "{file}"}, "`service=`"),
+    ],
+)
+def test_no_variable_of_libpq_leads_into_another_database_than_the_address_names(
+    shelf: Shelf, server: Server, tmp_path: Path, address: str, around: Mapping[str, str], named: str
+) -> None:
+    name = server.new_database("template0")
+    file = tmp_path / "services"
+    file.write_text(f"[live]\nport={server.port}\n")
+    meant = {"port": server.port, "name": name, "file": file}
+    ran = backup(
+        shelf,
+        *("restore", "latest"),
+        AEGIS_DATABASE_URL=f"postgresql://postgres:{server.password}@{address.format_map(meant)}",
+        **{variable: value.format_map(meant) for variable, value in around.items()},
+    )
+    with psycopg.connect(server.url(name)) as connection:
+        assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
+    assert (ran.code, ran.reason) == (2, "runtime.database_url_invalid"), ran
+    assert named in ran.err
+    assert server.password not in ran.out + ran.err
+
+
+def test_variables_of_libpq_do_nothing_where_the_address_says_it_itself(
+    shelf: Shelf, server: Server, database: str
+) -> None:
+    """Services of a hosting company set them beside the address; those of TLS and waiting count."""
+    around = {"PGHOST": "live.example", "PGPORT": "1", "PGDATABASE": "live", "PGUSER": "live", "PGPASSWORD": "no"}
+    ran, name = restored(shelf, server, "latest", PGSSLMODE="disable", PGCONNECT_TIMEOUT="20", **around)
+    assert ran.code == 0, ran
+    assert same(server, database, name)
+    ran = backup(shelf, "restore", "latest", "--throwaway", "--tier=data", **around)
+    assert ran.code == 0, ran
+
+
 def test_what_is_damaged_reaches_no_database(shelf: Shelf, server: Server) -> None:
     stored = shelf.newest()
     stored.change(stored.data(), lambda data: data[:-1] + bytes([data[-1] ^ 1]))

@@ -60,11 +60,12 @@ def test_without_a_password_the_users_own_file_counts(tmp_path: Path) -> None:
 def test_nothing_else_of_the_surroundings_comes_along(tmp_path: Path) -> None:
     given = {
         "AWS_SECRET_ACCESS_KEY": "a", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "b", "LD_PRELOAD": "", "PGOPTIONS": "-c x=1",
-        "PGPASSWORD": "c", "LC_ALL": "de_DE", "PGSSLMODE": "verify-full", "PGHOST": "h", "PGTZ": "Asia/Tokyo",
+        "PGPASSWORD": "c", "LC_ALL": "de_DE", "PGSSLMODE": "verify-full", "PGHOST": "h", "PGHOSTADDR": "192.0.2.66",
+        "PGSERVICE": "live", "PGSYSCONFDIR": "/elsewhere", "PGUSER": "me", "PGTZ": "Asia/Tokyo",
     }  # fmt: skip
     run(tmp_path, f"env > {tmp_path}/env", None, **given)
     names = {line.partition("=")[0] for line in (tmp_path / "env").read_text().splitlines()}
-    assert names - {"PWD", "SHLVL", "_", "OLDPWD"} == {"PATH", "PGSSLMODE", "PGHOST", "LC_ALL", "TZ"}
+    assert names - {"PWD", "SHLVL", "_", "OLDPWD"} == {"PATH", "PGSSLMODE", "PGUSER", "LC_ALL", "TZ"}
     assert "LC_ALL=C\n" in (tmp_path / "env").read_text()
 
 

@@ -1,11 +1,13 @@
 """Connections to PostgreSQL: bounded in time, and faults told without the password.
 
 The only place that knows psycopg. An address is what `DATABASE_URL` holds: `postgresql://`, `postgres://` (as hosting
-services write it) or `postgresql+psycopg://` (as SQLAlchemy does), read by libpq.
+services write it) or `postgresql+psycopg://` (as SQLAlchemy does), read by libpq. It alone says where it leads: what
+libpq would add to that from the environment is refused.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
@@ -23,6 +25,13 @@ _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_coun
 """Seconds, so that no router forgets a connection that waits in a transaction, and a server that is gone is noticed."""
 _ENCODING = {"client_encoding": "UTF8"}
 """Of a database in SQL_ASCII, psycopg would else give bytes for text."""
+_PLACES = {"service": "PGSERVICE", "host": "PGHOST", "hostaddr": "PGHOSTADDR", "port": "PGPORT", "dbname": "PGDATABASE"}
+"""Parts of an address that say where it leads, and the variables that libpq takes them from where they are missing
+(https://www.postgresql.org/docs/current/libpq-envars.html)."""
+_PORT = "5432"
+_SOCKETS = "/var/run/postgresql"
+"""Where an address without a host leads. Unless that is said, psycopg's libpq looks here, and a wheel's pg_restore in
+`/tmp`: what was looked at would not be what is restored into."""
 _SCHEME = re.compile(r"(?:postgresql(?:\+psycopg)?|postgres)(?=://)")
 
 
@@ -34,8 +43,10 @@ def is_postgres(url: str) -> bool:
 def place_of(url: str) -> str:
     """Where it leads, for messages. Raises UsageError `runtime.database_url_invalid`."""
     found = parts(url)
-    host = found.get("host") or found.get("hostaddr") or "its socket"
-    return f"PostgreSQL {found.get('dbname', '')!r} at {host}:{found.get('port') or 5432}"
+    host, address = found.get("host"), found.get("hostaddr")
+    where = f"{host} ({address})" if host and address else host or address
+    # without a name, the database is called as its user (PQconnectdbParams)
+    return f"PostgreSQL {found.get('dbname') or found.get('user', '')!r} at {where}:{found.get('port') or _PORT}"
 
 
 def connect(url: str, *, patience: float = PATIENCE) -> psycopg.Connection[Any]:
@@ -70,9 +81,13 @@ def parts(url: str) -> dict[str, Any]:
     try:
         if not is_postgres(url):
             raise invalid(url)
-        return dict(conninfo_to_dict(_SCHEME.sub("postgresql", url, count=1)))
+        found = dict(conninfo_to_dict(_SCHEME.sub("postgresql", url, count=1)))
     except psycopg.Error:  # its text holds the address
         raise invalid(url) from None
+    _check_leads_there(found)
+    if not found.get("host") and not found.get("hostaddr"):
+        found["host"] = _SOCKETS
+    return found
 
 
 def invalid(url: str) -> UsageError:
@@ -83,6 +98,27 @@ def invalid(url: str) -> UsageError:
         f"the database's address {f'of the kind {scheme[0]!r} ' if scheme else ''}is not understood",
         expected="postgresql://USER@HOST:PORT/NAME or sqlite:///PATH",
         remedy="correct DATABASE_URL; percent-encode special characters of its password",
+    )
+
+
+def _check_leads_there(found: dict[str, Any]) -> None:
+    """Whether no file and no variable leads into another database than messages name."""
+    if "service" in found:
+        raise _elsewhere("`service=` in the database's address", "leave it out")
+    usual = {"host": _SOCKETS, "port": _PORT}
+    unnamed = {} if "dbname" in found else {"user": "PGUSER"}
+    for part, variable in {**_PLACES, **unnamed}.items():
+        value = os.environ.get(variable)
+        if value and part not in found and value != usual.get(part):
+            raise _elsewhere(f"the variable {variable}", f"unset {variable}")
+
+
+def _elsewhere(what: str, remedy: str) -> UsageError:
+    return UsageError(
+        "runtime.database_url_invalid",
+        f"{what} would lead into another database than the address names",
+        expected="an address that says by itself where it leads: postgresql://USER@HOST:PORT/NAME",
+        remedy=f"{remedy}; if that database is meant, write its host, port and name into the address",
     )
 
 

@@ -83,7 +83,8 @@ class Engine:
 
     def url(self, database: str) -> str:
         """For `connection.connect`; as superuser, through the socket."""
-        return f"postgresql://{SUPERUSER}@/{quote(database, safe='')}?host={quote(str(self.folder), safe='')}"
+        place = f"host={quote(str(self.folder), safe='')}&port=5432"
+        return f"postgresql://{SUPERUSER}@/{quote(database, safe='')}?{place}"
 
     def alive(self) -> bool:
         """Whether the server still runs."""

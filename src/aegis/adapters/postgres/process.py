@@ -2,7 +2,7 @@
 
 The password is in no argument and in no environment, where every process of the user could read it, but in a file
 without a name (memfd_create(2)) that the program inherits; libpq reads it as its password file. Of the surroundings
-come along what finds the server, and nothing else: no credentials of a cloud.
+come along what says how to connect, and nothing else: no credentials of a cloud.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from aegis.core.errors import CouldNotDecide
 
 _KEPT: Final = frozenset({"PATH", "HOME", "TMPDIR", "USER", "LOGNAME"})
 _KEPT_BEGINNINGS: Final = (
-    "PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGPASSFILE", "PGSERVICE", "PGSYSCONFDIR", "PGSSL", "PGGSS", "PGKRB",
-    "PGCHANNELBINDING", "PGREQUIRE", "PGTARGET", "PGCONNECT",
+    "PGUSER", "PGPASSFILE", "PGSSL", "PGGSS", "PGKRB", "PGCHANNELBINDING", "PGREQUIRE", "PGTARGET", "PGCONNECT",
 )  # fmt: skip
-"""What says how to connect (https://www.postgresql.org/docs/current/libpq-envars.html), but for PGPASSWORD."""
+"""What says how to connect (https://www.postgresql.org/docs/current/libpq-envars.html), but for PGPASSWORD; where to,
+the address alone says."""
 _GRACE: Final = 1.0
 """Seconds from SIGTERM, on which pg_dump cancels its statements on the server, to SIGKILL."""
 _SAID: Final = 4000
