@@ -114,7 +114,8 @@ def load():
         keeper.finish()
 
 threading.Thread(target=load, daemon=True).start()
-time.sleep(600)
+while True:
+    time.sleep(0.1)  # a signal that comes just before one long sleep would end with it
 """
 
 
@@ -228,17 +229,21 @@ class ToldError(Exception):
 
 
 @pytest.fixture
-def told_by_signals() -> Iterator[None]:
+def heard() -> Iterator[threading.Event]:
+    """Whether the handler has raised, which it does once."""
+    event = threading.Event()
+
     def tell(number: int, _frame: FrameType | None) -> None:
-        raise ToldError(number)
+        if not event.is_set():
+            event.set()
+            raise ToldError(number)
 
     before = signal.signal(signal.SIGTERM, tell)
-    yield
+    yield event
     signal.signal(signal.SIGTERM, before)
 
 
-@pytest.mark.usefixtures("told_by_signals")
-def test_a_signal_while_checksums_are_waited_for_ends_them() -> None:
+def test_a_signal_while_checksums_are_waited_for_ends_them(heard: threading.Event) -> None:
     """Python 3.11 takes a thread for ended where a handler raises out of its `join`."""
     held = Reading()
     main = threading.get_ident()
@@ -250,15 +255,19 @@ def test_a_signal_while_checksums_are_waited_for_ends_them() -> None:
             if frame.f_code.co_name in ("_wait_for_tstate_lock", "result"):
                 break
             time.sleep(0.01)
-        os.kill(os.getpid(), signal.SIGTERM)
+        while not heard.is_set():  # one that comes just before the wait would end with it
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.1)
 
-    threading.Thread(target=told, daemon=True).start()
+    thread = threading.Thread(target=told, daemon=True)
+    thread.start()
     with pytest.raises(ToldError), taking._reading(cast("Held", held)) as reading:
         reading.result()
     assert held.cancelled.is_set()
+    thread.join()
 
 
-@pytest.mark.usefixtures("told_by_signals")
+@pytest.mark.usefixtures("heard")
 def test_a_signal_while_checksums_are_begun_ends_them(monkeypatch: pytest.MonkeyPatch) -> None:
     held = Reading()
     real = threading.Thread.start
