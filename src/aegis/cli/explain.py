@@ -1,4 +1,4 @@
-"""`--explain RULE`: what a reason code means and what to do."""
+"""`--explain CODE`: what a reason code means and what to do."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ def run(rule: str) -> int:
     """Print one entry of the registry. A bare class of use (`runtime`) means its scan rule."""
     code = CODES.get(rule) or CODES.get(f"scan.{rule.replace('-', '_')}")
     if code is None:
-        near = difflib.get_close_matches(rule, CODES, n=1, cutoff=0.4)
+        near = difflib.get_close_matches(rule, CODES, n=1, cutoff=0.6)
         raise UsageError(
             "core.wrong_usage",
-            f"there is no rule {rule!r}",
+            f"there is no reason code {rule!r}",
             expected="a reason code such as scan.runtime",
             remedy=f"did you mean {near[0]}?" if near else "see docs/reasons.md",
         )

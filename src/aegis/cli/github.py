@@ -28,7 +28,11 @@ def add_command(commands: Any) -> None:
     protect.add_argument("--repository", metavar="OWNER/NAME", help="default: of the remote `origin`")
     protect.add_argument("--aegis", metavar="OWNER/NAME", default="org/aegis", help="repository of the actions")
     protect.add_argument(
-        "--check", metavar="NAME", action="append", dest="checks", help="default: of every job that runs a gate"
+        "--check",
+        metavar="NAME",
+        action="append",
+        dest="checks",
+        help="default: of every job that runs a gate; may be repeated",
     )
     protect.add_argument("--approvals", metavar="N", type=int, default=1, help="reviews of a change (default: 1)")
     protect.add_argument("--no-owners", action="store_true", help="do not demand the review of a code owner")

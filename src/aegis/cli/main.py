@@ -103,9 +103,7 @@ class _Parser(argparse.ArgumentParser):
 
 def parser_of(chosen: str | None) -> argparse.ArgumentParser:
     """The command line with the chosen command alone; where that is none of ours, with all of them."""
-    parser = _Parser(
-        prog="aegis", description="Gates that cannot be green by accident.", allow_abbrev=False
-    )
+    parser = _Parser(prog="aegis", description="Gates that cannot be green by accident.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"aegis {aegis.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     # A command costs the import of its own module only; help and mistakes need all of them.

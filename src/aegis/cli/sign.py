@@ -43,7 +43,9 @@ def add_command(commands: Any) -> None:
     model.add_argument("--signature", metavar="FILE", type=Path, help="to write (default: model.sig in the folder)")
     model.add_argument("--name", help="the model's name, for people (default: the folder's)")
     model.add_argument("--shard-size", metavar="BYTES", type=int, default=0, help="sign large files in pieces")
-    model.add_argument("--ignore-path", metavar="PATH", action="append", default=[], help="leave this out, and say so")
+    model.add_argument(
+        "--ignore-path", metavar="PATH", action="append", default=[], help="leave this out, and say so; may be repeated"
+    )
     model.set_defaults(run=run_model)
 
     attestation = below.add_parser("attestation", help="a statement about a file or model", allow_abbrev=False)

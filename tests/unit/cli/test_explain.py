@@ -30,6 +30,7 @@ def test_a_class_of_use_means_its_rule(name: str, capsys: pytest.CaptureFixture[
         ("scan.runtme", "did you mean scan.runtime?"),
         ("scan.baseline", "did you mean scan.baseline_stale?"),
         ("", "see docs/reasons.md"),
+        ("nonsense", "see docs/reasons.md"),
         ("%%%%", "see docs/reasons.md"),
     ],
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
-from aegis.cli.main import COMMANDS
+from aegis.cli.main import COMMANDS, parser_of
 
 BARE = """
 import sys
@@ -39,3 +41,24 @@ def test_it_is_told_without_any_extra(arguments: list[str]) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(("usage: aegis", "aegis "))
+
+
+def _options(parser: argparse.ArgumentParser, name: str = "aegis") -> Iterator[tuple[str, argparse.Action]]:
+    """Each option of each command, with its whole name."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, below in action.choices.items():
+                yield from _options(below, f"{name} {word}")
+        elif action.option_strings:
+            yield f"{name} {action.option_strings[0]}", action
+
+
+def test_what_may_be_repeated_says_so() -> None:
+    several = {name: action.help or "" for name, action in _options(parser_of(None)) if _may_be_repeated(action)}
+    assert several
+    said = ("may be repeated", "one for each")
+    assert [name for name, text in several.items() if not any(each in text for each in said)] == []
+
+
+def _may_be_repeated(action: argparse.Action) -> bool:
+    return isinstance(action, argparse._AppendAction)

@@ -20,7 +20,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--only", metavar="A4", action="append", default=[], help="this criterion; may be repeated")
     parser.add_argument(
         "--plant", metavar="A4[:FAULT]", action="append", default=[],
-        help="put a fault in place of the real thing: the criterion must turn red, and no other",
+        help="put a fault in place of the real thing: the criterion must turn red, and no other; may be repeated",
     )  # fmt: skip
     parser.add_argument("--output", metavar="DIR", type=Path, help=f"for the evidence (default: {OUTPUT})")
     parser.add_argument("--resume", action="store_true", help="keep what a broken-off run has answered in that folder")

@@ -24,7 +24,7 @@ def add_command(commands: Any) -> None:
         " take a backup first",
     )  # fmt: skip
     parser.add_argument("--database", metavar="NAME", help="only this database of the policy (default: all)")
-    parser.add_argument("--max-age", metavar="AGE", help="a shorter limit than the policy's, e.g. 12h")
+    parser.add_argument("--max-age", metavar="DURATION", help="a shorter limit than the policy's, e.g. 12h")
     parser.add_argument("--tier", choices=TIERS, help="prove more than the policy asks for")
     parser.add_argument("--identity-file", metavar="FILE", type=Path, help="age identities for encrypted backups")
     parser.add_argument("--database-url-file", metavar="FILE", type=Path, help="the database's address, for `run`")

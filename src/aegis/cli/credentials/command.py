@@ -50,14 +50,14 @@ def _add_trust(below: Any) -> None:
         "--partition", default="aws", choices=("aws", "aws-cn", "aws-us-gov"), help="of the account (default: aws)"
     )
     oci = parser.add_argument_group("OCI")
-    for name, what in (
-        ("client-id", "the confidential application"),
-        ("service-user", "id of the service user that the job becomes"),
-        ("group", "the group that the service user is in"),
-        ("compartment", "where the bucket is"),
-        ("bucket", "what may be read"),
+    for name, metavar, what in (
+        ("client-id", "ID", "the confidential application"),
+        ("service-user", "ID", "the service user that the job becomes"),
+        ("group", "NAME", "the group that the service user is in"),
+        ("compartment", "NAME", "where the bucket is"),
+        ("bucket", "NAME", "what may be read"),
     ):
-        oci.add_argument(f"--{name}", help=what)
+        oci.add_argument(f"--{name}", metavar=metavar, help=what)
     oci.add_argument("--prefix", default="", help="below which objects may be read (default: all of the bucket)")
     parser.set_defaults(run=_trust)
 

@@ -81,7 +81,7 @@ def _add_about(group: Any) -> None:
 def _add_demands(parser: argparse.ArgumentParser) -> None:
     from aegis.cli.verify.one import add_signer
 
-    parser.add_argument("--max-age", metavar="SPAN", help="how long ago its gate may have ended, e.g. 26h or 7d")
+    parser.add_argument("--max-age", metavar="DURATION", help="how long ago its gate may have ended, e.g. 26h or 7d")
     parser.add_argument("--any-result", action="store_true", help="whatever it says, as long as it holds")
     add_signer(parser)
     _add_policy(parser)

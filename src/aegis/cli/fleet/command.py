@@ -66,9 +66,20 @@ def _added(below: Any, name: str, what: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("organisation", metavar="ORG", help="the organisation at GitHub")
     meant = parser.add_argument_group("which repositories", "archived and disabled ones never")
-    meant.add_argument("--topic", action="append", default=[], dest="topics", help="with at least one of these topics")
-    meant.add_argument("--name", action="append", default=[], dest="names", metavar="PATTERN", help="e.g. 'team-*'")
-    meant.add_argument("--without", action="append", default=[], metavar="PATTERN", help="but for these")
+    meant.add_argument(
+        "--topic",
+        metavar="NAME",
+        action="append",
+        default=[],
+        dest="topics",
+        help="with at least one of these topics; may be repeated",
+    )
+    meant.add_argument(
+        "--name", action="append", default=[], dest="names", metavar="PATTERN", help="e.g. 'team-*'; may be repeated"
+    )
+    meant.add_argument(
+        "--without", action="append", default=[], metavar="PATTERN", help="but for these; may be repeated"
+    )
     meant.add_argument("--forks", action="store_true", help="forks, too")
     meant.add_argument("--templates", action="store_true", help="templates, too")
     meant.add_argument("--seen-only", action="store_true", help="be content with the repositories that the token sees")

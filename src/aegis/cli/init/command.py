@@ -27,8 +27,12 @@ def add_command(commands: Any) -> None:
     mode.add_argument("--update", action="store_true", help="write what this version writes, and keep every edit")
     mode.add_argument("--check", action="store_true", help="exit 1 unless everything is as this version writes it")
     parser.add_argument("--diff", action="store_true", help="print what would change, and write nothing")
-    parser.add_argument("--overwrite", metavar="PATH", action="append", default=[], help="replace this file's edits")
-    parser.add_argument("--keep", metavar="PATH", action="append", default=[], help="leave this file to its owner")
+    parser.add_argument(
+        "--overwrite", metavar="PATH", action="append", default=[], help="replace this file's edits; may be repeated"
+    )
+    parser.add_argument(
+        "--keep", metavar="PATH", action="append", default=[], help="leave this file to its owner; may be repeated"
+    )
     add_choices(parser, one=True)
     parser.set_defaults(run=run)
 
@@ -39,12 +43,18 @@ def add_choices(parser: argparse.ArgumentParser, *, one: bool) -> None:
     choices.add_argument("--gates", metavar="LIST", help="of scan, verify, canary, backup-check, e.g. scan,verify")
     if one:
         choices.add_argument("--repository", metavar="OWNER/NAME", help="default: of the remote `origin`")
-        choices.add_argument("--branch", help="the protected branch (default: the remote's)")
-    choices.add_argument("--environment", help="whose variables the jobs read that verify (default: staging)")
+        choices.add_argument("--branch", metavar="NAME", help="the protected branch (default: the remote's)")
+    choices.add_argument(
+        "--environment", metavar="NAME", help="whose variables the jobs read that verify (default: staging)"
+    )
     choices.add_argument("--drill-environment", metavar="NAME", help="of the drills of backups (default: drill)")
     choices.add_argument("--deploy-environment", metavar="NAME", help="of the deploys (default: production)")
-    choices.add_argument("--workflows", help="`each`: a check a gate; `one`: one check `aegis` (default: each)")
-    choices.add_argument("--owner", metavar="@WHO", action="append", dest="owners", help="for CODEOWNERS")
+    choices.add_argument(
+        "--workflows", metavar="KIND", help="`each`: a check a gate; `one`: one check `aegis` (default: each)"
+    )
+    choices.add_argument(
+        "--owner", metavar="@WHO", action="append", dest="owners", help="for CODEOWNERS; may be repeated"
+    )
     choices.add_argument("--aegis", metavar="OWNER/NAME", help="repository of the actions (default: org/aegis)")
     choices.add_argument("--ref", help="their tag or commit (default: v1)")
     choices.add_argument("--ref-version", metavar="vX.Y.Z", dest="version", help="what the commit is called")
@@ -55,17 +65,33 @@ def add_choices(parser: argparse.ArgumentParser, *, one: bool) -> None:
     )
     choices.add_argument("--evidence", metavar="PREFIX", help="keep each verdict, signed, in this store")
     verify = parser.add_argument_group("verify")
-    verify.add_argument("--artifact", metavar="NAME=SOURCE", action="append", dest="artifacts", help="what is verified")
-    verify.add_argument("--account", metavar="DIGITS", help="AWS account of the role")
-    verify.add_argument("--key", action="append", dest="keys", help="a public key that may sign (default: sign-model)")
+    verify.add_argument(
+        "--artifact", metavar="NAME=SOURCE", action="append", dest="artifacts", help="what is verified; may be repeated"
+    )
+    verify.add_argument("--account", metavar="ID", help="AWS account of the role, 12 digits")
+    verify.add_argument(
+        "--key",
+        metavar="FILE",
+        action="append",
+        dest="keys",
+        help="a public key that may sign (default: the workflow sign-model); may be repeated",
+    )
     if one:
-        verify.add_argument("--repository-id", metavar="NUMBER", help="of the signing repository, which a rename keeps")
+        verify.add_argument("--repository-id", metavar="ID", help="of the signing repository, which a rename keeps")
     verify.add_argument("--oci-domain", metavar="URL", help="identity domain, for what lies in OCI")
     verify.add_argument("--oci-region", metavar="REGION", help="of the bucket, for what lies in OCI")
     backups = parser.add_argument_group("backup-check")
     backups.add_argument("--backup-store", metavar="PREFIX", dest="store", help="where backups lie")
-    backups.add_argument("--database", metavar="NAME", action="append", dest="databases", help="that is backed up")
-    backups.add_argument("--recipient", metavar="age1…", action="append", dest="recipients", help="two or more")
+    backups.add_argument(
+        "--database", metavar="NAME", action="append", dest="databases", help="that is backed up; may be repeated"
+    )
+    backups.add_argument(
+        "--recipient",
+        metavar="age1…",
+        action="append",
+        dest="recipients",
+        help="for whom they are encrypted: two or more; may be repeated",
+    )
     canary = parser.add_argument_group("canary")
     canary.add_argument("--prometheus", metavar="URL", help="the server that counts both versions' requests")
     canary.add_argument("--rollout", metavar="NAMESPACE/NAME", help="of Argo Rollouts, that is judged")

@@ -35,10 +35,12 @@ def add_command(commands: Any) -> None:
         "--repository", metavar="OWNER/NAME", help="read its workflows' artifacts at GitHub, too (GITHUB_TOKEN)"
     )
     parser.add_argument(
-        "--since", metavar="DAY", help="YYYY-MM-DD, or e.g. 30d (default: everything in folders, 90d at GitHub)"
+        "--since",
+        metavar="DAY|DURATION",
+        help="YYYY-MM-DD, or e.g. 30d (default: everything in folders, 90d at GitHub)",
     )
     parser.add_argument(
-        "--stale-after", metavar="DAYS", default="7d", help="a gate without a newer verdict is stale (default: 7d)"
+        "--stale-after", metavar="DURATION", default="7d", help="a gate without a newer verdict is stale (default: 7d)"
     )
     parser.add_argument(
         "--output", metavar="DIR", type=Path, default=Path("aegis-report"),

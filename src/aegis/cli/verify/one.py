@@ -40,14 +40,18 @@ def add_commands(commands: Any) -> None:
         "--signature", metavar="FILE", type=Path, help="the signature (default: model.sig in the folder)"
     )
     model.add_argument(
-        "--ignore-path", metavar="PATH", action="append", default=[], help="what the signer may have left out"
+        "--ignore-path",
+        metavar="PATH",
+        action="append",
+        default=[],
+        help="what the signer may have left out; may be repeated",
     )
     model.add_argument(
         "--beside",
         metavar="NAME",
         action="append",
         default=[],
-        help="what lies in the folder and is no part of the model, e.g. its release statement",
+        help="what lies in the folder and is no part of the model, e.g. its release statement; may be repeated",
     )
     model.set_defaults(run=run_model)
 
