@@ -9,6 +9,7 @@ known to name objects and nothing else; of others, the kind of object that was b
 from __future__ import annotations
 
 import re
+import signal
 from typing import Final
 
 from aegis.core.errors import AegisError, CouldNotDecide, Refused
@@ -63,6 +64,12 @@ _UNFIT: Final = re.compile(
 )
 _IGNORED: Final = re.compile(r"errors ignored on restore: ([0-9]+)")
 _ENTRY: Final = re.compile(r"from TOC entry [0-9]+; [0-9]+ [0-9]+ ([A-Z][A-Z -]{0,40})(?: |$)")
+_FROM_OUTSIDE: Final = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM})
+"""Signals of people, supervisors and a kernel without memory; of others, what an archive holds may be the cause."""
+_CAUGHT: Final = re.compile(r"(?m)^pg_restore: terminated by user$")
+"""What it says at SIGINT and SIGTERM, before it ends with exit status 1 (`sigTermHandler` in parallel.c)."""
+_OF_A_SHELL: Final = 128
+"""Added to a signal's number, the exit status of a shell whose program it has ended."""
 _SAYS_ERROR: Final = re.compile(r"(?:^|: )(?:error|fatal|panic):|errors ignored|\[archiver\b", re.IGNORECASE)
 
 
@@ -72,13 +79,15 @@ def judge(said: str, status: int, *, somebodys: bool = False) -> AegisError | No
     `somebodys`: into a database that a person named, whose own content and rights may be the cause.
 
     CouldNotDecide `backup_check.engine_lacks` (something that the archive needs is not in this PostgreSQL),
-    `backup_check.engine_exhausted` and `backup_check.engine_failed` say nothing about the backup.
+    `backup_check.engine_exhausted` and `backup_check.engine_failed` (the server was gone, or pg_restore was ended from
+    outside) say nothing about the backup.
     Refused `backup_check.restore_failed` does.
     """
     if status == 0 and not _SAYS_ERROR.search(said):
         return None
     told = _told(said, status)
     also = f" {PART}" if somebodys else ""
+    ended = _ended_by(said, status)
     said = "\n".join(line for line in said.splitlines() if _SAYS_ERROR.search(line))  # not its DETAIL, which holds rows
     if _MACHINE.search(said):
         return CouldNotDecide(
@@ -101,6 +110,13 @@ def judge(said: str, status: int, *, somebodys: bool = False) -> AegisError | No
             expected="a server that runs until the end",
             remedy=f"Look into its log; if it is one of its own crashes, report it to PostgreSQL.{also}",
         )
+    if ended and not said:
+        return CouldNotDecide(
+            "backup_check.engine_failed",
+            f"pg_restore was ended from outside, by {ended}",
+            expected="a restore that runs until its end",
+            remedy=f"Look for what ends processes on this machine, e.g. for want of memory; then restore again.{also}",
+        )
     return Refused(
         "backup_check.restore_failed",
         f"the backup does not restore: {told}",
@@ -112,6 +128,14 @@ def judge(said: str, status: int, *, somebodys: bool = False) -> AegisError | No
 def notices(said: str) -> int:
     """How many lines were warnings; their text may hold anything."""
     return len(re.findall(r"(?m)^(?:pg_restore: )?(?:warning|WARNING|NOTICE): ", said))
+
+
+def _ended_by(said: str, status: int) -> str:
+    """The signal from outside that has ended pg_restore; empty where none has."""
+    if status == 1 and _CAUGHT.search(said):
+        return "SIGINT or SIGTERM"
+    number = -status if status < 0 else status - _OF_A_SHELL
+    return next((each.name for each in _FROM_OUTSIDE if each == number), "")
 
 
 def _told(said: str, status: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from aegis.backup.restore_errors import judge, notices
@@ -119,6 +121,34 @@ def test_what_says_nothing_of_the_backup_is_no_failure_of_it(said: str, code: st
     assert isinstance(of_theirs, CouldNotDecide)
     assert of_theirs.code == error.code
     assert "Part of it may be there now: begin again with an empty database" in of_theirs.remedy
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("by_a_shell", [False, True], ids=["itself", "through a shell"])
+def test_one_that_is_ended_from_outside_says_nothing_of_the_backup(number: signal.Signals, by_a_shell: bool) -> None:
+    error = judge("pg_restore: warning: a\n", 128 + number if by_a_shell else -number, somebodys=True)
+    assert isinstance(error, CouldNotDecide)
+    assert error.code == "backup_check.engine_failed"
+    assert number.name in error.problem
+    assert "Part of it may be there now" in error.remedy
+
+
+def test_it_says_so_itself_where_it_catches_the_signal() -> None:
+    error = judge("pg_restore: terminated by user\n", 1)
+    assert isinstance(error, CouldNotDecide)
+    assert error.code == "backup_check.engine_failed"
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS])
+def test_one_that_crashes_may_do_so_by_what_the_archive_holds(number: signal.Signals) -> None:
+    assert isinstance(judge("", 128 + number), Refused)
+    assert isinstance(judge("", -number), Refused)
+
+
+def test_an_end_from_outside_excuses_no_error_before_it() -> None:
+    said = f'{QUERY}duplicate key value violates unique constraint "k"\n'
+    assert isinstance(judge(said, -signal.SIGKILL), Refused)
+    assert isinstance(judge(f"{said}pg_restore: terminated by user\n", 1), Refused)
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,16 @@ def test_05_the_check_itself_is_broken(server: Server, tmp_path: Path, broken: b
     assert shelf.drill(programs=fails_itself if broken else None) == (undecided("engine_failed") if broken else PASS)
 
 
+def test_05_the_restore_is_killed(shelf: Shelf, tmp_path: Path, broken: bool) -> None:
+    """As the kernel does for lack of memory: a healthy backup must not be called broken for that."""
+    killed = programs(
+        tmp_path / "killed",
+        binaries(),
+        pg_restore='case "$*" in *--list*|*file=*) exec "$real" "$@"; esac; kill -KILL $$',
+    )
+    assert shelf.drill(programs=killed if broken else None) == (undecided("engine_failed") if broken else PASS)
+
+
 def test_06_a_file_of_a_directory_is_missing(shelf: Shelf, broken: bool) -> None:
     stored = shelf.newest()
     if broken:
