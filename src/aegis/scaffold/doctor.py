@@ -42,6 +42,8 @@ class Facts:
     """Path and text."""
     aegis: str
     """Repository of the actions."""
+    unread_policies: tuple[str, ...] = ()
+    """By path; those that cannot."""
     files: tuple[str, ...] = ()
     """Others that decide what may be merged, e.g. `aegis.lock`."""
 
@@ -72,7 +74,7 @@ def _gates(facts: Facts) -> Iterator[Weakness]:
                 yield Weakness(path, 1, "doctor.gate_not_run", f"no workflow runs the gate {gate}")
             elif gate in _OF_CHANGES and gate not in judged:
                 yield Weakness(path, 1, "doctor.gate_not_run", f"no workflow runs the gate {gate} on `pull_request`")
-    if not facts.policies:
+    if not facts.policies and not facts.unread_policies:
         yield Weakness("aegis.yml", 1, "doctor.no_policy", "there is no policy")
 
 

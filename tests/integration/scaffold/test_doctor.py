@@ -71,6 +71,13 @@ def test_a_policy_or_workflow_that_cannot_be_read_is_a_finding(run: Run, shop: G
     assert ".github/workflows/odd.yml:2: doctor.workflow_unreadable: the key 'on' stands twice\n" in done.out
 
 
+def test_a_policy_that_cannot_be_read_is_there(run: Run, shop: GitRepo) -> None:
+    (shop.root / "aegis.yml").write_text("version: 1\nscam: {}\n")
+    done = run("doctor")
+    assert "aegis.yml:2: doctor.policy_invalid: " in done.out
+    assert "doctor.no_policy" not in done.out
+
+
 def test_a_policy_that_is_no_text_is_named_once(run: Run, shop: GitRepo) -> None:
     (shop.root / "aegis.extra.yml").write_bytes(b"version: 1 # \xff\n")
     assert "\naegis.extra.yml:1: doctor.policy_invalid: byte 13 is not UTF-8\n" in f"\n{run('doctor').out}"

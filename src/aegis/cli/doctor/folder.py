@@ -52,6 +52,7 @@ def look(path: Path, aegis: str) -> Looked:
         for name in _names(repository, "aegis.yml", "aegis.*.yml")
         if (policy := _policy(repository, name, unread))
     }
+    unread_policies = tuple(each.path for each in unread)
     named = tuple(dict.fromkeys(gate for policy in _root(policies) for gate in doctor.named(policy)))
     workflows = [
         workflow
@@ -61,7 +62,14 @@ def look(path: Path, aegis: str) -> Looked:
     place = next((place for place in codeowners.PLACES if (repository.root / place).is_file()), None)
     owners = (place, repository.read(place).decode("utf-8", "replace")) if place else None
     files = tuple(name for name in _DECIDING if (repository.root / name).is_file())
-    facts = Facts(workflows=tuple(workflows), policies=policies, codeowners=owners, aegis=aegis, files=files)
+    facts = Facts(
+        workflows=tuple(workflows),
+        policies=policies,
+        codeowners=owners,
+        aegis=aegis,
+        unread_policies=unread_policies,
+        files=files,
+    )
     return Looked(facts, tuple(unread))
 
 
