@@ -164,7 +164,8 @@ class GateRun:
         optional = command == "verify" or bool(self.below)
         place = [f"--path={path}"] if optional else [f"./{path}" if path.startswith("-") else path]
         words = ["aegis", command, *([self.below] if self.below else []), *place, *self.words]
-        words += [f"--base={self.base}"] if self.base else []
+        base = self.base or self.asked.base  # the commit that it led to, or the name that led nowhere
+        words += [f"--base={base}"] if base else []
         words += [f"--policy={self.asked.policy}"] if self.asked.policy else []
         checkout = f"git checkout {self.source.commit} && " if self.source.commit else ""
         return checkout + shlex.join(words)

@@ -70,6 +70,16 @@ def test_every_option_that_matters_is_in_it(arguments: tuple[str, ...], repo: Gi
     assert [again[key] for key in same] == [found[key] for key in same]
 
 
+def test_a_base_that_is_not_there_is_in_it(repo: GitRepo, tmp_path: Path) -> None:
+    """Without it the command would look at the whole repository, and say yes."""
+    repo.commit({"a.txt": "x\n"})
+    done = aegis("scan", "--base", "no such", "--output", tmp_path / "out", cwd=repo.root)
+    assert done.code == 3
+    command = verdict(tmp_path / "out")["reproduce"]
+    assert command == "aegis scan . '--base=no such'"
+    assert reproduced(command, repo.root, tmp_path / "tools") == 3
+
+
 def test_on_github_it_checks_the_commit_out_first(repo: GitRepo, tmp_path: Path) -> None:
     sha = repo.commit({"aegis.yml": "version: 1\nscan:\n", "service/a.py": "import boto3\n"})
     done = aegis(
