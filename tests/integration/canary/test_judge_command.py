@@ -29,9 +29,9 @@ def service(tmp_path: Path) -> Iterator[Shop]:
         yield made
 
 
-def look(service: Shop, **changes: Any) -> Verdict:
+def look(service: Shop, *, later: float = 0.0, **changes: Any) -> Verdict:
     plain = CanaryOptions(path=str(service.folder), state=service.folder / "state.json", canary="new", stable="old")
-    return judged(replace(plain, **changes), {}, time.time)
+    return judged(replace(plain, **changes), {}, lambda: time.time() + later)
 
 
 def until_decided(service: Shop) -> Verdict:
@@ -66,7 +66,42 @@ def test_a_good_canary_is_promoted(service: Shop) -> None:
     assert "The canary is not worse." in text.render(verdict)
 
 
-def test_a_decision_stands_whatever_comes_later(service: Shop) -> None:
+def test_a_promotion_is_told_again_by_what_is_seen_now(service: Shop) -> None:
+    """Whoever asks has not promoted it yet: the version may have turned bad."""
+    assert until_decided(service).decision == "promote"
+    asked = service.looked
+    service.live(60)
+    again = look(service, later=60)
+    assert (again.decision, service.looked) == ("promote", asked + 1)
+    service.errors = 0.2
+    service.live(300)
+    worse = look(service, later=360)
+    assert (worse.decision, worse.reason, exit_code(worse)) == ("abort", "canary.worse", 1)
+    service.errors = 0.0
+    service.live(600)
+    assert look(service, later=960).decision == "abort"
+
+
+@pytest.mark.parametrize("gone", ["down", "unscraped"])
+def test_nor_is_it_told_again_where_nothing_can_be_seen(service: Shop, gone: str) -> None:
+    assert until_decided(service).decision == "promote"
+    setattr(service, gone, True)
+    service.live(120)
+    again = look(service, later=120)
+    assert (again.decision, exit_code(again)) == ("continue", 3)
+
+
+@pytest.mark.parametrize("later", [3600.0, -60.0], ids=["after the deadline", "clock set back"])
+def test_a_version_that_comes_back_later_is_judged_anew(service: Shop, later: float) -> None:
+    assert until_decided(service).decision == "promote"
+    service.live(3600)
+    again = look(service, later=later)
+    assert (again.decision, exit_code(again)) == ("continue", 3)
+    whole = {each.name: each.value for each in again.evidence}["canary"]
+    assert (whole["seconds"], whole["good"]) == (0.0, 1.0)
+
+
+def test_an_abort_stands_whatever_comes_later(service: Shop) -> None:
     service.errors = 0.04
     first = until_decided(service)
     asked = service.looked

@@ -67,8 +67,9 @@ def judged(options: CanaryOptions, environ: Mapping[str, str], clock: Callable[[
         if (refusal := without_verdicts(run, judging)) is not None:
             return refusal
         with StateFile.opened(judging.state, judging.seal) as file:
-            reopen_a_promotion(judging, file)
-            looked = look(judging.watched, file, clock())
+            now = clock()
+            reopen_a_promotion(judging, file, now)
+            looked = look(judging.watched, file, now)
         return concluded(run, judging, looked)
 
     return run.guarded(judge)
@@ -211,23 +212,28 @@ def look(watched: Watched, file: StateFile, now: float) -> Looked:
     return looked
 
 
-def reopen_a_promotion(judging: Judging, file: StateFile) -> None:
+def reopen_a_promotion(judging: Judging, file: StateFile, now: float) -> None:
     """Let a promotion that was decided, and that nobody has asked the cluster for, be decided by a look from now.
 
     What came since then counts: the version may have turned bad. A decision that is older than the pause which it would
-    end is of an earlier rollout of these versions, one of which came back: its state is removed. What was found worse
-    stays so. Raises CouldNotDecide where the state can't be read.
+    end is of an earlier rollout of these versions, one of which came back: its state is removed. Where no cluster was
+    asked, one that was looked at longer ago than the deadline may be such a one. What was found worse stays so.
+    `now`: Unix seconds of this machine. Raises CouldNotDecide where the state can't be read.
     """
     from aegis.gates.canary.kept import dump, load
 
-    seen = judging.seen
-    if seen is None or not seen.rolling_out or seen.promoting or (data := file.read()) is None:
+    seen, plan = judging.seen, judging.watched.plan
+    if (seen is not None and (not seen.rolling_out or seen.promoting)) or (data := file.read()) is None:
         return
-    kept = load(judging.watched.plan, judging.watched.rollout, data)
+    kept = load(plan, judging.watched.rollout, data)
     decision = kept.state.decision
     if decision is None or decision.answer != "promote":
         return
-    if seen.paused_since is None or seen.paused_since.timestamp() > decision.time:
+    if seen is None:
+        is_this_ones = 0 <= now - kept.looked <= plan.deadline
+    else:
+        is_this_ones = seen.paused_since is not None and seen.paused_since.timestamp() <= decision.time
+    if not is_this_ones:
         file.path.unlink()
         return
     kept.state.decision = None

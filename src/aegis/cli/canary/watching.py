@@ -64,7 +64,7 @@ def watched(options: CanaryOptions, environ: Mapping[str, str], means: Means) ->
                 return refusal
             if acts:
                 watcher.check_holds()
-            reopen_a_promotion(judging, file)
+            reopen_a_promotion(judging, file, means.clock())
             looked = watcher.decided()
             if looked.judgement.decision == "promote" and judging.examine is not None:
                 # while it was judged, a newer verdict may have come, and an old one may have become too old
