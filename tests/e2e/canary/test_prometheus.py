@@ -152,6 +152,24 @@ def test_a_target_that_is_down_adds_nothing_and_loses_nothing(world: World) -> N
     world.await_truth()
 
 
+def test_canary_pods_that_hang_are_told_until_they_answer_again_or_are_gone(world: World) -> None:
+    world.begin()
+    others = ["web-new-bbbbb", "web-new-ccccc", "web-new-ddddd"]
+    for pod in others:
+        world.add(pod, ("200", 5, 0.2))
+    world.await_truth()
+    for pod in (*others, STABLE):
+        world.pods[pod].stop()
+    awaited(lambda: world.look().out_of_reach == tuple(others), lambda: "they were not missed")
+    assert world.look().blind
+    world.pods[others[0]].start()
+    awaited(lambda: world.look().out_of_reach == tuple(others[1:]), lambda: "it answers again")
+    for pod in others[1:]:
+        del world.pods[pod]
+    world.tell()
+    awaited(lambda: not world.look().blind, lambda: "pods that are gone are waited for")
+
+
 def stale(world: World) -> bool:
     """Whether no scrape of the last second shows the canary."""
     asked = PrometheusServer(world.server.url, timeout=PATIENCE)

@@ -65,8 +65,23 @@ class Pod:
         return told
 
 
-def judged(canary: float, spoiled: Callable[[Told], Told], *, more: bool = False) -> Judgement:
-    """Watch until there is a decision. Every tenth look is of another process, which knows what was kept."""
+UP = ("up", "")
+"""What Prometheus itself says of each scrape."""
+HUNG: Told = {UP: 0.0}
+GONE: Told = {}
+
+
+def judged(
+    canary: float,
+    spoiled: Callable[[Told], Told] = lambda told: told,
+    *,
+    more: int = 0,
+    scraped: Callable[[int, Told], Told] = lambda _, told: told,
+) -> Judgement:
+    """Watch until there is a decision. Every tenth look is of another process, which knows what was kept.
+
+    `more`: further pods of the canary; `scraped`: what each number of a scrape gives of them.
+    """
     policy: CanaryPolicy | None = parse_policy(POLICY, file="aegis.yml").policy.canary
     assert policy is not None
     check_policy(policy, file="aegis.yml")
@@ -74,15 +89,17 @@ def judged(canary: float, spoiled: Callable[[Told], Told], *, more: bool = False
     scope = Scope(policy.rollout.namespace, Hashes(policy.rollout.name, "new", "old"))
     store, counters, state = MetricsStore(), Counters(), begin(plan, "shop/web@new", T0)
     pods = [Pod("web-new-00000", canary, random.Random(0))]
-    pods += [Pod("web-new-00009", canary, random.Random(9))] * more
+    others = [Pod(f"web-new-0000{9 - number}", canary, random.Random(9 - number)) for number in range(more)]
+    pods += others
     pods += [Pod(f"web-old-0000{number}", 0.005, random.Random(number)) for number in range(1, 5)]
     for number in range(70):
         for offset, pod in enumerate(pods):
             pod.live()
             labels = {"namespace": "shop", "pod": pod.name, "job": "web", "instance": f"{pod.name}:80"}
-            told = pod.exposition()
-            store.scrape(labels, spoiled(told) if pod.name == "web-new-00000" else told, T0 + 10 * number + offset)
-        store.clock = T0 + 10 * number + 6
+            told = pod.exposition() | {UP: 1.0}
+            told = spoiled(told) if pod.name == "web-new-00000" else told
+            store.scrape(labels, scraped(number, told) if pod in others else told, T0 + 10 * number + offset)
+        store.clock = T0 + 10 * number + 9
         reading = look(
             store,
             sources,
@@ -101,13 +118,13 @@ def judged(canary: float, spoiled: Callable[[Told], Told], *, more: bool = False
 
 
 def test_a_canary_with_five_times_the_errors_is_aborted() -> None:
-    judgement = judged(0.025, lambda told: told)
+    judgement = judged(0.025)
     assert (judgement.decision, judgement.culprits[0]) == ("abort", ("http", "worse than stable"))
     assert judgement.time - T0 < 300
 
 
 def test_a_good_canary_is_promoted() -> None:
-    judgement = judged(0.005, lambda told: told)
+    judgement = judged(0.005)
     assert judgement.decision == "promote"
 
 
@@ -119,8 +136,8 @@ def test_a_canary_whose_counts_are_no_numbers_is_never_promoted(code: str) -> No
 
 def test_a_pod_that_cannot_be_counted_keeps_the_others_from_being_promoted_and_not_from_being_aborted() -> None:
     spoiled = {("http_requests_total", 'code="500"'): math.nan}
-    assert judged(0.005, lambda told: told | spoiled, more=True).decision == "inconclusive"
-    assert judged(0.05, lambda told: told | spoiled, more=True).decision == "abort"
+    assert judged(0.005, lambda told: told | spoiled, more=1).decision == "inconclusive"
+    assert judged(0.05, lambda told: told | spoiled, more=1).decision == "abort"
 
 
 def test_a_canary_whose_errors_have_another_label_is_never_promoted() -> None:
@@ -129,3 +146,33 @@ def test_a_canary_whose_errors_have_another_label_is_never_promoted() -> None:
 
     judgement = judged(0.025, renamed)
     assert (judgement.decision, judgement.reason) == ("inconclusive", "canary.no_data")
+
+
+@pytest.mark.parametrize("since", [0, 4], ids=["never scraped", "scraped at first"])
+def test_canary_pods_that_hang_keep_the_one_that_does_not_from_being_promoted(since: int) -> None:
+    """They answer nobody, so all that is counted is what the one that is well did."""
+    judgement = judged(0.005, more=3, scraped=lambda number, told: told if number < since else HUNG)
+    assert (judgement.decision, judgement.reason) == ("inconclusive", "canary.no_data")
+
+
+def test_canary_pods_that_hang_keep_the_one_that_is_worse_from_nothing() -> None:
+    judgement = judged(0.05, more=3, scraped=lambda number, told: told if number < 4 else HUNG)
+    assert judgement.decision == "abort"
+
+
+@pytest.mark.parametrize(
+    "scraped",
+    [
+        lambda number, told: told if number < 4 else GONE,
+        lambda number, told: told if number < 4 else HUNG if number == 4 else GONE,
+        lambda number, told: told if number >= 4 else GONE,
+        lambda number, told: told if number >= 6 else HUNG if number >= 3 else GONE,
+        lambda number, told: HUNG if number in {4, 5, 6} else told,
+        lambda number, told: HUNG if number % 3 == 0 else told,
+    ],
+    ids=["scaled down", "down as it ends", "scaled up", "slow to start", "restarted", "missed again and again"],
+)
+def test_pods_that_come_and_go_and_scrapes_that_are_missed_keep_nothing(
+    scraped: Callable[[int, Told], Told],
+) -> None:
+    assert judged(0.005, more=3, scraped=scraped).decision == "promote"

@@ -106,6 +106,7 @@ def _unseen(watched: Watched, data: bytes | None, now: float, fault: CouldNotDec
 
 
 def _notices(reading: Reading) -> tuple[str, ...]:
-    told = [f"{each.metric}: {each.pod} ({each.side}) could not be counted: {each.why}" for each in reading.unusable]
+    told = [f"{pod} (canary) could not be scraped: nothing is promoted by the others" for pod in reading.out_of_reach]
+    told += [f"{each.metric}: {each.pod} ({each.side}) could not be counted: {each.why}" for each in reading.unusable]
     rest = [f"and {len(told) - _TOLD} more that could not be counted"] if len(told) > _TOLD else []
     return (*told[:_TOLD], *rest, *reading.notices)

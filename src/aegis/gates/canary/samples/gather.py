@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -23,6 +23,9 @@ _SCRAPERS: Final = frozenset(
 """Labels of who scraped, not of what was scraped: series that differ in these alone hold the same events."""
 _TOLD_FROM_OUTSIDE: Final = _SCRAPERS | {"instance"}
 """The same where one target tells of others' pods, as kube-state-metrics does."""
+_UP: Final = Selector("up")
+"""1 for a scrape that succeeded and 0 for one that did not, as whoever scrapes writes it:
+https://prometheus.io/docs/concepts/jobs_instances/#automatically-generated-labels-and-time-series"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +78,46 @@ class Gatherer:
         placed = self._placed(source, () if source.total is None else (source.total,))
         return {each.target: dict(each.series.samples) for each in placed}
 
+    def out_of_reach(self, starts: Source, told: Collection[str], window: int) -> tuple[str, ...]:
+        """The canary's pods that the store tries to scrape, half or more of whose scrapes in `window` seconds failed.
+
+        A pod that was deleted is not tried any more. `starts`: whose series have the same labels. `told`: the targets
+        that have told any metric; jobs that have none of them do not matter, nor does a port that never told any, where
+        another one of the pod is reached.
+        """
+        jobs = {json.loads(key)[0] for key in told}
+        pods: dict[str, str] = {}
+        down: dict[str, bool] = {}
+        for series in self._metrics.samples(_UP.query(self._scope.matchers(starts)), window, self._at):
+            side, pod, target = self._place(starts, series.labels)
+            if side == "canary" and series.labels.get("job", "") in jobs:
+                failed = sum(value == 0 for _, value in series.samples)
+                pods[target] = pod
+                down[target] = 2 * failed >= len(series.samples) and down.get(target, True)
+        reached = {pods[target] for target, is_down in down.items() if not is_down}
+        return tuple(
+            sorted({pod for target, pod in pods.items() if down[target] and (target in told or pod not in reached)})
+        )
+
     def _placed(self, source: Source, selectors: Sequence[Selector]) -> list[_Placed]:
         """The series that any of the selectors selects, of both sides, each once."""
         found: dict[str, _Placed] = {}
         for selector in selectors:
             for series in self._series(selector.query(self._scope.matchers(source))):
-                pod = series.labels.get(source.pod_label, "")
-                hash_ = series.labels.get(source.hash_label) if source.hash_label is not None else None
-                side = self._scope.sides.side(pod, hash_)
-                if pod and side is not None:
-                    target = _text((series.labels.get("job", ""), series.labels.get("instance", ""), pod))
+                side, pod, target = self._place(source, series.labels)
+                if side is not None:
                     key = _text(sorted(series.labels.items()))
                     found[key] = _Placed(target, _name(series.labels), side, pod, series)
         outside = source.total is None and source.buckets is None
         _check_once(found.values(), _TOLD_FROM_OUTSIDE if outside else _SCRAPERS)
         return list(found.values())
+
+    def _place(self, source: Source, labels: Mapping[str, str]) -> tuple[Side | None, str, str]:
+        """Side, pod and target of a series; None: of neither side."""
+        pod = labels.get(source.pod_label, "")
+        hash_ = labels.get(source.hash_label) if source.hash_label is not None else None
+        side = self._scope.sides.side(pod, hash_) if pod else None
+        return side, pod, _text((labels.get("job", ""), labels.get("instance", ""), pod))
 
     def _series(self, query: str) -> tuple[Series, ...]:
         if query not in self._asked:

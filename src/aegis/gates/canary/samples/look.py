@@ -36,11 +36,13 @@ class Reading:
     """Metric → side → Unix seconds of the newest scrape that could be counted, of this look or of one before."""
     unusable: tuple[Unusable, ...]
     notices: tuple[str, ...]
+    out_of_reach: tuple[str, ...] = ()
+    """The canary's pods that are scraped in vain, e.g. since they hang: how they answer is not told by the others."""
 
     @property
     def blind(self) -> bool:
-        """Whether a canary has samples that could not be counted, so that nothing speaks for a promotion now."""
-        return any(each.side == "canary" for each in self.unusable)
+        """Whether there is a canary that could not be counted, so that nothing speaks for a promotion now."""
+        return bool(self.out_of_reach) or any(each.side == "canary" for each in self.unusable)
 
 
 def look(
@@ -61,6 +63,8 @@ def look(
     now = metrics.now()
     gatherer = Gatherer(metrics, scope, _window(now, counters.looked, scrape_interval, history), now)
     gathered = [gatherer.targets(source) for source in sources]
+    told = counters.targets().union(*(targets for targets, _ in gathered))
+    out_of_reach = gatherer.out_of_reach(starts, told, OVERLAP * scrape_interval)
     began_at = gatherer.starts(starts)
     began = now if counters.began is None else counters.began
     for key, starts_seen in began_at.items():
@@ -91,6 +95,7 @@ def look(
         {source.metric: dict(counters.of(source.metric).newest) for source in sources},
         tuple(unusable),
         tuple(notices),
+        out_of_reach,
     )
 
 

@@ -60,6 +60,10 @@ class Counters:
         """One metric's, new where there was none."""
         return self._metrics.setdefault(metric, Counted())
 
+    def targets(self) -> set[str]:
+        """The keys of all that ever told any metric."""
+        return {key for counted in self._metrics.values() for key in counted.targets}
+
     def dump(self) -> dict[str, Any]:
         """As JSON's types, the same for the same counters."""
         return {

@@ -482,9 +482,86 @@ def test_each_query_is_asked_once_and_the_starts_last() -> None:
     traffic = source_of(CanaryMetric(name="traffic", total="http_requests_total"), ROLLOUT)
     watch = Watch(HTTP, traffic)
     watch.look(0)
-    assert len(watch.store.asked) == len(set(watch.store.asked)) == 5
+    assert len(watch.store.asked) == len(set(watch.store.asked)) == 6
     assert watch.store.asked[-1].startswith("process_start_time_seconds{")
     assert watch.store.asked[0].startswith('http_requests_total{namespace="shop",pod=~')
+
+
+UP = ("up", "")
+HUNG = {UP: 0.0}
+
+
+class TestPodsThatAreScrapedInVain:
+    def scraped(self, *more: tuple[str, Mapping[tuple[str, str], float], dict[str, str]]) -> Reading:
+        """Both sides are well; of others this is seen at four scrapes."""
+        watch = Watch()
+        for at in (0, 10, 20, 30):
+            for pod in (CANARY, STABLE):
+                watch.scrape(pod, at, {OK: at, UP: 1})
+            for pod, told, labels in more:
+                watch.scrape(pod, at, told, **labels)
+        return watch.look(35)
+
+    def test_a_canary_that_cannot_be_scraped_is_told_by_its_name_and_makes_the_look_blind(self) -> None:
+        reading = self.scraped(("web-new-ccccc", HUNG, {}), ("web-new-bbbbb", HUNG, {}))
+        assert (reading.out_of_reach, reading.blind) == (("web-new-bbbbb", "web-new-ccccc"), True)
+        assert reading.unusable == ()
+
+    def test_a_canary_that_was_counted_before_is_told_though_another_target_of_its_pod_is_reached(self) -> None:
+        sidecar = {"instance": "web-new-ccccc:15020"}
+        watch = Watch()
+        for at in (0, 10, 20, 30):
+            watch.scrape("web-new-ccccc", at, {OK: 9, UP: 1} if at < 20 else HUNG)
+            watch.scrape("web-new-ccccc", at, {UP: 1}, **sidecar)
+        assert watch.look(35).out_of_reach == ("web-new-ccccc",)
+
+    @pytest.mark.parametrize(
+        "more",
+        [
+            [("web-old-ccccc", HUNG, {})],
+            [("web-other-ccccc", HUNG, {})],
+            [("web-new-ccccc", HUNG, {"job": "probes"})],
+            [("web-new-ccccc", HUNG, {"instance": "web-new-ccccc:5432"}), ("web-new-ccccc", {OK: 1, UP: 1}, {})],
+            [("web-new-ccccc", {OK: 1, UP: 1, ("up", 'backend="db"'): 0}, {})],
+            [("web-new-ccccc", {OK: 1}, {})],
+        ],
+        ids=["stable", "another rollout", "another job", "another port", "its own metric", "pushed"],
+    )
+    def test_what_else_is_down_is_no_canary_that_nobody_sees(self, more: list[Any]) -> None:
+        reading = self.scraped(*more)
+        assert (reading.out_of_reach, reading.blind) == ((), False)
+
+    @pytest.mark.parametrize(("ups", "away"), [("1110", False), ("0111", False), ("1100", True), ("0", True)])
+    def test_half_of_the_last_scrapes_must_have_succeeded(self, ups: str, away: bool) -> None:
+        watch = Watch()
+        watch.scrape(STABLE, 0, {OK: 1, UP: 1})
+        watch.look(0)
+        for number, up in enumerate(ups):
+            watch.scrape(CANARY, 200 + 10 * number, {OK: 1, UP: 1} if up == "1" else HUNG)
+        assert watch.look(235).blind == away
+
+    def test_a_pod_that_is_gone_is_not_waited_for_however_long_ago_the_last_look_was(self) -> None:
+        watch = Watch()
+        watch.look(0)
+        watch.scrape(STABLE, 950, {OK: 1, UP: 1})
+        watch.scrape(CANARY, 950, HUNG)
+        assert not watch.look(1000).blind
+
+    def test_a_store_that_does_not_tell_it_leaves_nothing_half_counted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        watch = Watch()
+        for at in (0, 10):
+            watch.scrape(STABLE, at, {OK: 10 * at, UP: 1})
+        before, plain = watch.counters.dump(), watch.store.samples
+
+        def samples(selector: str, window: int, at: float) -> Any:
+            if selector.startswith("up{"):
+                raise CouldNotDecide("canary.prometheus_unavailable", "it is down", expected="", remedy="")
+            return plain(selector, window, at)
+
+        monkeypatch.setattr(watch.store, "samples", samples)
+        with pytest.raises(CouldNotDecide):
+            watch.look(10)
+        assert watch.counters.dump() == before
 
 
 class TestState:
