@@ -19,7 +19,7 @@ from aegis.backup.compare import compare
 from aegis.cli.backup import into as backup_into
 from tests.support.actions.act import ROOT
 from tests.support.backup.shop import shop
-from tests.support.backup.way import Ran, Shelf, command
+from tests.support.backup.way import Ran, Shelf, Stored, command
 from tests.support.databases.postgres import Server, binaries, running
 from tests.support.signing import signing
 
@@ -136,10 +136,36 @@ def test_latest_verified_is_the_last_that_was_proven(shelf: Shelf, server: Serve
     assert shelf.newest().manifest.id != first.manifest.id
     ran, _ = restored(shelf, server, "latest-verified", "--format=json")
     assert document(ran)["backup"] == first.manifest.id
+    assert f"newer backups that do not count as verified: {shelf.newest().manifest.id}" in ran.err
     ran, _ = restored(shelf, server, "latest", "--format=json")
+    assert "newer backups" not in ran.err
     assert document(ran)["backup"] == shelf.newest().manifest.id
     ran, _ = restored(shelf, server, first.manifest.id, "--format=json")
     assert document(ran)["backup"] == first.manifest.id
+
+
+@pytest.mark.parametrize("way", [(), ("--throwaway",)], ids=["into a database", "rehearsed"])
+def test_one_that_has_lost_objects_names_the_next(
+    shelf: Shelf, server: Server, database: str, way: tuple[str, ...]
+) -> None:
+    """In an emergency nobody is to search, nor to get older data without a word."""
+    first, second, third = shelf.newest(), shelf.take(server, database), shelf.take(server, database)
+    shelf.prove(first, second, third)
+    target = {} if way else {"AEGIS_DATABASE_URL": server.url(server.new_database("template0"))}
+
+    def lost(stored: Stored) -> Ran:
+        stored.data().unlink()
+        ran = backup(shelf, "restore", "latest-verified", *way, **target)
+        assert ran.code == 1, ran
+        assert "(backup_check.object_damaged)" in ran.out
+        return ran
+
+    assert f"`aegis backup restore {second.manifest.id} --database shop`" in lost(third).err
+    assert f"`aegis backup restore {first.manifest.id} --database shop`" in lost(second).err
+    assert "no verified backup before it is whole" in lost(first).err
+    ran = backup(shelf, "restore", second.manifest.id, *way, **target)
+    assert ran.code == 1, ran
+    assert "no verified backup before it is whole" in ran.err
 
 
 @pytest.mark.parametrize("which", ["newest", "20261126", "s3://bucket", "/", "20261399T003413Z-0000000016B37480"])

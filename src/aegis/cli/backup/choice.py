@@ -10,9 +10,11 @@ from typing import Final
 from msgspec import structs
 
 from aegis.backup.layout import backup_folder, is_backup_id
-from aegis.backup.listing import newest_complete
+from aegis.backup.listing import backups_of, newest_complete
 from aegis.backup.manifest import NAME
 from aegis.backup.proofs import newest_verified
+from aegis.backup.pruning import candidates
+from aegis.backup.records import entries_of
 from aegis.cli.backup.options import BackupOptions
 from aegis.cli.backup.policy import Policed, read_policy
 from aegis.cli.backup.stores import Places, opened
@@ -38,6 +40,8 @@ class Chosen:
     """Its key, with `/` at its end."""
     trust: Trust | None
     """Who must have signed its manifest; None where nobody asks for that."""
+    passed_over: tuple[str, ...] = ()
+    """The ids of newer ones that do not count as verified, where that was asked for."""
 
     @property
     def address(self) -> str:
@@ -51,6 +55,7 @@ def chosen(which: str, policed: Policed, database: BackedUp, places: Places, env
     Raises UsageError for what names none; Refused `backup_check.no_backup`, `….never_proven`.
     """
     backups, records = places.backups, places.records
+    passed_over: tuple[str, ...] = ()
     if which == LATEST:
         folder = newest_complete(backups.store, backups.prefix, database.name).folder
     elif which == LATEST_VERIFIED:
@@ -58,11 +63,24 @@ def chosen(which: str, policed: Policed, database: BackedUp, places: Places, env
             backups.store, records.store, database, prefix=backups.prefix, records_prefix=records.prefix
         )
         folder = proof.listed.folder
+        there = backups_of(backups.store, backups.prefix, database.name)
+        passed_over = tuple(listed.id for listed in there if listed.id > proof.listed.id)
     elif is_backup_id(which):
         folder = backup_folder(backups.prefix, database.name, which)
     else:
         raise _unknown(which)
-    return Chosen(backups.store, folder, trust_in(policed, environ))
+    return Chosen(backups.store, folder, trust_in(policed, environ), passed_over)
+
+
+def whole_before(found: Chosen, database: BackedUp, places: Places) -> str | None:
+    """The id of the newest one before it that counts as verified, and has all its objects."""
+    backups, records = places.backups, places.records
+    entries = entries_of(records.store, records.prefix, database.name)
+    restored = {entry.backup for entry in entries if entry.word == "PASS"}
+    there = backups_of(backups.store, backups.prefix, database.name)
+    before = [listed for listed in there if listed.folder < found.folder and listed.id in restored]
+    judged = candidates(backups.store, records.store, database, before, entries)
+    return next((each.contents.listed.id for each in judged if each.held == "verified"), None)
 
 
 def is_address(which: str) -> bool:

@@ -18,8 +18,10 @@ from aegis.core.policy import Tier
 from aegis.report.escape import terminal
 
 if TYPE_CHECKING:
+    from aegis.backup.drill import DrillResult
     from aegis.cli.backup.audit import BackupAudit
     from aegis.cli.backup.choice import Chosen
+    from aegis.cli.backup.stores import Places
     from aegis.core.policy import BackedUp
 
 _WAY_OUT: Final = (
@@ -64,11 +66,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Restore it, and compare."""
     _check(arguments)
+    from aegis.backup.shelf_problems import named
     from aegis.cli.backup.choice import chosen, chosen_at, is_address
     from aegis.cli.backup.policy import database_of, read_policy
     from aegis.cli.backup.stores import opened
 
     options = backup_options.BackupOptions.from_arguments(arguments, os.environ)
+    places = None
     if is_address(arguments.backup):
         found, database = chosen_at(arguments.backup, options, os.environ)
     else:
@@ -76,9 +80,13 @@ def run(arguments: argparse.Namespace) -> int:
         database = database_of(policed, arguments.database)
         places = opened(policed.policy, options, "read", environ=os.environ, root=policed.root)
         found = chosen(arguments.backup, policed, database, places, os.environ)
+    if found.passed_over:
+        newer = f"There are newer backups that do not count as verified: {named(found.passed_over)}."
+        sys.stderr.write(f"aegis: {newer}\n")
     if arguments.globals is not None:
         return _globals(arguments, found)
-    return _rehearsed(arguments, found, database) if arguments.throwaway else _restored(arguments, found, database)
+    way = _rehearsed if arguments.throwaway else _restored
+    return way(arguments, found, database, places)
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -102,7 +110,7 @@ def _globals(arguments: argparse.Namespace, found: Chosen) -> int:
     return 0
 
 
-def _rehearsed(arguments: argparse.Namespace, found: Chosen, database: BackedUp | None) -> int:
+def _rehearsed(arguments: argparse.Namespace, found: Chosen, database: BackedUp | None, places: Places | None) -> int:
     from aegis.cli.backup.drill import JOBS, drill
 
     result = drill(
@@ -115,11 +123,13 @@ def _rehearsed(arguments: argparse.Namespace, found: Chosen, database: BackedUp 
         identities=backup_secrets.read_identities(arguments.identity_file, os.environ),
         trust=found.trust,
     )
-    told(arguments, result, found.address, _not_looked_at(found, database))
+    told(
+        arguments, result, found.address, (*_instead(result, found, database, places), *_not_looked_at(found, database))
+    )
     return EXIT_CODES[result.outcome]
 
 
-def _restored(arguments: argparse.Namespace, found: Chosen, database: BackedUp | None) -> int:
+def _restored(arguments: argparse.Namespace, found: Chosen, database: BackedUp | None, places: Places | None) -> int:
     from aegis.backup.drill import error_of
     from aegis.cli.backup.drill import JOBS
     from aegis.cli.backup.into import Into, restore_and_compare
@@ -145,7 +155,8 @@ def _restored(arguments: argparse.Namespace, found: Chosen, database: BackedUp |
         sys.stderr.write(f"aegis: {terminal(part)}\n")
         raise
     # before it is recorded: the log may lie in what this has replaced, and the answer counts whether or not
-    told(arguments, result, found.address, (*audit.notices, *_not_looked_at(found, database)))
+    notices = (*audit.notices, *_instead(result, found, database, places), *_not_looked_at(found, database))
+    told(arguments, result, found.address, notices)
     audit.record(
         "database.restored",
         name,
@@ -176,6 +187,22 @@ def _folder_name(found: Chosen) -> str:
     """Of the folder that holds the database's backups; without a policy there is no other name."""
     parts = Path(found.address).parts
     return parts[-2] if len(parts) > 1 else parts[-1]
+
+
+def _instead(result: DrillResult, found: Chosen, database: BackedUp | None, places: Places | None) -> tuple[str, ...]:
+    """Which backup to take where this one is damaged: in an emergency nobody is to search."""
+    from aegis.cli.backup.choice import whole_before
+
+    if result.reason != "backup_check.object_damaged" or database is None or places is None:
+        return ()
+    try:
+        before = whole_before(found, database, places)
+    except AegisError:  # what is wrong with this one is told all the same
+        return ()
+    if before is None:
+        return ("This backup is damaged, and no verified backup before it is whole: see `aegis backup list`.",)
+    command = f"aegis backup restore {before} --database {database.name}"
+    return (f"This backup is damaged. The newest verified one before it that has all its objects: `{command}`.",)
 
 
 def _not_looked_at(found: Chosen, database: BackedUp | None) -> tuple[str, ...]:
