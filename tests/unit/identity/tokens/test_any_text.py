@@ -158,8 +158,9 @@ class Then(datetime.datetime):
 def by_pyjwt(token: str) -> bool:
     """Whether PyJWT takes it."""
     try:
-        kid = jwt.get_unverified_header(token).get("kid")
-        key = next(key for key in KEYS if key.kid == kid)
+        header = jwt.get_unverified_header(token)
+        # as a client that looks keys up has it: a token that names none means the only one of its algorithm
+        key = next(key for key in KEYS if (header.get("kid", key.kid), header["alg"]) == (key.kid, key.algorithm))
         jwt.decode(
             token,
             jwt.PyJWK(key.jwk()),
