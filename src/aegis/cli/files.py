@@ -63,6 +63,14 @@ def read_file(place: Path, limit: int = MAX_SIGNATURE) -> bytes:
     return content
 
 
+def check_folder(place: Path) -> None:
+    """Refuse what an argument names and is no folder, links followed. UsageError."""
+    if not os.path.isdir(place):  # noqa: PTH112 - `is_dir` raises for long names
+        raise UsageError(
+            "core.wrong_usage", f"{str(place)!r} is no folder", expected="a folder", remedy="correct the argument"
+        )
+
+
 def real(place: Path) -> Path:
     """Where a path leads, links followed; of one that leads nowhere, whatever it says."""
     # `resolve` raises for loops and long names

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aegis.cli.files import MAX_SIGNATURE, digests_of, lies_in, read_file, real, write
+from aegis.cli.files import MAX_SIGNATURE, check_folder, digests_of, lies_in, read_file, real, write
 from aegis.core.errors import Refused, UsageError
 from aegis.report.escape import terminal
 
@@ -130,6 +130,7 @@ def run_model(arguments: argparse.Namespace) -> int:
             remedy="correct the argument",
         )
     folder: Path = arguments.folder
+    check_folder(folder)
     target: Path = arguments.signature or folder / "model.sig"
     inside = [target.name] if lies_in(target, folder) else []
     ignored = [*(path.rstrip("/") for path in arguments.ignore_path), *inside]

@@ -84,8 +84,16 @@ def _from_root(repository: Repository, file: str) -> str:
 
 
 def _read_head(repository: Repository, path: str) -> bytes | None:
-    if repository.entries([path]):
+    tracked = repository.entries([path])
+    if any(entry.path == path for entry in tracked):
         return repository.read(path)
+    if tracked:
+        raise UsageError(
+            "core.policy_missing",
+            f"{path!r} is a folder",
+            expected="a file that the repository tracks",
+            remedy=f"name the file in it, or leave the argument out to use {DEFAULT_FILE}",
+        )
     if (repository.root / path).exists():
         raise UsageError(
             "core.policy_missing",

@@ -174,6 +174,11 @@ class TestPolicy:
         repo.commit({"svc.py": USE})
         assert refused(scan(repo.root, "--policy", "other.yml")) == (2, "core.policy_missing")
 
+    def test_named_and_a_folder(self, repo: GitRepo, capsys: pytest.CaptureFixture[str]) -> None:
+        repo.commit({"svc.py": USE, "ci/aegis.yml": "version: 1\n"})
+        assert main(["scan", str(repo.root), "--policy", "ci"]) == 2
+        assert "core.policy_missing: 'ci' is a folder (expected: a file that the repository" in capsys.readouterr().out
+
     def test_a_link_out_of_the_repository(self, repo: GitRepo, tmp_path: Path) -> None:
         (tmp_path / "loose.yml").write_text("version: 1\n")
         (repo.root / "aegis.yml").symlink_to(tmp_path / "loose.yml")

@@ -164,6 +164,16 @@ class TestModel:
         aegis("verify", "model", model, "--key", public(tmp_path)).ends(1, "verify.file_unsigned")
         aegis("verify", "model", model, "--key", public(tmp_path), "--beside", name).ends(0)
 
+    def test_what_is_no_folder(self, tmp_path: Path, key: Path, aegis: Command) -> None:
+        (tmp_path / "file").touch()
+        for place in (tmp_path / "missing", tmp_path / "file"):
+            for command in (
+                ("sign", "model", place, "--key", key),
+                ("verify", "model", place, "--key", public(tmp_path)),
+                ("verify", "release", "sign", "tool", "--version", "1.0", "--folder", place, "--key", key),
+            ):
+                aegis(*command).ends(2, "core.wrong_usage", f"'{place}' is no folder")
+
     def test_an_extra_empty_folder(self, tmp_path: Path, model: Path, key: Path, aegis: Command) -> None:
         aegis("sign", "model", model, "--key", key).ends(0)
         (model / "empty").mkdir()

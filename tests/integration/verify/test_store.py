@@ -287,7 +287,7 @@ class TestShards:
 
     @pytest.mark.parametrize("count", ["0", "-1", "257", "x", "1.5"])
     def test_numbers_of_shards(self, committed: GitRepo, aegis: Command, count: str) -> None:
-        aegis("verify", "plan", f"--shards={count}", "--path", committed.root).ends(2)
+        aegis("verify", "plan", f"--shards={count}", "--path", committed.root).ends(2, "--shards", count)
 
     def test_a_place_that_cannot_be_written(self, committed: GitRepo, tmp_path: Path, aegis: Command) -> None:
         (tmp_path / "file").touch()

@@ -83,7 +83,7 @@ def open_repository(path: Path, *, timeout: float = TIMEOUT) -> tuple[Repository
             "core.no_repository",
             f"got {str(path)!r}, which is not a folder",
             expected="a folder of a git work tree",
-            remedy="name the folder to scan",
+            remedy="name a folder of the repository",
         )
     folder = Path(os.path.realpath(path))
     top = GitRepository(folder, timeout).run("rev-parse", "--show-toplevel")

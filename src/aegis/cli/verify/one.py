@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aegis.cli.files import MAX_SIGNATURE, digests_of, lies_in, read_file
+from aegis.cli.files import MAX_SIGNATURE, check_folder, digests_of, lies_in, read_file
 from aegis.core.errors import UsageError
 from aegis.report.escape import terminal
 
@@ -119,6 +119,7 @@ def run_model(arguments: argparse.Namespace) -> int:
     from aegis.storage.transfer import read_small
 
     folder: Path = arguments.folder
+    check_folder(folder)
     outside = arguments.signature is not None and not lies_in(arguments.signature, folder)
     inside = () if arguments.signature is None or outside else (arguments.signature.name,)
     case = Case(

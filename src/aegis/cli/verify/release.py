@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from aegis.cli.files import digests_of, read_file, write
+from aegis.cli.files import check_folder, digests_of, read_file, write
 from aegis.core.errors import Refused, UsageError
 from aegis.report.escape import terminal
 
@@ -86,6 +86,7 @@ def _digest(arguments: argparse.Namespace) -> str:
         return found[1]
     if arguments.file is not None:
         return digests_of(arguments.file, {"sha256"})[0]["sha256"].hex()
+    check_folder(arguments.folder)
     return sign.model_content(arguments.folder, arguments.signature)
 
 

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from aegis.core.errors import UsageError
+
 
 def add_commands(commands: Any) -> None:
     """Add `plan` and `merge`."""
@@ -33,11 +35,18 @@ def run_plan(arguments: argparse.Namespace) -> int:
     from aegis.cli.verify.run import request_of
     from aegis.gates.verify import gate, shards
 
+    count: int = arguments.shards
+    if not 1 <= count <= shards.MAX_SHARDS:
+        raise UsageError(
+            "core.wrong_usage",
+            f"--shards is {count}",
+            expected=f"1 to {shards.MAX_SHARDS} jobs",
+            remedy="correct the argument",
+        )
     arguments.output = None
     options = VerifyOptions.from_arguments(arguments, os.environ)
     run = GateRun.begin("verify", options, {})
     request, stores = request_of(run, run.look(), options)
-    _, count = shards.parse_shard(f"1/{arguments.shards}")
     stage = gate.prepare(request, stores)
     plan = shards.plan_of(stage.wanted, count, request.in_force.sha256, local=stage.local)
     matrix = [
