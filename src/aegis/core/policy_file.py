@@ -12,9 +12,6 @@ from aegis.core.policy import Policy
 from aegis.core.strict_yaml import Document, Kind, Path, compose, convert
 
 _KIND = Kind("core.policy_invalid", "the policy that `aegis init` writes", "at least `version: 1`")
-_EXPLAINED: Mapping[Path, tuple[str, str, str]] = {
-    ("mode",): ("the mode is neither", "`enforce`, or `observe until YYYY-MM-DD`", "name the day it ends"),
-}
 _SECTIONS = frozenset({"scan", "verify", "canary", "backup-check", "evidence"})
 
 
@@ -53,7 +50,11 @@ def merged_policy(under: LoadedPolicy, over: LoadedPolicy, *, file: str) -> Poli
 
 
 def _convert(value: Any, document: Document) -> Policy:
-    policy = convert(value, Policy, document, explained=_EXPLAINED)
+    mode = repr(value.get("mode"))[:80] if isinstance(value, dict) else ""
+    explained: Mapping[Path, tuple[str, str, str]] = {
+        ("mode",): (f"mode is {mode}", "`enforce`, or `observe until YYYY-MM-DD`", "name the day it ends")
+    }
+    policy = convert(value, Policy, document, explained=explained)
     end = policy.mode.rpartition(" ")[2]
     if policy.mode != "enforce" and not _is_day(end):
         raise document.invalid(

@@ -78,7 +78,12 @@ def compose(data: bytes, document: Document) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = (mark.line + 1, mark.column + 1) if mark else None
-        raise document.invalid(place, error.problem or "not YAML", "one YAML document", reference) from error
+        if mark and text[mark.index : mark.index + 1] == "\t":
+            raise document.invalid(place, "a tab", "spaces", "indent with spaces") from error
+        problem = error.problem or "not YAML"
+        if problem.startswith("but "):  # the second half of a sentence
+            problem = f"{error.context} {problem}"
+        raise document.invalid(place, problem, "one YAML document", reference) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         problem = str(error).splitlines()[0] if str(error) else "nested too deep"
         raise document.invalid(None, problem, "one YAML document", reference) from error
