@@ -18,6 +18,10 @@ from tests.support.infra.terraform_schema import Schema
 
 PASSWORD = "Correct-Horse-Battery-9"
 GITHUB = {"repository": "octo/shop", "owner_id": "42", "repository_id": "7001"}
+ISSUER = "oidc.eks.eu-central-1.amazonaws.com/id/ABC"
+"""Of the cluster's tokens."""
+SETTINGS = {"db_password": PASSWORD, "github": json.dumps(GITHUB), "cluster_oidc_issuer": ISSUER}
+"""Of an overlay with every role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +58,11 @@ def aws(aws_schema: Schema, tmp_path: Path) -> Iterator[Aws]:
 
 @pytest.fixture(scope="session")
 def staging(aws_schema: Schema, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    """Staging with roles for GitHub, applied once: tests look, and change nothing."""
+    """Staging with every role, applied once: tests look, and change nothing."""
     with moto() as cloud, serve("hashicorp/aws", aws_schema, cloud) as reattach:
         work = workspace(tmp_path_factory.mktemp("staging"), reattach)
         work.ran("aws", "init", "-no-color")
-        work.ran("aws", "apply", "-auto-approve", "-no-color", db_password=PASSWORD, github=json.dumps(GITHUB))
+        work.ran("aws", "apply", "-auto-approve", "-no-color", **SETTINGS)
         yield Aws(cloud, work)
 
 

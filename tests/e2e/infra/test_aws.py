@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.e2e.infra.conftest import GITHUB, PASSWORD, Aws
+from tests.doubles.aws import iam_policy
+from tests.e2e.infra.conftest import GITHUB, PASSWORD, SETTINGS, Aws
 
 pytestmark = pytest.mark.xdist_group("terraform")
 
@@ -43,7 +44,8 @@ def test_the_line_of_the_runbook(aws: Aws) -> None:
 
 def test_outputs(staging: Aws) -> None:
     outputs = {name: one["value"] for name, one in staging.outputs().items()}
-    assert set(outputs) == ALWAYS | {"role_arn", "drill_role_arn", "canary_role_arn", "evidence_role_arn"}
+    asked = {"role_arn", "drill_role_arn", "canary_role_arn", "evidence_role_arn", "secrets_role_arn"}
+    assert set(outputs) == ALWAYS | asked
     account = staging.moto.account
     assert outputs["bucket_name"] == f"aegis-staging-models-{account}"
     assert outputs["models_url"] == f"s3://aegis-staging-models-{account}/staging/"
@@ -52,15 +54,13 @@ def test_outputs(staging: Aws) -> None:
     (instance,) = staging.moto.client("rds").describe_db_instances()["DBInstances"]
     address = instance["Endpoint"]["Address"]
     assert outputs["database_url"] == f"postgresql://aegis@{address}:5432/aegis?sslmode=verify-full"
-    for name in ("role_arn", "workload_role_arn", "backup_writer_role_arn", "backup_reader_role_arn"):
+    for name in filter(lambda name: name.endswith("role_arn"), outputs):
         arn = str(outputs[name])
         assert staging.moto.client("iam").get_role(RoleName=arn.rpartition("/")[2])["Role"]["Arn"] == arn
 
 
 def test_a_second_plan_is_empty(staging: Aws) -> None:
-    ran = staging.work.run(
-        "aws", "plan", "-no-color", "-detailed-exitcode", db_password=PASSWORD, github=json.dumps(GITHUB)
-    )
+    ran = staging.work.run("aws", "plan", "-no-color", "-detailed-exitcode", **SETTINGS)
     assert (ran.code, "No changes." in ran.out) == (0, True), ran.said
 
 
@@ -153,7 +153,7 @@ def test_nothing_leads_to_the_internet(staging: Aws) -> None:
 
 
 def test_production_is_one_variable_and_is_not_destroyed_by_mistake(aws: Aws) -> None:
-    settings = {"db_password": PASSWORD, "github": json.dumps(GITHUB), "production": "true"}
+    settings = SETTINGS | {"production": "true"}
     aws.work.ran("aws", "apply", "-auto-approve", "-no-color", **settings)
     (instance,) = aws.moto.client("rds").describe_db_instances()["DBInstances"]
     assert instance["MultiAZ"]
@@ -172,6 +172,7 @@ def test_production_is_one_variable_and_is_not_destroyed_by_mistake(aws: Aws) ->
     assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
     (log,) = aws.moto.client("ec2").describe_flow_logs()["FlowLogs"]
     assert log["TrafficType"] == "ALL"
+    _secrets_are_decrypted_and_nothing_else(aws, key)
     clean = aws.work.run("aws", "plan", "-no-color", "-detailed-exitcode", **settings)
     assert clean.code == 0, clean.said
 
@@ -186,9 +187,8 @@ def test_production_is_one_variable_and_is_not_destroyed_by_mistake(aws: Aws) ->
 
 def test_staging_becomes_no_production(staging: Aws) -> None:
     """Every name would change, so every bucket and the database would be replaced."""
-    settings = {"db_password": PASSWORD, "github": json.dumps(GITHUB)}
     for change in ({"production": "true"}, {"name": "other"}):
-        ran = staging.work.run("aws", "plan", "-no-color", **settings, **change)
+        ran = staging.work.run("aws", "plan", "-no-color", **SETTINGS, **change)
         assert (ran.code, "This state is of aegis-staging" in ran.said) == (1, True), ran.said
 
 
@@ -245,6 +245,22 @@ def test_state_with_a_lock(aws: Aws) -> None:
     refused = aws.work.run("aws", "apply", "-auto-approve", "-no-color", db_password=PASSWORD)
     assert refused.code == 1
     assert "Error acquiring the state lock" in refused.said
+
+
+def _secrets_are_decrypted_and_nothing_else(aws: Aws, key: str) -> None:
+    """By the role of External Secrets: the key is that of the models and backups too."""
+    role = aws.moto.client("iam").get_role_policy(RoleName="aegis-production-secrets", PolicyName="may")
+    password = aws.moto.client("secretsmanager").describe_secret(SecretId="aegis-production/database")
+    assert password["KmsKeyId"] == key
+
+    def decrypts(context: dict[str, list[str]]) -> bool:
+        return iam_policy.allows([role["PolicyDocument"]], action="kms:Decrypt", resource=key, context=context)
+
+    other = password["ARN"].replace("aegis-production/database", "shop/database")
+    assert decrypts({"kms:EncryptionContext:SecretARN": [password["ARN"]]})
+    assert not decrypts({"kms:EncryptionContext:SecretARN": [other]})
+    assert not decrypts({"kms:EncryptionContext:aws:s3:arn": [f"arn:aws:s3:::aegis-production-models-{other}"]})
+    assert not decrypts({})
 
 
 def _store(aws: Aws, bucket: str, key: str) -> None:

@@ -52,11 +52,14 @@ def test_apply_plan_destroy_and_no_password(oci: tuple[Invented, Workspace]) -> 
     assert set(outputs) == {
         "cloud", "region", "bucket_name", "bucket_namespace", "database_url", "database_secret_ref", "models_url",
         "backups_url", "workload_role_arn", "backup_writer_role_arn", "backup_reader_role_arn", "role_arn",
-        "drill_role_arn", "canary_role_arn", "evidence_url", "evidence_role_arn",
+        "drill_role_arn", "canary_role_arn", "evidence_url", "evidence_role_arn", "secrets_role_arn",
     }  # fmt: skip
     assert outputs["database_url"] == "postgresql://aegis@db.example:5432/postgres?sslmode=verify-full"
     assert outputs["models_url"] == "oci://octonamespace/aegis-staging-models/staging/"
     assert parse_location(str(outputs["backups_url"])).store == "octonamespace/aegis-staging-backups"
+    # External Secrets asks a vault by name
+    password = of(cloud, "vault_secret")
+    assert outputs["database_secret_ref"] == password["secret_name"] == "aegis-staging-database"
 
     state = (work.folder / "overlays/oci/terraform.tfstate").read_text(encoding="utf-8")
     for where, text in {
@@ -111,7 +114,7 @@ def test_nobody_has_rights_beyond_one_service_account_or_group(oci: tuple[Invent
     cloud, work = oci
     work.ran("oci", "apply", "-auto-approve", "-no-color", **SETTINGS)
     statements = [line for one in cloud.made.values() for line in one.get("statements") or []]
-    assert len(statements) == 10
+    assert len(statements) == 11
     for line in statements:
         if line.startswith("Allow any-user"):
             assert "request.principal.type = 'workload'" in line
@@ -124,3 +127,19 @@ def test_nobody_has_rights_beyond_one_service_account_or_group(oci: tuple[Invent
     (keeper,) = [line for line in statements if "-evidence'" in line and "OBJECT_CREATE" in line]
     assert "'verdicts/*'" in keeper
     assert not {"OBJECT_DELETE", "OBJECT_OVERWRITE"} & set(re.findall(r"OBJECT_\w+", keeper))
+
+
+def test_external_secrets_reads_three_secrets_and_nothing_else(oci: tuple[Invented, Workspace]) -> None:
+    cloud, work = oci
+    work.ran("oci", "apply", "-auto-approve", "-no-color", **SETTINGS)
+    statements = [line for one in cloud.made.values() for line in one.get("statements") or []]
+    (line,) = [line for line in statements if "secret" in line]
+    assert line == (
+        f"Allow any-user to read secret-bundles in compartment id {COMPARTMENT} where all "
+        "{request.principal.type = 'workload', request.principal.namespace = 'aegis', "
+        f"request.principal.cluster_id = '{SETTINGS['cluster_id']}', "
+        "request.principal.service_account = 'aegis-secrets', "
+        "any {target.secret.name = 'aegis-staging-database', target.secret.name = 'aegis-audit', "
+        "target.secret.name = 'aegis-cosign'}}"
+    )
+    assert of(cloud, "identity_policy", name="aegis-staging-secrets")["statements"] == [line]

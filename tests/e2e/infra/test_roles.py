@@ -14,13 +14,15 @@ from aegis.identity.policy_document import parse_policy
 from aegis.identity.session_policy import ReadNeed, WriteNeed, session_policy
 from aegis.identity.trust_policy import TrustedJob, aws_trust_policy
 from tests.doubles.aws import iam_policy
-from tests.e2e.infra.conftest import Aws
+from tests.e2e.infra.conftest import ISSUER, Aws
 
 pytestmark = pytest.mark.xdist_group("terraform")
 
 HOST = "token.actions.githubusercontent.com"
 JOBS = ("verify", "drill", "canary", "evidence")
 PODS = {"api": "aegis", "backup-writer": "aegis-backup", "backup-reader": "aegis-restore"}
+SECRETS = "aegis-secrets"
+"""The service account by whose token External Secrets asks; no pod runs as it."""
 STAGING = {
     "aud": "sts.amazonaws.com",
     "sub": "repo:octo/shop:environment:staging",
@@ -162,15 +164,123 @@ def taken(aws: Aws, job: str, claims: dict[str, str]) -> bool:
 
 @pytest.mark.parametrize("pod", PODS)
 def test_pods_are_named_by_namespace_and_account(staging: Aws, pod: str) -> None:
-    (statement,) = trust(staging, f"aegis-staging-{pod}")["Statement"]
-    assert statement["Principal"] == {"Service": "pods.eks.amazonaws.com"}
-    assert statement["Condition"] == {
+    agent, issuer = trust(staging, f"aegis-staging-{pod}")["Statement"]
+    assert agent["Principal"] == {"Service": "pods.eks.amazonaws.com"}
+    assert list(issuer["Principal"]) == ["Federated"]
+    assert agent["Condition"] == {
         "StringEquals": {
             "aws:SourceAccount": staging.moto.account,
             "aws:RequestTag/kubernetes-namespace": "aegis",
             "aws:RequestTag/kubernetes-service-account": PODS[pod],
         }
     }
+
+
+@pytest.mark.parametrize(("role", "account"), [*PODS.items(), ("secrets", SECRETS)])
+def test_a_token_of_the_service_account_takes_its_role(staging: Aws, role: str, account: str) -> None:
+    assert taken_in_the_cluster(staging, role, {"sub": f"system:serviceaccount:aegis:{account}"})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sub": "system:serviceaccount:aegis:aegis"},
+        {"sub": "system:serviceaccount:aegis:aegis-secrets-2"},
+        {"sub": "system:serviceaccount:default:aegis-secrets"},
+        {"sub": "system:serviceaccount:external-secrets:external-secrets"},
+        {"sub": None},
+        {"aud": "https://kubernetes.default.svc"},
+        {"aud": None},
+        {"issuer": "oidc.eks.eu-central-1.amazonaws.com/id/ABD"},
+        {"issuer": "token.actions.githubusercontent.com"},
+    ],
+)
+def test_no_other_token_takes_the_role_that_reads_secrets(staging: Aws, changes: dict[str, str | None]) -> None:
+    assert not taken_in_the_cluster(staging, "secrets", {"sub": f"system:serviceaccount:aegis:{SECRETS}", **changes})
+
+
+def test_nor_does_any_pod_identity(staging: Aws) -> None:
+    """The operator cannot ask by it for another service account, so it would be a way in for others alone."""
+    (statement,) = trust(staging, "aegis-staging-secrets")["Statement"]
+    assert statement["Principal"] == {"Federated": f"arn:aws:iam::{staging.moto.account}:oidc-provider/{ISSUER}"}
+    assert statement["Action"] == ["sts:AssumeRoleWithWebIdentity"]
+    assert "*" not in json.dumps(statement)
+
+
+def taken_in_the_cluster(aws: Aws, role: str, changes: dict[str, str | None]) -> bool:
+    """By a token that the cluster, or another issuer, has signed."""
+    claims = {"issuer": ISSUER, "aud": "sts.amazonaws.com", **changes}
+    issuer = claims.pop("issuer")
+    return iam_policy.allows(
+        [trust(aws, f"aegis-staging-{role}")],
+        action="sts:AssumeRoleWithWebIdentity",
+        federated=f"arn:aws:iam::{aws.moto.account}:oidc-provider/{issuer}",
+        context={f"{issuer}:{claim}": [value] for claim, value in claims.items() if value is not None},
+    )
+
+
+@pytest.mark.parametrize("secret", ["aegis-staging/database", "aegis-audit-AbC123", "aegis-cosign-AbC123"])
+def test_external_secrets_reads_what_the_service_needs(staging: Aws, secret: str) -> None:
+    where = password_arn(staging) if secret.endswith("/database") else secret_arn(staging, secret)
+    assert reads(staging, "secrets", where)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "shop-AbC123",
+        "aegis-AbC123",
+        "aegis-audit-2-AbC123",
+        "aegis-audit-AbC1234",
+        "aegis-audit",
+        "old/aegis-audit-AbC123",
+        "aegis-production/database-AbC123",
+        # made anew under the name, by whomever: its ARN is another
+        "aegis-staging/database-AbC123",
+        "*",
+    ],
+)
+def test_and_no_other_secret(staging: Aws, secret: str) -> None:
+    assert not reads(staging, "secrets", secret_arn(staging, secret))
+
+
+def test_nor_one_of_another_region_or_account(staging: Aws) -> None:
+    for where in (password_arn(staging), secret_arn(staging, "aegis-audit-AbC123")):
+        assert reads(staging, "secrets", where)
+        for part, other in (("eu-central-1", "eu-west-1"), (staging.moto.account, "123456789012")):
+            assert part in where
+            assert not reads(staging, "secrets", where.replace(part, other))
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        *("BatchGetSecretValue", "CancelRotateSecret", "CreateSecret", "DeleteResourcePolicy", "DeleteSecret"),
+        *("DescribeSecret", "GetResourcePolicy", "ListSecretVersionIds", "ListSecrets", "PutResourcePolicy"),
+        *("PutSecretValue", "ReplicateSecretToRegions", "RotateSecret", "TagResource", "UpdateSecret"),
+    ],
+)
+def test_it_reads_and_does_nothing_else(staging: Aws, action: str) -> None:
+    for where in (password_arn(staging), secret_arn(staging, "aegis-audit-AbC123")):
+        assert not reads(staging, "secrets", where, action=f"secretsmanager:{action}")
+
+
+@pytest.mark.parametrize("role", [*PODS, *(f"github-{job}" for job in JOBS)])
+def test_no_other_role_reads_secrets(staging: Aws, role: str) -> None:
+    assert not reads(staging, role, password_arn(staging))
+
+
+def password_arn(aws: Aws) -> str:
+    found: str = aws.moto.client("secretsmanager").describe_secret(SecretId="aegis-staging/database")["ARN"]
+    return found
+
+
+def secret_arn(aws: Aws, secret: str) -> str:
+    return f"arn:aws:secretsmanager:eu-central-1:{aws.moto.account}:secret:{secret}"
+
+
+def reads(aws: Aws, role: str, where: str, *, action: str = "secretsmanager:GetSecretValue") -> bool:
+    return iam_policy.allows([rights(aws, f"aegis-staging-{role}")], action=action, resource=where, context={})
 
 
 @pytest.mark.parametrize("role", ["github-verify", "api"])
@@ -244,6 +354,8 @@ def test_the_reader_writes_nothing_but_records(staging: Aws) -> None:
         ("backup-writer", "s3:DeleteObjectVersion", "backups/postgresql/aegis/x", {}),
         ("backup-reader", "s3:DeleteObject", "backups/postgresql/_records/x", {}),
         ("api", "s3:PutObject", "models/staging/a", {}),
+        ("secrets", "s3:GetObject", "models/staging/a", {}),
+        ("secrets", "s3:GetObject", "backups/postgresql/aegis/x", {}),
     ],
 )
 def test_what_no_role_may(staging: Aws, role: str, action: str, where: str, context: dict[str, list[str]]) -> None:

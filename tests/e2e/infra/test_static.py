@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.infra.terraform import INFRA, Workspace, program, version, workspace
+from tests.support.infra.terraform import INFRA, ROOT, Workspace, program, version, workspace
 from tests.support.infra.terraform_oci import Invented
 from tests.support.infra.terraform_provider import serve
 from tests.support.infra.terraform_schema import Schema, UnknownTypeError, aws
@@ -83,6 +83,27 @@ def test_outputs_have_the_same_names_in_every_overlay() -> None:
     }
     assert names["oci"] - names["aws"] == {"bucket_namespace"}
     assert names["aws"] <= names["oci"]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_role_of_secrets_is_of_the_store_and_of_what_it_is_asked_for(overlay: str) -> None:
+    """As k8s/external-secrets is shipped; the database's secret is known by itself."""
+    text = (INFRA / "overlays" / overlay / "variables.tf").read_text("utf-8")
+    folder = ROOT / "k8s" / "external-secrets"
+    asked = {
+        data["remoteRef"]["key"]
+        for file in folder.glob("external-secret-*.yaml")
+        for one in yaml.safe_load_all(file.read_text("utf-8"))
+        for data in one["spec"]["data"]
+    }
+    (told,) = re.findall(r'^variable "secrets" \{.*?^  default += \[(.+?)\]$', text, re.MULTILINE | re.DOTALL)
+    assert set(re.findall(r'"([^"]+)"', told)) == asked - {"aegis-database"}
+    store = yaml.safe_load_all((folder / f"secret-store-{overlay}.yaml").read_text("utf-8"))
+    account, _ = store
+    assert re.findall(r'secrets += optional\(string, "(.+)"\)', text) == [account["metadata"]["name"]]
+    assert re.findall(r'^variable "namespace" \{.*?default += "(.+?)"$', text, re.MULTILINE | re.DOTALL) == [
+        account["metadata"]["namespace"]
+    ]
 
 
 def test_every_variable_and_output_says_what_it_is() -> None:

@@ -145,11 +145,22 @@ module "workload_identity" {
   cluster_arns         = var.cluster_arns
   namespace            = var.namespace
   permissions_boundary = var.permissions_boundary
-  roles = {
-    api           = { service_account = var.service_accounts.api, policy = local.may.read_models }
-    backup-writer = { service_account = var.service_accounts.backup_writer, policy = local.may.write_backups }
-    backup-reader = { service_account = var.service_accounts.backup_reader, policy = local.may.read_backups }
-  }
+  roles = merge(
+    {
+      api           = { service_account = var.service_accounts.api, policy = local.may.read_models }
+      backup-writer = { service_account = var.service_accounts.backup_writer, policy = local.may.write_backups }
+      backup-reader = { service_account = var.service_accounts.backup_reader, policy = local.may.read_backups }
+    },
+    # External Secrets asks by a token of the service account, and by Pod Identity only for its own: without an issuer
+    # nobody could take the role. https://github.com/external-secrets/external-secrets/issues/2951
+    {
+      for _ in var.cluster_oidc_issuer[*] : "secrets" => {
+        service_account = var.service_accounts.secrets
+        policy          = local.may.read_secrets
+        pod_identity    = false
+      }
+    },
+  )
 }
 
 module "ci_oidc" {

@@ -21,7 +21,7 @@ output "database_url" {
 }
 
 output "database_secret_ref" {
-  description = "The secret in Secrets Manager that holds the password."
+  description = "Name of the secret in Secrets Manager that holds the password."
   value       = module.database.secret_name
 }
 
@@ -53,6 +53,11 @@ output "backup_writer_role_arn" {
 output "backup_reader_role_arn" {
   description = "Role of the job that restores backups on trial."
   value       = module.workload_identity.role_arns["backup-reader"]
+}
+
+output "secrets_role_arn" {
+  description = "Role by which External Secrets reads the service's secrets: for the annotation of its service account. None without `cluster_oidc_issuer`."
+  value       = lookup(module.workload_identity.role_arns, "secrets", null)
 }
 
 output "role_arn" {

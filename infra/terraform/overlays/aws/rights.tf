@@ -10,6 +10,12 @@ locals {
   decrypt  = var.production ? [{ Effect = "Allow", Action = ["kms:Decrypt"], Resource = [local.key_arn] }] : []
   generate = var.production ? [{ Effect = "Allow", Action = ["kms:GenerateDataKey"], Resource = [local.key_arn] }] : []
 
+  # The database's password, and what people put beside it: an ARN ends in a hyphen and six characters that nobody
+  # chooses. https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples.html
+  secrets = concat([module.database.secret_arn], [
+    for name in var.secrets : "arn:${local.partition}:secretsmanager:${var.region}:${local.account}:secret:${name}-??????"
+  ])
+
   # Reading is the same everywhere: below one prefix of one bucket, old versions included.
   read = {
     for what, place in {
@@ -68,6 +74,15 @@ locals {
         },
         { Effect = "Allow", Action = ["s3:ListBucketMultipartUploads"], Resource = [local.evidence] },
       ], local.decrypt, local.generate)
+
+      # It decrypts nothing else that is under the key: neither models nor backups.
+      # https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+      read_secrets = concat(
+        [{ Effect = "Allow", Action = ["secretsmanager:GetSecretValue"], Resource = local.secrets }],
+        [for right in local.decrypt : merge(right, {
+          Condition = { StringLike = { "kms:EncryptionContext:SecretARN" = local.secrets } }
+        })],
+      )
     } : name => jsonencode({ Version = "2012-10-17", Statement = statements })
   }
 }

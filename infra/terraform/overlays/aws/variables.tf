@@ -128,17 +128,28 @@ variable "namespace" {
 }
 
 variable "service_accounts" {
-  description = "Service accounts of the API, and of the jobs that write and that restore backups."
+  description = "Service accounts of the API, of the jobs that write and that restore backups, and of External Secrets' store."
   type = object({
     api           = optional(string, "aegis")
     backup_writer = optional(string, "aegis-backup")
     backup_reader = optional(string, "aegis-restore")
+    secrets       = optional(string, "aegis-secrets")
   })
   default = {}
 }
 
+variable "secrets" {
+  description = "Names of the secrets in Secrets Manager that External Secrets reads beside the database's password. You make them."
+  type        = list(string)
+  default     = ["aegis-audit", "aegis-cosign"]
+  validation {
+    condition     = alltrue([for name in var.secrets : can(regex("^[A-Za-z0-9/_+=.@-]{1,512}$", name))])
+    error_message = "secrets must be names of secrets: letters, digits and /_+=.@-, and no wildcards."
+  }
+}
+
 variable "cluster_oidc_issuer" {
-  description = "OIDC issuer of the cluster without https://, for clusters without EKS Pod Identity."
+  description = "OIDC issuer of the cluster without https://: for clusters without EKS Pod Identity, and everywhere for External Secrets, which needs it. IAM must know it as a provider."
   type        = string
   default     = null
 }

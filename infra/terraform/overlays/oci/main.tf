@@ -130,6 +130,7 @@ module "workload_identity" {
     api           = { service_account = var.service_accounts.api, rights = local.may.read_models }
     backup-writer = { service_account = var.service_accounts.backup_writer, rights = local.may.write_backups }
     backup-reader = { service_account = var.service_accounts.backup_reader, rights = local.may.read_backups }
+    secrets       = { service_account = var.service_accounts.secrets, rights = local.may.read_secrets }
   }
 }
 

@@ -26,8 +26,8 @@ output "database_url" {
 }
 
 output "database_secret_ref" {
-  description = "The secret in the vault that holds the password."
-  value       = module.database.secret_id
+  description = "Name of the secret in the vault that holds the password."
+  value       = module.database.secret_name
 }
 
 output "models_url" {
@@ -58,6 +58,11 @@ output "backup_writer_role_arn" {
 output "backup_reader_role_arn" {
   description = "Policy of the job that restores backups on trial."
   value       = one(module.workload_identity[*].policy_ids["backup-reader"])
+}
+
+output "secrets_role_arn" {
+  description = "Policy by which External Secrets reads the service's secrets."
+  value       = one(module.workload_identity[*].policy_ids["secrets"])
 }
 
 output "role_arn" {

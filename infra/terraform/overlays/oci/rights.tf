@@ -37,5 +37,13 @@ locals {
     keep_verdicts = [
       "manage objects ${local.in_compartment} where all {${local.evidence}, any {${local.list}, all {any {request.permission = 'OBJECT_READ', request.permission = 'OBJECT_CREATE'}, target.object.name = '${var.verdict_prefix}*'}}}",
     ]
+
+    # External Secrets asks a vault by name.
+    # https://docs.oracle.com/iaas/Content/Identity/Reference/keypolicyreference.htm
+    read_secrets = [
+      "read secret-bundles ${local.in_compartment} where all {any {${join(", ", [
+        for name in concat([module.database.secret_name], var.secrets) : "target.secret.name = '${name}'"
+      ])}}}",
+    ]
   }
 }

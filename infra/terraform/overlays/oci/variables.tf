@@ -127,13 +127,24 @@ variable "namespace" {
 }
 
 variable "service_accounts" {
-  description = "Service accounts of the API, and of the jobs that write and that restore backups."
+  description = "Service accounts of the API, of the jobs that write and that restore backups, and of External Secrets' store."
   type = object({
     api           = optional(string, "aegis")
     backup_writer = optional(string, "aegis-backup")
     backup_reader = optional(string, "aegis-restore")
+    secrets       = optional(string, "aegis-secrets")
   })
   default = {}
+}
+
+variable "secrets" {
+  description = "Names of the secrets in the vault that External Secrets reads beside the database's password. You make them."
+  type        = list(string)
+  default     = ["aegis-audit", "aegis-cosign"]
+  validation {
+    condition     = alltrue([for name in var.secrets : can(regex("^[A-Za-z0-9_.-]{1,255}$", name))])
+    error_message = "secrets must be names of secrets: letters, digits, hyphens, underscores and periods, and no wildcards."
+  }
 }
 
 variable "cluster_id" {

@@ -1,5 +1,5 @@
-# Roles that single service accounts of one namespace can take: by EKS Pod Identity, and by the cluster's own OIDC
-# issuer where it is given. https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
+# Roles that single service accounts of one namespace can take: by EKS Pod Identity unless a role says no, and by the
+# cluster's own OIDC issuer where it is given. https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
 
 locals {
   irsa = var.cluster_oidc_issuer == null ? [] : [var.cluster_oidc_issuer]
@@ -8,7 +8,7 @@ locals {
     for id, role in var.roles : id => jsonencode({
       Version = "2012-10-17"
       Statement = concat(
-        [{
+        [for _ in role.pod_identity ? ["by the agent"] : [] : {
           Sid       = "PodIdentity"
           Effect    = "Allow"
           Principal = { Service = "pods.eks.amazonaws.com" }

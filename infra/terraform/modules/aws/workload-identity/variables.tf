@@ -41,14 +41,19 @@ variable "namespace" {
 }
 
 variable "roles" {
-  description = "By name: the service account, and what it may do (JSON)."
+  description = "By name: the service account, what it may do (JSON), and whether its pods ask by EKS Pod Identity too."
   type = map(object({
     service_account = string
     policy          = string
+    pod_identity    = optional(bool, true)
   }))
   validation {
     condition     = alltrue([for role in var.roles : can(regex("^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$", role.service_account))])
     error_message = "service_account must be a name of Kubernetes without wildcards."
+  }
+  validation {
+    condition     = var.cluster_oidc_issuer != null || alltrue([for role in var.roles : role.pod_identity])
+    error_message = "A role without pod_identity needs cluster_oidc_issuer: else nobody could take it."
   }
 }
 

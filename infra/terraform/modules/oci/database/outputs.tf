@@ -3,7 +3,7 @@ output "url" {
   value       = "postgresql://${var.user}@${data.oci_psql_db_system_connection_detail.this.primary_db_endpoint[0].fqdn}:${data.oci_psql_db_system_connection_detail.this.primary_db_endpoint[0].port}/postgres?sslmode=verify-full"
 }
 
-output "secret_id" {
-  description = "The secret that holds the password."
-  value       = oci_vault_secret.password.id
+output "secret_name" {
+  description = "Name of the secret that holds the password."
+  value       = oci_vault_secret.password.secret_name
 }

@@ -45,6 +45,30 @@ run "password_that_rds_refuses" {
   expect_failures = [var.db_password]
 }
 
+run "every_secret" {
+  command = plan
+  variables { secrets = ["aegis-audit", "*"] }
+  expect_failures = [var.secrets]
+}
+
+run "secrets_of_one_letter_more" {
+  command = plan
+  variables { secrets = ["aegis-audit?"] }
+  expect_failures = [var.secrets]
+}
+
+run "secret_without_a_name" {
+  command = plan
+  variables { secrets = [""] }
+  expect_failures = [var.secrets]
+}
+
+run "secret_with_a_quote" {
+  command = plan
+  variables { secrets = ["aegis' or 'x"] }
+  expect_failures = [var.secrets]
+}
+
 run "name_with_capitals" {
   command = plan
   variables { name = "Aegis" }

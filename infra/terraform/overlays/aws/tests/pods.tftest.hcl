@@ -38,6 +38,29 @@ run "one_cluster" {
   }
 }
 
+run "by_the_issuer_alone" {
+  command = plan
+  module { source = "../../modules/aws/workload-identity" }
+  variables {
+    roles = { secrets = { service_account = "aegis-secrets", policy = "{}", pod_identity = false } }
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role.pod["secrets"].assume_role_policy).Statement[*].Sid == ["ClusterIssuer"]
+    error_message = "No agent on a node takes the role."
+  }
+}
+
+run "by_nobody" {
+  command = plan
+  module { source = "../../modules/aws/workload-identity" }
+  variables {
+    cluster_oidc_issuer = null
+    roles               = { secrets = { service_account = "aegis-secrets", policy = "{}", pod_identity = false } }
+  }
+  expect_failures = [var.roles]
+}
+
 run "any_cluster" {
   command = plan
   module { source = "../../modules/aws/workload-identity" }
@@ -59,6 +82,13 @@ run "any_account" {
     roles = { api = { service_account = "*", policy = "{}" } }
   }
   expect_failures = [var.roles]
+}
+
+run "any_issuer" {
+  command = plan
+  module { source = "../../modules/aws/workload-identity" }
+  variables { cluster_oidc_issuer = "oidc.eks.eu-central-1.amazonaws.com/id/*" }
+  expect_failures = [var.cluster_oidc_issuer]
 }
 
 run "issuer_with_scheme" {

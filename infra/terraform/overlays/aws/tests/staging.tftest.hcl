@@ -47,6 +47,10 @@ run "literal_line" {
     error_message = "Without `github` there is no role of a job."
   }
   assert {
+    condition     = output.secrets_role_arn == null
+    error_message = "Without the cluster's issuer nobody gets a role that reads secrets."
+  }
+  assert {
     condition     = output.bucket_name == "aegis-staging-models-123456789012" && output.cloud == "aws"
     error_message = "The bucket is named by environment and account."
   }

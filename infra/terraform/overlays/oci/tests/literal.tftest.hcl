@@ -47,7 +47,7 @@ run "literal_line" {
     error_message = "The bucket is named by environment."
   }
   assert {
-    condition     = output.role_arn == null && output.workload_role_arn == null
+    condition     = output.role_arn == null && output.workload_role_arn == null && output.secrets_role_arn == null
     error_message = "Nobody gets rights unasked."
   }
 

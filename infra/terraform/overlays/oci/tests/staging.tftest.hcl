@@ -49,7 +49,7 @@ run "everything" {
     error_message = "Each job has a user."
   }
   assert {
-    condition     = output.workload_role_arn != null && output.backup_writer_role_arn != null && output.backup_reader_role_arn != null
+    condition     = output.workload_role_arn != null && output.backup_writer_role_arn != null && output.backup_reader_role_arn != null && output.secrets_role_arn != null
     error_message = "Each service account has a policy."
   }
 
