@@ -13,6 +13,7 @@ from typing import Any
 
 import aegis
 from aegis.cli.interruption import Stopped, stop_on_signals
+from aegis.cli.streams import make_ready
 from aegis.core.errors import AegisError, CouldNotDecide, crashed
 from aegis.report.escape import terminal_block
 
@@ -67,6 +68,7 @@ def _run(given: Sequence[str]) -> int:
         # They are for developers, e.g. of odd names in a certificate; whatever counts for a user is said in a reason.
         warnings.simplefilter("ignore")
     try:
+        make_ready()
         stop_on_signals()
         parsed = parser_of(given[0] if given else None).parse_args(given)
         return int(parsed.run(parsed))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,22 @@ class TestStandardOutput:
         done.refused(3)
         assert "Exception ignored" not in done.err
 
+    @pytest.mark.parametrize("command", [AEGIS, (sys.executable, "-m", "aegis")], ids=["launched", "as a module"])
+    @pytest.mark.parametrize(("closed", "code"), [(">&-", 3), ("2>&-", 0), ("<&-", 0), (">&- 2>&-", 3)])
+    def test_a_stream_is_closed(self, command: tuple[str, ...], closed: str, code: int, clean: GitRepo) -> None:
+        """An answer that nobody can read is none; what is said beside it may be lost."""
+        done = _bash(f'"$@" {closed}', clean.root, "scan", command=command)
+        assert done.code == code, done.err
+        assert "Traceback" not in done.err
+        if closed == ">&-":
+            assert "core.output_unwritable: standard output is closed" in done.err
+
+    @pytest.mark.parametrize("arguments", [["init", "--help"], ["scan", "--explain", "scan.runtime"]])
+    def test_an_encoding_without_a_character_is_no_crash(self, arguments: list[str], clean: GitRepo) -> None:
+        assert aegis(*arguments, cwd=clean.root, PYTHONIOENCODING="ascii").code == 0
+        done = _bash('"$@"', clean.root, *arguments, command=(sys.executable, "-m", "aegis"), PYTHONIOENCODING="ascii")
+        assert (done.code, done.err) == (0, "")
+
     def test_a_locale_without_unicode_changes_nothing(self, repo: GitRepo) -> None:
         repo.commit({"caf\u00e9.py": "import boto3\n"})
         done = aegis("scan", cwd=repo.root, LC_ALL="C", PYTHONCOERCECLOCALE="0")
@@ -121,12 +138,12 @@ class TestStandardOutput:
         assert "boto3" in done.out
 
 
-def _bash(script: str, cwd: Path, *arguments: str) -> Done:
+def _bash(script: str, cwd: Path, *arguments: str, command: tuple[str, ...] = AEGIS, **changes: str) -> Done:
     """Run the command as `"$@"` of a script."""
     done = subprocess.run(
-        ["bash", "-c", script, "bash", *AEGIS, *arguments],
+        ["bash", "-c", script, "bash", *command, *arguments],
         cwd=cwd,
-        env=environment(cwd),
+        env=environment(cwd, **changes),
         capture_output=True,
         text=True,
         timeout=PATIENCE,
