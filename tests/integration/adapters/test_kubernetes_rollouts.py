@@ -249,6 +249,13 @@ def test_a_pause_with_a_duration_has_an_end() -> None:
     assert [step.endless for step in read_rollout(found).steps] == [False, True, False]
 
 
+@pytest.mark.parametrize("pause", ["1h", [], 0, False], ids=str)
+def test_a_pause_of_another_type_is_none_without_an_end(pause: object) -> None:
+    found = document()
+    found["spec"]["strategy"]["canary"]["steps"] = [{"pause": pause}]
+    assert code_of(lambda: read_rollout(found)) == "canary.cluster_answer"
+
+
 def test_a_blue_green_rollout_is_told() -> None:
     found = document()
     found["spec"]["strategy"] = {"blueGreen": {"activeService": "api"}}

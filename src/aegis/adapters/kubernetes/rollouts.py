@@ -140,7 +140,7 @@ def _step(entry: dict[str, Any]) -> Step:
     kind = next(iter(entry), "")
     if kind == "setWeight":
         return Step(kind, weight=_number(entry, kind))
-    return Step(kind, endless=kind == "pause" and not (entry[kind] or {}).get("duration"))
+    return Step(kind, endless=kind == "pause" and not _object(entry, kind).get("duration"))
 
 
 def _images(template: dict[str, Any]) -> Iterator[str]:
