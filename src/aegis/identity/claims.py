@@ -35,7 +35,7 @@ class Claims:
     not_before: int | None
     expires: int
     values: Mapping[str, Any] = field(repr=False)
-    """Every claim as it stands in the token."""
+    """Each claim with a plain name, as it stands in the token."""
 
     def text(self, name: str) -> str | None:
         """A claim as clouds compare it: text, or as JSON writes it. None where there is none, or no single value."""

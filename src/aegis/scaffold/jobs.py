@@ -7,7 +7,7 @@ https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -132,7 +132,7 @@ def read(path: str, data: bytes, aegis: str, named: Iterable[str]) -> Workflow:
     for name, job in _mapping(keys.get("jobs")).items():
         written = _mapping(job)
         uses = tuple(
-            replace(use, gates=tuple(_gates(use, given, aegis, named))) for use, given in _uses(written, name, line)
+            replace(use, gates=tuple(_gates(use, inputs, aegis, named))) for use, inputs in _uses(written, name, line)
         )
         jobs.append(
             Job(
@@ -148,7 +148,7 @@ def read(path: str, data: bytes, aegis: str, named: Iterable[str]) -> Workflow:
     return Workflow(path=path, triggers=triggers, lines=lines, jobs=tuple(jobs), keys=keys)
 
 
-def _uses(job: Mapping[str, Any], name: str, line: Any) -> Iterator[tuple[Use, Mapping[str, Any]]]:
+def _uses(job: Mapping[str, Any], name: str, line: Callable[..., int]) -> Iterator[tuple[Use, Mapping[str, Any]]]:
     """Each with its inputs."""
     if isinstance(job.get("uses"), str):
         yield _use(job["uses"], line("jobs", name, "uses")), _mapping(job.get("with"))

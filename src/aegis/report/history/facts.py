@@ -205,11 +205,11 @@ def _answer(past: Past, gate: str, result: str, reason: str, decision: str) -> A
 
 
 def _gates(answers: Sequence[Answer], now: datetime.datetime, stale_after: datetime.timedelta) -> Iterator[GateState]:
-    keys = sorted({(each.repository, each.gate) for each in answers if each.result != "not-run"})
-    for repository, gate in keys:
-        those = [
-            each for each in answers if (each.repository, each.gate) == (repository, gate) and each.result != "not-run"
-        ]
+    judged: dict[tuple[str, str], list[Answer]] = {}
+    for each in answers:
+        if each.result != "not-run":
+            judged.setdefault((each.repository, each.gate), []).append(each)
+    for (repository, gate), those in sorted(judged.items()):
         counts: dict[str, int] = {}
         for each in those:
             word = "observed" if each.observe else each.result
