@@ -50,6 +50,10 @@ resource "aws_iam_role" "pod" {
 
   lifecycle {
     precondition {
+      condition     = each.value.pod_identity || var.cluster_oidc_issuer != null
+      error_message = "${each.key} is taken by the cluster's issuer alone, so it needs cluster_oidc_issuer."
+    }
+    precondition {
       condition     = length(local.trusts[each.key]) <= 2048
       error_message = "The trust policy of ${each.key} has ${length(local.trusts[each.key])} characters; IAM takes 2048."
     }

@@ -51,10 +51,6 @@ variable "roles" {
     condition     = alltrue([for role in var.roles : can(regex("^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$", role.service_account))])
     error_message = "service_account must be a name of Kubernetes without wildcards."
   }
-  validation {
-    condition     = var.cluster_oidc_issuer != null || alltrue([for role in var.roles : role.pod_identity])
-    error_message = "A role without pod_identity needs cluster_oidc_issuer: else nobody could take it."
-  }
 }
 
 variable "permissions_boundary" {

@@ -58,7 +58,7 @@ run "by_nobody" {
     cluster_oidc_issuer = null
     roles               = { secrets = { service_account = "aegis-secrets", policy = "{}", pod_identity = false } }
   }
-  expect_failures = [var.roles]
+  expect_failures = [aws_iam_role.pod["secrets"]]
 }
 
 run "any_cluster" {
