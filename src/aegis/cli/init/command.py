@@ -71,10 +71,11 @@ def add_choices(parser: argparse.ArgumentParser, *, one: bool) -> None:
     verify.add_argument("--account", metavar="ID", help="AWS account of the role, 12 digits")
     verify.add_argument(
         "--key",
-        metavar="FILE",
+        metavar="KEY",
         action="append",
         dest="keys",
-        help="a public key that may sign (default: the workflow sign-model); may be repeated",
+        help="a public key that may sign: a file, or env:COSIGN_PUB_KEY (default: the workflow sign-model); "
+        "may be repeated",
     )
     if one:
         verify.add_argument("--repository-id", metavar="ID", help="of the signing repository, which a rename keeps")
