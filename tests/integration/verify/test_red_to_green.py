@@ -189,7 +189,7 @@ verify:
         (("--version", "1", "--digest", "0" * 64, "--days", "3661"), 2),
         (("--version", "1", "--digest", "0" * 64, "--file", "x"), 2),
         (("--version", "1", "--file", "absent"), 2),
-        (("--version", "1", "--folder", "absent"), 3),
+        (("--version", "1", "--folder", "absent"), 2),
         (("--version", "1"), 2),
         (("--digest", "0" * 64), 2),
     ],
