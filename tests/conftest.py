@@ -1,6 +1,8 @@
 """What holds for every test.
 
-Properties have no deadline, and their data may take long: how fast a shared machine is says nothing about them.
+Properties have no deadline, and their data may take long: how fast a shared machine is says nothing about them. Their
+examples are the same in each run, so that a change is red by what it changed; `--hypothesis-profile=explore` draws
+others.
 Handlers of signals, which a command sets for its whole process, end with the test that ran it here. Tests of one
 `xdist_group` run in one process.
 """
@@ -14,8 +16,9 @@ import pytest
 from _pytest.nodeid import NodeId
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("no-deadline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("no-deadline")
+settings.register_profile("repeatable", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile("explore", settings.get_profile("repeatable"), derandomize=False)
+settings.load_profile("repeatable")
 
 
 @pytest.hookimpl(trylast=True)
