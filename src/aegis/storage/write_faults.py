@@ -11,7 +11,7 @@ def write_denied(where: str, said: str) -> CouldNotDecide:
         "backup_check.write_denied",
         f"{where}: the store does not let this run write or remove ({said})",
         expected="permission to put objects, to abort uploads and, for pruning, to delete",
-        remedy="Let the writer's role do this below the backups' prefix, or name the right bucket.",
+        remedy="Let the writer's role do this below its prefix, or name the right bucket.",
     )
 
 
@@ -31,7 +31,7 @@ def object_exists(where: str) -> CouldNotDecide:
         "backup_check.object_exists",
         f"{where} is there already",
         expected="a key that nobody has used",
-        remedy="Look at who else writes there; each backup has a name of its own, and none is ever written over.",
+        remedy="Look at who else writes there; each object has a name of its own, and none is ever written over.",
     )
 
 

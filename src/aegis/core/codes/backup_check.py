@@ -130,7 +130,7 @@ TABLE: tuple[Code, ...] = (
     Code(
         "backup_check.write_denied",
         "The store does not let us write",
-        "The role lacks a permission below the backups' prefix, or its credentials have ended.",
+        "The role lacks a permission below its prefix, or its credentials have ended.",
         "Give the writer's role s3:PutObject and s3:AbortMultipartUpload there; pruning needs s3:DeleteObject too.",
     ),
     Code(
