@@ -186,7 +186,10 @@ def write_record(store: WritableStore, prefix: str, record: Record) -> str:
 
 
 def entries_of(store: FolderStore, prefix: str, name: str) -> tuple[Entry, ...]:
-    """All records of a database by their keys, newest first. What has no record's key is left out."""
+    """All records of a database by their keys, newest first. What has no record's key is left out.
+
+    Of one second, nobody knows which was the later: FAIL stands before PASS, so that it counts.
+    """
     above = databases_folder(prefix, name)
     if above not in store.folders(prefix):
         return ()  # some stores give an error for a folder that nobody has written to yet
@@ -197,7 +200,7 @@ def entries_of(store: FolderStore, prefix: str, name: str) -> tuple[Entry, ...]:
         if parts is not None and time is not None:
             word: Word = "PASS" if parts[3] == "PASS" else "FAIL" if parts[3] == "FAIL" else "UNKNOWN"
             found.append(Entry(parts[1], time, word, info))
-    return tuple(sorted(found, key=lambda entry: (entry.time, entry.info.key), reverse=True))
+    return tuple(sorted(found, key=lambda entry: (entry.time, entry.word != "PASS", entry.info.key), reverse=True))
 
 
 def read_record(store: ObjectStore, name: str, entry: Entry) -> Record:

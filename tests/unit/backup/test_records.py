@@ -203,6 +203,12 @@ class TestVerified:
         restore(store, made, NOW + hours(1))
         assert self.word(store) == "verified"
 
+    def test_of_one_second_the_failure_counts(self, store: ShelfStore, made: Manifest) -> None:
+        """Their keys do not say which was the later."""
+        restore(store, made, NOW)
+        restore(store, made, NOW + timedelta(milliseconds=900), **FAILED)
+        assert self.word(store) == "failed"
+
     def test_could_not_verify_changes_nothing(self, store: ShelfStore, made: Manifest) -> None:
         restore(store, made, NOW - hours(3), **UNKNOWN)
         restore(store, made, NOW - hours(2), **UNKNOWN | {"equality": "equal"})
