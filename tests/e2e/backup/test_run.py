@@ -31,7 +31,9 @@ MEASURED = """
 import re, sys
 from pathlib import Path
 from aegis.cli.main import main
-code = main(sys.argv[1:])
+from tests.support.databases.patient_aegis import patient
+with patient():
+    code = main(sys.argv[1:])
 print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1], file=sys.stderr)
 sys.exit(code)
 """

@@ -37,7 +37,9 @@ def test_none_takes_anything_from_another(tmp_path: Path) -> None:
     codes = [each.returncode for each in runs]
     assert set(codes) <= {0, 3}, said
     for code, (_, err) in zip(codes, said, strict=True):
-        assert (code == 0) == ("backup_check.object_exists" not in err), err
+        # where two withdraw at once what they have stored, a third may miss the folder that it writes to
+        in_the_way = any(each in err for each in ("backup_check.object_exists", "verify.store_missing"))
+        assert (code == 0) != in_the_way, err
     assert len(shelf.backups()) == codes.count(0)
     for stored in shelf.backups():
         told = {each.name for each in stored.manifest.objects}

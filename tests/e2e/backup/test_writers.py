@@ -80,9 +80,10 @@ def position(server: Server) -> str:
 
 
 def wait_for_a_write(server: Server, writer: subprocess.Popen[bytes]) -> None:
-    before = position(server)
+    before, last = position(server), time.monotonic() + 300
     while position(server) == before:
         assert writer.poll() is None
+        assert time.monotonic() < last
         time.sleep(0.02)
 
 

@@ -135,7 +135,7 @@ def test_memory_is_bounded(gateway: Gateway, size: int) -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "tests.e2e.backup.uploading", gateway.address, folder, str(size)],
         cwd=ROOT, env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}, capture_output=True, text=True,
-        check=False, timeout=300,
+        check=False, timeout=900,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout)

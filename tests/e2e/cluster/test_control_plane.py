@@ -49,6 +49,7 @@ def test_rights_are_those_that_a_role_gives(cluster: ControlPlane, namespace: st
 
     assert lacks(cluster.kubeconfig) == ()
     watcher = cluster.kubeconfig_of(namespace, "watcher", WATCHER)
-    assert lacks(watcher) == prometheus
+    awaited(lambda: lacks(watcher) == prometheus, lambda: str(lacks(watcher)))  # the server reads roles a moment later
     onlooker = cluster.kubeconfig_of(namespace, "onlooker", WATCHER[:1])
-    assert lacks(onlooker) == (*(right for right in of_acting if right not in of_looking), *prometheus)
+    of_nobody = (*(right for right in of_acting if right not in of_looking), *prometheus)
+    awaited(lambda: lacks(onlooker) == of_nobody, lambda: str(lacks(onlooker)))

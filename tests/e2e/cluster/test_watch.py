@@ -15,6 +15,7 @@ from tests.integration.cli.command import environment
 from tests.support.cluster.plane import PATIENCE, ControlPlane
 from tests.support.cluster.rollbacks import rollback
 from tests.support.cluster.shop import BAD, BETTER, GOOD, NAME, WATCHER, ClusterShop, cluster_shop
+from tests.support.cluster.workload import SURE
 
 
 @pytest.fixture
@@ -44,22 +45,23 @@ def test_a_degraded_version_is_rolled_back_by_itself(shop: ClusterShop, watcher:
     assert (verdict["decision"], done.returncode) == ("abort", 1), done.stderr
     status = shop.status
     assert (status["abort"], status["phase"], status["stableRS"]) == (True, "Degraded", stable)
-    assert shop.images() == [GOOD] * 5
+    shop.await_images(*[GOOD] * 5)
     assert f"{shop.namespace}/{NAME} was aborted: 5 pods take requests" in verdict["notices"][0]
     assert "git revert" in done.stdout
 
 
 def test_a_good_version_is_promoted_to_the_end(shop: ClusterShop, watcher: Path) -> None:
-    shop.policy(estimated=True)  # as who writes a policy leaves it
+    shop.policy(estimated=True, alpha=SURE)  # but for that, as who writes a policy leaves it
     canary = shop.paused(BETTER)["currentPodHash"]
     done = shop.watch(kubeconfig=watcher)
     assert (told(done)["decision"], done.returncode) == ("promote", 0), done.stderr
     status = shop.status
     assert (status["phase"], status["stableRS"]) == ("Healthy", canary)
-    assert shop.images() == [BETTER] * 5
+    shop.await_images(*[BETTER] * 5)
 
 
 def test_a_rollout_holds_when_its_watch_is_killed_and_the_next_watch_goes_on(shop: ClusterShop, watcher: Path) -> None:
+    shop.policy(alpha=SURE)
     before = shop.paused(BETTER)
     words = [f"--path={shop.folder}", f"--state={shop.folder / 'state.json'}", "--format=json"]
     process = subprocess.Popen(
@@ -88,7 +90,8 @@ def test_a_version_that_is_retried_after_its_abort_gets_no_second_chance(shop: C
     shop.await_phase("Paused", "CanaryPauseStep")
     done = shop.watch(kubeconfig=watcher)
     assert (told(done)["decision"], done.returncode) == ("abort", 1)
-    assert (shop.status["phase"], shop.images()) == ("Degraded", [GOOD] * 5)
+    assert shop.status["phase"] == "Degraded"
+    shop.await_images(*[GOOD] * 5)
 
 
 def test_who_may_only_look_is_told_before_and_after(shop: ClusterShop) -> None:
@@ -133,11 +136,11 @@ def test_a_private_prometheus_is_asked_through_the_api_server(shop: ClusterShop)
     done = shop.watch(kubeconfig=watcher)
     assert (told(done)["decision"], done.returncode) == ("abort", 1), done.stderr
     assert address in shop.cluster.network.asked
-    assert shop.images() == [GOOD] * 5
+    shop.await_images(*[GOOD] * 5)
 
 
 def test_rollbacks_one_after_another_end_alike(shop: ClusterShop) -> None:
     """How fast they are is for `benchmarks/canary_cluster.py` to say, on a machine with no other work."""
     done = [rollback(shop, f"number-{number}") for number in range(2)]
     print(*done, sep="\n")
-    assert shop.images() == [GOOD] * 5
+    shop.await_images(*[GOOD] * 5)

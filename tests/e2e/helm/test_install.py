@@ -207,6 +207,10 @@ def test_an_api_server_with_the_operators_kinds_takes_everything(
 def test_a_pod_that_may_more_is_refused_in_that_namespace(cluster: ControlPlane, namespace: str) -> None:
     """What the namespace's label is worth, so that the pods above were admitted for a reason."""
     cluster.kubectl("label", "namespace", namespace, *RESTRICTED)
-    done = cluster.try_kubectl("run", "root", "--image=busybox", "-n", namespace)
-    assert done.returncode != 0
-    assert "violates PodSecurity" in done.stderr
+    asked = ("run", "root", "--image=busybox", "-n", namespace, "--dry-run=server")
+    # the label is seen a moment after it was set
+    awaited(
+        lambda: "violates PodSecurity" in cluster.try_kubectl(*asked).stderr,
+        lambda: cluster.try_kubectl(*asked).stdout,
+    )
+    assert cluster.try_kubectl(*asked).returncode != 0

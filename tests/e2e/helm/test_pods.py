@@ -192,11 +192,12 @@ def test_the_api_waits_for_its_tables_and_is_ready_then(release: Release, postgr
         assert b"aegis_build_info" in running.ask("GET", "/metrics", role=None, port=1).body
         assert running.ask("GET", "/v1/models", role=None).status == 401
         asked = release.one("Pod", "aegis-test")["spec"]["containers"][0]
-        told = subprocess.run(
-            [sys.executable, *asked["command"][1:], *(_at(word, running.ports[1]) for word in asked["args"])],
-            capture_output=True, text=True, check=True, timeout=PATIENCE,
-        ).stdout  # fmt: skip
-        assert told.startswith("200 ")
+        words = [sys.executable, *asked["command"][1:], *(_at(word, running.ports[1]) for word in asked["args"])]
+
+        def told() -> str:
+            return subprocess.run(words, capture_output=True, text=True, check=False, timeout=PATIENCE).stdout
+
+        awaited(lambda: told().startswith("200 "), told)
         assert running.end() == 0
     text = "".join(map(str, running.lines))
     assert "pass:" not in text

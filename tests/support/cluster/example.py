@@ -20,7 +20,7 @@ import yaml
 
 from tests.integration.cli.command import AEGIS, ROOT, environment
 from tests.support.cluster.plane import ControlPlane, Document, awaited
-from tests.support.cluster.workload import ClusterPrometheus, cluster_prometheus, workload
+from tests.support.cluster.workload import SURE, ClusterPrometheus, cluster_prometheus, workload
 
 EXAMPLE: Final = ROOT / "k8s/argo-rollouts/example-rollout.yaml"
 SCRAPING: Final = ROOT / "k8s/prometheus/scrape-config.yaml"
@@ -95,7 +95,8 @@ class Example:
         """
         policy = yaml.safe_load(self.cluster.get("configmap", "aegis-canary-policy", NAMESPACE)["data"]["aegis.yml"])
         policy["canary"]["prometheus"] |= {"url": self.prometheus.url, "scrape-interval": "1s"}
-        policy["canary"] |= {"warm-up": "0s", "interval": "1s", "deadline": "5m", "spread": 0, "cluster": 1}
+        policy["canary"] |= {"warm-up": "0s", "interval": "1s", "deadline": "5m"}
+        policy["canary"] |= {"spread": 0, "cluster": 1, "alpha": SURE}
         change(policy["canary"])
         file = self.folder / "aegis.yml"
         file.write_text(yaml.safe_dump(policy))

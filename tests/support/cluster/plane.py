@@ -111,7 +111,15 @@ class ControlPlane:
     def add_kinds(self, *files: Path) -> None:
         """CustomResourceDefinitions; returns when they are served."""
         self.kubectl("apply", "--server-side", *(f"--filename={file}" for file in files))
-        self.await_condition("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", "Established")
+        definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+        self.await_condition(definitions, "Established")
+        # kubectl learns of them by discovery, which follows a moment later
+        names = {each["metadata"]["name"] for each in self.read(definitions)["items"]}
+
+        def missing() -> set[str]:
+            return names - set(self.try_kubectl("api-resources", "--output=name").stdout.split())
+
+        awaited(lambda: not missing(), lambda: f"kubectl does not know {missing()}")
 
     def await_condition(self, path: str, condition: str) -> None:
         """Until all of a list have it; `kubectl wait` fails where there are no conditions yet."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 import yaml
 
 from tests.integration.cli.command import AEGIS, environment
-from tests.support.cluster.plane import ControlPlane, Document
+from tests.support.cluster.plane import ControlPlane, Document, awaited
 from tests.support.cluster.workload import ClusterPrometheus, Workload, cluster_prometheus, workload
 from tests.support.scan.gitrepo import GitRepo
 
@@ -87,8 +87,16 @@ class ClusterShop:
         found = self.cluster.get_all("pods", self.namespace, f"app={NAME}")
         return sorted(each["spec"]["containers"][0]["image"] for each in found)
 
-    def policy(self, more: str = "", *, estimated: bool = False, **prometheus: Any) -> None:
-        """Commit one: looks at each second. `estimated`: spread and clusters are by default, else they are known."""
+    def await_images(self, *expected: str) -> None:
+        """Until its pods have these; one that ends is there a moment longer than the Rollout counts it."""
+        awaited(lambda: self.images() == sorted(expected), lambda: str(self.images()))
+
+    def policy(self, more: str = "", *, estimated: bool = False, alpha: float | None = None, **prometheus: Any) -> None:
+        """Commit one: looks at each second.
+
+        `estimated`: spread and clusters are by default, else they are known. `alpha`: SURE where a good version must
+        not be aborted by chance; None: the default.
+        """
         document: Document = {
             "prometheus": {"url": self.prometheus.url, "scrape-interval": "1s", **prometheus},
             "rollout": {
@@ -102,6 +110,8 @@ class ClusterShop:
         }
         if not estimated:
             document |= {"spread": 0, "cluster": 1}
+        if alpha is not None:
+            document["alpha"] = alpha
         text = yaml.safe_dump({"version": 1, "canary": document}) + more
         repository = GitRepo.init(self.folder)
         repository.write({"aegis.yml": text})

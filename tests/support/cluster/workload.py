@@ -28,6 +28,8 @@ RATE: Final = 200.0
 """Requests a second that each pod answers."""
 FAILING: Final = 0.01
 """Of a version that is as it should be."""
+SURE: Final = 1e-6
+"""`alpha` of a policy by which no good version is aborted by chance: the counts are as random as a service's."""
 METHOD, ROUTE, OK, FAILED = "POST", "/v1/models/{name}", 200, 500
 SCRAPE_CONFIG: Final[dict[str, Any]] = {
     "job_name": "pods",

@@ -204,5 +204,7 @@ def stopped(shop: Shop, fault: tuple[str, str | None] | None, stop: Callable[[in
         finally:
             go_on.set()
     run = read_log(output[0], act.returncode)
+    # a killed gate's engine is wiped a moment later
+    assert eventually(lambda: not shop.engines() and not list(shop.temporary.iterdir()))
     shop.check_secrets(run)
     return run
