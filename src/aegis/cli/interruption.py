@@ -18,11 +18,19 @@ class Stopped(BaseException):
     """A signal ended the run. Not an `AegisError`: nothing that takes those for an answer may take this one."""
 
     def __init__(self, number: int) -> None:
-        """Keep the reason that the verdict gives."""
+        """Of a signal."""
         super().__init__(number)
-        self.reason = CouldNotDecide(
+        self.number = number
+        self.heard = False
+        """Whether somebody has taken the reason: from then on the run ends."""
+
+    @property
+    def reason(self) -> CouldNotDecide:
+        """What the verdict gives."""
+        self.heard = True
+        return CouldNotDecide(
             "core.interrupted",
-            f"stopped by {signal.Signals(number).name}",
+            f"stopped by {signal.Signals(self.number).name}",
             expected="time to finish",
             remedy="run it again",
         )
@@ -38,13 +46,9 @@ class _Unraisable:
 
     before: Callable[[Any], Any]
     """The hook for everything else."""
-    swallowed: bool = False
-    """Whether it was a `Stopped`."""
 
     def __call__(self, ignored: Any) -> None:
-        if isinstance(ignored.exc_value, Stopped):
-            self.swallowed = True
-        else:
+        if not isinstance(ignored.exc_value, Stopped):
             self.before(ignored)
 
 
@@ -54,32 +58,39 @@ def stop_on_signals() -> None:
     The exception may come between a lock's acquisition and the block that gives it back; whoever cleans up then waits
     for that lock without an end (https://github.com/python/cpython/issues/74174). So the run is looked at each second,
     and `Stopped` is raised once more out of a wait for the same lock: nobody else holds one of these so long. So it is
-    where the first one was swallowed, e.g. by the callback that ends an import.
+    where the first one was swallowed, by the callback that ends an import or by a file that is closed as nobody needs
+    it any more (`iobase_finalize` in CPython says nothing of it): nobody has heard it, and nothing cleans up after it.
     """
-    told: list[int] = []
+    told: list[Stopped] = []
     waiting: list[FrameType] = []
     hook = sys.unraisablehook
-    unraisable = _Unraisable(hook.before if isinstance(hook, _Unraisable) else hook)
 
     def stop(number: int, frame: FrameType | None) -> None:
         if not told:
-            told.append(number)
+            told.append(Stopped(number))
             signal.setitimer(signal.ITIMER_REAL, _TICK, _TICK)
-            raise Stopped(number)
+            raise told[0]
 
     def look(number: int, frame: FrameType | None) -> None:
-        if unraisable.swallowed:
-            unraisable.swallowed = False
-            raise Stopped(told[0])
+        if not told[0].heard and not _cleans_up():
+            raise told[0]
         before = waiting.pop() if waiting else None
         if frame is not None and frame.f_code is threading.Condition.__enter__.__code__:
             if frame is before:
-                raise Stopped(told[0])
+                raise told[0]
             waiting.append(frame)
 
-    sys.unraisablehook = unraisable
+    sys.unraisablehook = _Unraisable(hook.before if isinstance(hook, _Unraisable) else hook)
     # the interpreter's last steps run with the system's own answers to signals; to this one it is death
     atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     signal.signal(signal.SIGALRM, look)
+
+
+def _cleans_up() -> bool:
+    """Whether a `Stopped` is on its way: a block that it ends is running."""
+    error = sys.exc_info()[1]
+    while error is not None and not isinstance(error, Stopped):
+        error = error.__context__
+    return error is not None

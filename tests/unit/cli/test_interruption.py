@@ -52,13 +52,18 @@ def test_a_run_that_is_told_to_stop_ends(cleaning: str, said: str) -> None:
 
 
 SWALLOWED = """
-import os, signal, sys, time, weakref
+import io, os, signal, sys, time, weakref
 sys.path.insert(0, {src!r})
 from aegis.cli.interruption import Stopped, stop_on_signals
 
-class Thing:
+class Thing({base}):
     def __del__(self):
         {in_del}
+
+    def close(self):
+        if not self.closed:
+            super().close()
+            told()
 
 def told(_=None):
     for number in (signal.SIGTERM, signal.SIGTERM):
@@ -77,12 +82,12 @@ except Stopped as stopped:
 
 
 @pytest.mark.parametrize(
-    ("in_del", "callback"),
-    [("told()", "None"), ("pass", "told")],
-    ids=["a destructor", "the callback of a weak reference, as of an import's lock"],
+    ("base", "in_del", "callback"),
+    [("object", "told()", "None"), ("object", "pass", "told"), ("io.RawIOBase", "super().__del__()", "None")],
+    ids=["a destructor", "the callback of a weak reference, as of an import's lock", "a file, as an answer of HTTP"],
 )
-def test_a_signal_that_the_interpreter_keeps_to_itself(in_del: str, callback: str) -> None:
-    program = SWALLOWED.format(src=str(SRC), in_del=in_del, callback=callback)
+def test_a_signal_that_the_interpreter_keeps_to_itself(base: str, in_del: str, callback: str) -> None:
+    program = SWALLOWED.format(src=str(SRC), base=base, in_del=in_del, callback=callback)
     done = subprocess.run(
         [sys.executable, "-I", "-c", program], capture_output=True, text=True, timeout=200, check=True
     )
