@@ -51,6 +51,25 @@ def test_a_run_that_is_told_to_stop_ends(cleaning: str, said: str) -> None:
     assert done.stdout.strip() == said
 
 
+def test_an_answer_that_is_written_after_it_was_heard_is_not_cut_off() -> None:
+    program = f"""
+import os, signal, sys, time
+sys.path.insert(0, {str(SRC)!r})
+from aegis.cli.interruption import Stopped, stop_on_signals
+
+stop_on_signals()
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+    signal.pause()
+except Stopped as stopped:
+    code = stopped.reason.code
+time.sleep(2.5)
+print(code)
+"""
+    done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == ("core.interrupted\n", "")
+
+
 SWALLOWED = """
 import io, os, signal, sys, time, weakref
 sys.path.insert(0, {src!r})
