@@ -19,8 +19,6 @@ from tests.e2e.backup.gateway import Gateway, serving
 from tests.e2e.verify.versitygw import REGION, ROOT_KEY, ROOT_SECRET
 from tests.support.backup.shelves import PREFIX, back_up, hours, restore
 
-NOW = datetime.now(UTC)
-
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
@@ -36,6 +34,7 @@ class Site:
     bucket: str
     capsys: pytest.CaptureFixture[str]
     made: list[Manifest]
+    now: datetime
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
         code = main(["backup", *arguments])
@@ -66,8 +65,9 @@ def site(
     gateway.s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=request.param == "locks")
     gateway.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     store = ShelfStore()
-    made = [back_up(store, NOW - hours(age)) for age in (24, 48, 60, 72, 96)]
-    made.append(back_up(store, NOW - hours(120), complete=False))
+    now = datetime.now(UTC)
+    made = [back_up(store, now - hours(age)) for age in (24, 48, 60, 72, 96)]
+    made.append(back_up(store, now - hours(120), complete=False))
     for each in (*made[:2], *made[3:5]):
         restore(store, each, datetime.fromisoformat(each.snapshot.time) + timedelta(minutes=5))
     for key in store.names():
@@ -83,7 +83,7 @@ def site(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", ROOT_KEY)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", ROOT_SECRET)
     monkeypatch.setenv("HOME", str(tmp_path))
-    return Site(gateway, bucket, capsys, made)
+    return Site(gateway, bucket, capsys, made, now)
 
 
 @pytest.mark.parametrize("site", ["versions", "locks"], indirect=True)
@@ -114,7 +114,7 @@ def test_a_locked_backup_stays_whole_and_the_others_go(site: Site) -> None:
         site.gateway.s3.put_object_retention(
             Bucket=site.bucket,
             Key=f"{PREFIX}shop/{locked.id}/{name}",
-            Retention={"Mode": "COMPLIANCE", "RetainUntilDate": NOW + timedelta(days=1)},
+            Retention={"Mode": "COMPLIANCE", "RetainUntilDate": site.now + timedelta(days=1)},
         )
     code, out, err = site.run("prune", "--yes")
     assert code == 3
