@@ -68,6 +68,7 @@ def stop_on_signals() -> None:
     def stop(number: int, frame: FrameType | None) -> None:
         if not told:
             told.append(Stopped(number))
+            signal.signal(signal.SIGALRM, look)
             signal.setitimer(signal.ITIMER_REAL, _TICK, _TICK)
             raise told[0]
 
@@ -85,7 +86,6 @@ def stop_on_signals() -> None:
     atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    signal.signal(signal.SIGALRM, look)
 
 
 def _cleans_up() -> bool:

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +19,6 @@ Acceptance = Callable[..., "subprocess.CompletedProcess[str]"]
 def criteria(tmp_path: Path) -> Criteria:
     """A repository whose criteria a test writes."""
     return Criteria(tmp_path / "repository")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _signals() -> Iterator[None]:
-    """What the command does to this process's own signals is undone."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 def environment() -> dict[str, str]:
