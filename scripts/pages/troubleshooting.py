@@ -24,8 +24,8 @@ _HEAD = """\
 # Troubleshooting
 
 By reason code: it stands in the summary of a red step, in a message on the terminal, in a line of a log. Search this
-page for it. What each looks like as a whole is in the [gallery](gallery/README.md); `aegis scan --explain CODE` says
-cause and remedy on the terminal.
+page for it. What each looks like as a whole is in the [gallery](gallery/README.md); `aegis explain CODE` says cause and
+remedy on the terminal.
 
 This page is generated from the registry (`aegis.core.codes`) and docs/hints; `make docs` writes it anew.
 """

@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "doctor": "aegis.cli.doctor.command",
         "fleet": "aegis.cli.fleet.command",
         "acceptance": "aegis.cli.acceptance.command",
+        "explain": "aegis.cli.explain",
     }
 )
 """Each command's module, which has `add_command`."""

@@ -35,12 +35,15 @@ def clean(repo: GitRepo) -> GitRepo:
         (["a.py"], ["core.no_repository", "'a.py'", "expected: a folder"]),
         (["--policy", "missing.yml"], ["core.policy_missing", "'missing.yml'", "expected: "]),
         (["--policy", "a.py"], ["core.policy_invalid", "a.py", "expected: "]),
-        (["--explain", "scan.runtme"], ["'scan.runtme'", "did you mean scan.runtime?"]),
     ],
     ids=lambda value: " ".join(value),
 )
 def test_a_wrong_argument_is_told(arguments: list[str], words: list[str], clean: GitRepo) -> None:
     aegis("scan", *arguments, cwd=clean.root).refused(2, *words)
+
+
+def test_an_unknown_code_is_told_with_the_nearest(clean: GitRepo) -> None:
+    aegis("explain", "scan.runtme", cwd=clean.root).refused(2, "'scan.runtme'", "did you mean scan.runtime?")
 
 
 @pytest.mark.parametrize("policy", ["../aegis.yml", "/etc/passwd", "", "sub"])
@@ -109,7 +112,7 @@ class TestStandardOutput:
             os.close(writing)
         assert (done.returncode, done.stderr) == (3, "")
 
-    @pytest.mark.parametrize("arguments", [["scan"], ["scan", "--migration"], ["scan", "--explain", "scan.runtime"]])
+    @pytest.mark.parametrize("arguments", [["scan"], ["scan", "--migration"], ["explain", "scan.runtime"]])
     def test_the_disk_is_full(self, arguments: list[str], clean: GitRepo) -> None:
         done = _bash('"$@" >/dev/full', clean.root, *arguments)
         done.refused(3)
@@ -125,7 +128,7 @@ class TestStandardOutput:
         if closed == ">&-":
             assert "core.output_unwritable: standard output is closed" in done.err
 
-    @pytest.mark.parametrize("arguments", [["init", "--help"], ["scan", "--explain", "scan.runtime"]])
+    @pytest.mark.parametrize("arguments", [["init", "--help"], ["explain", "scan.runtime"]])
     def test_an_encoding_without_a_character_is_no_crash(self, arguments: list[str], clean: GitRepo) -> None:
         assert aegis(*arguments, cwd=clean.root, PYTHONIOENCODING="ascii").code == 0
         done = _bash('"$@"', clean.root, *arguments, command=(sys.executable, "-m", "aegis"), PYTHONIOENCODING="ascii")

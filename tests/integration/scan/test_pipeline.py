@@ -284,14 +284,6 @@ def test_migration_lists_uses_by_service_and_their_trend(repo: GitRepo, capfd: p
     assert ["aws", "sqs", "0", "0", "-1"] in rows
 
 
-@pytest.mark.parametrize(("rule", "code"), [("scan.runtime", 0), ("runtime", 0), ("type-only", 0), ("nothing", 2)])
-def test_explain(rule: str, code: int, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["scan", "--explain", rule]) == code
-    told = capsys.readouterr()
-    assert ("remedy:" in told.out) == (code == 0)
-    assert ("core.wrong_usage" in told.err) == (code == 2)
-
-
 def test_a_second_opinion_finds_what_an_extractor_misses(repo: GitRepo, monkeypatch: pytest.MonkeyPatch) -> None:
     repo.commit({"svc.py": USE + "import botocore\n"})
     whole = python.extract

@@ -44,16 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     printed.add_argument("--format", choices=FORMATS, default="text", help="what to print (default: text)")
     printed.add_argument("--migration", action="store_true", help="print uses by provider and service")
     printed.add_argument("--write-baseline", action="store_true", help="write the file that scan.baseline names")
-    printed.add_argument("--explain", metavar="CODE", help="explain a reason code and exit")
     parser.add_argument("--github", action="store_true", help="take inputs, event and reports as a GitHub action does")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    if arguments.explain is not None:
-        from aegis.cli import explain
-
-        return explain.run(arguments.explain)
     if arguments.github:
         options = ScanOptions.from_inputs(os.environ)
         verdict, _ = answer(options, os.environ)
