@@ -81,6 +81,8 @@ class HttpsFetch:
         except ssl.SSLCertVerificationError as error:
             raise _failed(where, f"its certificate is not valid: {error.verify_message}") from None
         except (OSError, http.client.HTTPException, ValueError) as error:
+            if connection.over:  # whatever it met, it was cut
+                raise _failed(where, f"no answer within {self._seconds:g} s") from None
             # the text of http.client's errors may hold what the server sent, or a header of ours
             said = error.strerror if isinstance(error, OSError) and error.strerror else ""
             raise _failed(where, f"{type(error).__name__} {said}".strip()) from None

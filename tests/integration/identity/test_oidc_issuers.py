@@ -284,17 +284,18 @@ def test_a_server_that_trickles_is_given_up(issuers: Issuers) -> None:
     """Each byte comes in time, and the end never."""
     issuers.github.broken = "trickle"
     for seconds in (0.5, 2, 20):  # a busy machine may need longer for the trickle to begin; it lasts for 30
-        with pytest.raises(TokenRefused, match=r"no answer within|Error") as caught:
+        with pytest.raises(TokenRefused, match="no answer within") as caught:
             HttpsFetch(private_network=True, authority=issuers.ca, seconds=seconds)(issuers.github.url + "/keys")
         assert caught.value.code == "token.keys_unavailable"
         if issuers.github.asked:
             break
-    assert issuers.github.asked == ["/_services/token/keys"]
+    # more than once, where the first one was read when it was given up
+    assert set(issuers.github.asked) == {"/_services/token/keys"}
 
 
 def test_a_server_that_says_nothing_is_given_up(issuers: Issuers) -> None:
     issuers.github.hold = threading.Event()
-    with pytest.raises(TokenRefused) as caught:
+    with pytest.raises(TokenRefused, match=r"no answer within 0\.3 s") as caught:
         HttpsFetch(private_network=True, authority=issuers.ca, seconds=0.3)(issuers.github.url + "/keys")
     issuers.github.hold.set()
     assert caught.value.code == "token.keys_unavailable"
