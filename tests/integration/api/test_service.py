@@ -82,6 +82,7 @@ def deployed(
     with started(environ, "--probe-port", "0", tokens=roles(issuers)) as service:
         yield service, verifier(folder)
         assert service.end() == 0, service.lines
+        service.wait_for("ended")  # the last line: all of them are here
         assert service.told("no JSON") == []
         for token in service.tokens.values():
             for part in token.split("."):
@@ -348,7 +349,7 @@ def test_a_signal_ends_readiness_first_and_requests_under_way_are_answered(
         thread.join(PATIENCE)
         assert results == [200]
         assert service.process.wait(PATIENCE) == 0
-        assert service.told("ended")
+        assert service.wait_for("ended")
     report = verify.verify_folder(tmp_path / "data" / "audit", verifier(tmp_path))
     assert report.result == "intact"
 
