@@ -91,5 +91,5 @@ def _runs(process: int) -> bool:
     """Whether it does; one that ended and that nobody has waited for yet does not."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the second where it goes between the opening and the reading
         return False
