@@ -5,7 +5,9 @@ No emulator of Oracle Cloud exists, so only Terraform's side is real.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 
 from tests.support.infra.terraform_provider import Values
 
@@ -18,10 +20,12 @@ class Invented:
 
     made: dict[str, Values] = field(default_factory=dict)
     """By OCID, with what was given, write-only values too."""
+    numbers: Iterator[int] = field(default_factory=count, repr=False)
+    """Terraform asks in parallel: the size of `made` would name two things alike."""
 
     def create(self, kind: str, values: Values) -> Values:
         """An OCID, and what other resources ask for."""
-        ocid = f"ocid1.{kind.removeprefix('oci_')}.oc1..{len(self.made)}"
+        ocid = f"ocid1.{kind.removeprefix('oci_')}.oc1..{next(self.numbers)}"
         self.made[ocid] = values
         return {
             "id": ocid,
