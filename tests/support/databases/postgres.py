@@ -141,8 +141,17 @@ class Server:
 
     def drop_database(self, name: str) -> None:
         """With whoever is still in it."""
+        drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+        last = time.monotonic() + _START_TIMEOUT
         with psycopg.connect(self.socket_url(), autocommit=True) as connection:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            while True:
+                try:
+                    connection.execute(drop)
+                    return
+                except psycopg.errors.ObjectInUse:
+                    # the server waits five seconds for those it ended, and a busy machine can need more
+                    if time.monotonic() > last:
+                        raise
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
