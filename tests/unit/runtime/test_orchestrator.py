@@ -40,11 +40,12 @@ WHO = Actor(id="github:1", kind="github-workflow", display="x", issuer="https://
 
 
 def descriptors() -> set[str]:
+    """Of models. Those that are there before may go at any moment, with what an earlier test has left."""
     gc.collect()
     found = set()
     for entry in Path("/proc/self/fd").iterdir():
         with suppress(OSError):  # that of the listing itself
-            found.add(f"{entry.name} {entry.readlink()}")
+            found.add(f"{entry.name} {entry.stat().st_ino} {entry.readlink()}")
     return {each for each in found if "memfd" in each or "models" in each}
 
 
@@ -116,7 +117,7 @@ class TestSafetensors:
             Orchestrator(it.runtime).load("model")
         assert caught.value.code == "runtime.format_malformed"
         assert "'b.safetensors'" in caught.value.problem
-        assert descriptors() == before
+        assert descriptors() <= before
 
 
 class TestClosing:
@@ -124,13 +125,13 @@ class TestClosing:
         either.upload(MODEL)
         before = descriptors()
         loaded = Orchestrator(either.runtime).load("model")
-        assert descriptors() > before
+        assert descriptors() - before
         _ = loaded.value["scalar"]
         del _
         loaded.close()
         loaded.close()
         assert loaded.value is None
-        assert descriptors() == before
+        assert descriptors() <= before
 
     def test_an_array_that_is_still_in_use_stays_whole(self, it: Deployment) -> None:
         it.upload(MODEL)
@@ -140,7 +141,7 @@ class TestClosing:
         loaded.close()
         np.testing.assert_array_equal(kept, WEIGHTS["model.layers.0.weight"])
         del kept
-        assert descriptors() == before
+        assert descriptors() <= before
 
     def test_what_the_loader_made_is_closed_first(self, it: Deployment) -> None:
         class Session:
@@ -161,7 +162,7 @@ class TestClosing:
         with pytest.raises(OSError, match="does not want"):
             loaded.close()
         assert session.closed
-        assert descriptors() == before
+        assert descriptors() <= before
 
 
 class TestLoaders:
@@ -211,7 +212,7 @@ class TestLoaders:
         with pytest.raises(ModelRefused) as caught:
             Orchestrator(it.runtime).load("model")
         assert caught.value.code == "runtime.loader_missing"
-        assert descriptors() == before
+        assert descriptors() <= before
         assert it.state() == "verified"
 
     def test_of_a_format_that_there_is_not(self) -> None:
@@ -253,7 +254,7 @@ class TestFailures:
         assert "secret" not in repr(last)
         assert it.state() == "verified"
         assert it.alerts.sent == []
-        assert descriptors() == before
+        assert descriptors() <= before
 
     def test_all_entries_of_a_load_have_one_correlation_id(self, it: Deployment) -> None:
         it.upload(MODEL)
@@ -277,7 +278,7 @@ class TestFailures:
         with pytest.raises(KeyboardInterrupt):
             Orchestrator(it.runtime, self.failing(KeyboardInterrupt())).load("model")
         assert len(it.log.events) == 2
-        assert descriptors() == before
+        assert descriptors() <= before
 
 
 class TestRefusals:
@@ -304,7 +305,7 @@ class TestRefusals:
         assert reached == []
         assert it.log.told == [("requested", None), ("refused", code)]
         assert (it.state(), it.alerts.reasons) == ("unverified", [code])
-        assert descriptors() == before
+        assert descriptors() <= before
 
     def test_a_demanded_verdict_that_is_not_there(self, it: Deployment) -> None:
         it.write_policy(load={"verdict": {"source": "s3://staging/verdicts/", "signers": [{"key": "keys/3.pub"}]}})
