@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -17,6 +18,11 @@ from aegis.adapters.postgres import connection as postgres
 from aegis.core.errors import CouldNotDecide
 from aegis_multimodal_ai_system.database.states import ModelStates
 
+if TYPE_CHECKING:
+    import sqlite3
+
+_POLL = 0.01
+"""Seconds."""
 _SQLITE = re.compile(r"sqlite:///([^?#]+)")
 
 
@@ -105,9 +111,12 @@ def _open_sqlite(file: Path) -> Database:
         import sqlite3
 
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        # One that is there is not opened: to close it would end the locks of all connections of this process
+        # (https://sqlite.org/howtocorrupt.html).
+        with suppress(FileExistsError):
+            os.close(os.open(os.path.realpath(file), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(file, timeout=postgres.PATIENCE, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode = WAL")
+        _keep_log(connection)
         connection.execute("PRAGMA synchronous = FULL")  # a state that was told is on disk
         return connection
 
@@ -120,3 +129,18 @@ def _open_sqlite(file: Path) -> Database:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return Database(engine, f"SQLite in {str(file)!r}", on_start="")
+
+
+def _keep_log(connection: sqlite3.Connection) -> None:
+    """Write ahead; where another process is about to begin the file, SQLite does not wait by itself."""
+    import sqlite3
+
+    last = time.monotonic() + postgres.PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > last:
+                raise
+            time.sleep(_POLL)

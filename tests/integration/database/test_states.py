@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
 from threading import Barrier
 
 import pytest
@@ -190,4 +192,48 @@ def test_two_processes_that_migrate_at_once(database_url: str) -> None:
         assert process.returncode == 0, error
     database = open_database(database_url)
     assert [state.name for state in database.states.all()] == ["one", "two"]
+    database.close()
+
+
+def rows(file: Path) -> list[str]:
+    """As another process reads them, which then leaves."""
+    program = (
+        "import sqlite3, sys\n"
+        "connection = sqlite3.connect(sys.argv[1])\n"
+        "print(*(name for (name,) in connection.execute('SELECT name FROM model_states ORDER BY name')))\n"
+        "connection.close()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, file], capture_output=True, text=True, check=True, timeout=120
+    )
+    return done.stdout.split()
+
+
+def test_a_second_connection_leaves_the_first_its_locks(tmp_path: Path) -> None:
+    """They end where any descriptor of the file is closed. Another process would take the log away that is written to.
+
+    https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_
+    """
+    first, second = (open_database(f"sqlite:///{tmp_path}/aegis.db") for _ in range(2))
+    first.migrate()
+    second.check()
+    assert rows(tmp_path / "aegis.db") == []
+    first.states.revoke("m", "poisoned")
+    assert rows(tmp_path / "aegis.db") == ["m"]
+    second.close()
+    first.close()
+
+
+def test_a_file_that_another_process_begins_is_waited_for(tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "aegis.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    database = open_database(f"sqlite:///{tmp_path}/aegis.db")
+    with ThreadPoolExecutor(1) as beside:
+        migrating = beside.submit(database.migrate)
+        with pytest.raises(TimeoutError):
+            migrating.result(0.5)
+        other.execute("COMMIT")
+        other.close()
+        migrating.result()
+    assert list(database.states.all()) == []
     database.close()
