@@ -6,7 +6,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,10 +111,7 @@ def _open_sqlite(file: Path) -> Database:
         import sqlite3
 
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # One that is there is not opened: to close it would end the locks of all connections of this process
-        # (https://sqlite.org/howtocorrupt.html).
-        with suppress(FileExistsError):
-            os.close(os.open(os.path.realpath(file), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        _make(file)
         connection = sqlite3.connect(file, timeout=postgres.PATIENCE, isolation_level=None, check_same_thread=False)
         _keep_log(connection)
         connection.execute("PRAGMA synchronous = FULL")  # a state that was told is on disk
@@ -129,6 +126,22 @@ def _open_sqlite(file: Path) -> Database:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return Database(engine, f"SQLite in {str(file)!r}", on_start="")
+
+
+def _make(file: Path) -> None:
+    """Of this user alone.
+
+    One that is there is not opened: to close it would end the locks of all connections of this process
+    (https://sqlite.org/howtocorrupt.html).
+    """
+    try:
+        os.close(os.open(os.path.realpath(file), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        # which SQLite has one word for
+        if file.is_dir():
+            raise IsADirectoryError from None
+        if not os.access(file, os.R_OK | os.W_OK):
+            raise PermissionError from None
 
 
 def _keep_log(connection: sqlite3.Connection) -> None:

@@ -13,6 +13,7 @@ from aegis.adapters.postgres import connection as adapter
 from aegis.core.errors import AegisError, CouldNotDecide, UsageError
 from aegis_multimodal_ai_system.database import Database, open_database
 from tests.support.databases.postgres import Server, running
+from tests.support.processes.privileges import as_nobody
 
 SECRET = "hunter2secret"
 
@@ -167,6 +168,19 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     file = tmp_path / "aegis.db"
     file.write_bytes(b"not a database, but long enough to look like a page of one" * 20)
     fails("runtime.states_unavailable", open_database(f"sqlite:///{file}"))
+
+
+def test_a_folder_in_the_place_of_one_is_told(tmp_path: Path) -> None:
+    told = fails("runtime.states_unavailable", open_database(f"sqlite:///{tmp_path}"))
+    assert f"SQLite in '{tmp_path}': IsADirectoryError" in told
+
+
+def test_one_that_may_not_be_written_is_told(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    (tmp_path / "aegis.db").touch(0o444)
+    database = open_database(f"sqlite:///{tmp_path}/aegis.db")
+    told = as_nobody(tmp_path, lambda: fails("runtime.states_unavailable", database))
+    assert f"SQLite in '{tmp_path}/aegis.db': PermissionError" in told
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
