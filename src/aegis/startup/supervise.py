@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -30,6 +30,8 @@ _GRACE_SECONDS = 6.0
 
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-cancellation
 """
+_LOOK_SECONDS = 1.0
+"""The gate is waited for so long at a time: Python runs no handler of a signal that came just before a wait."""
 
 
 def run(gate: str, place: Path, cache: Path, environ: Mapping[str, str]) -> int:
@@ -96,7 +98,9 @@ def _run_forwarding(argv: list[str], env: Mapping[str, str]) -> tuple[int, int |
     relay = _Relay()
     with relay.listening(), subprocess.Popen(argv, env=dict(env)) as child:
         relay.attach(child)
-        return child.wait(), relay.told
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                return child.wait(_LOOK_SECONDS), relay.told
 
 
 class _Relay:

@@ -218,6 +218,30 @@ def test_a_gate_that_does_not_heed_is_killed(tmp_path: Path) -> None:
     assert "ended by signal 9" in said
 
 
+_JUST_BEFORE = """
+import ctypes, functools, operator, os, signal
+told, really = functools.partial(ctypes.CDLL(None).kill, os.getpid(), signal.SIGTERM), os.waitpid
+
+def waited(number, options):
+    os.waitpid = really
+    # one step of the interpreter, which runs handlers between two: the signal is there before the system is asked
+    return list(map(operator.call, (told, functools.partial(really, number, options))))[1]
+
+os.waitpid = waited
+"""
+
+
+def test_a_signal_just_before_the_gate_is_waited_for_reaches_it(tmp_path: Path) -> None:
+    """It ends no wait that begins after it."""
+    venv = played(tmp_path, "exec sleep 100")
+    code = _STOPPED.format(src=str(ROOT / "src"), grace=300, venv=str(venv), cache=str(tmp_path / "cache"))
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", _JUST_BEFORE + code],
+        env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, timeout=180, check=False,
+    )  # fmt: skip
+    assert done.stdout.startswith("core.interrupted Stopped by SIGTERM: the gate was ended by signal 15 "), done
+
+
 def test_what_the_gate_runs_cannot_read_our_secrets(tmp_path: Path) -> None:
     """Neither those of a dump's SQL, which may run as the same user: the gate's own it closes itself."""
     script = f"cat /proc/$$/environ >own; cat /proc/$PPID/environ >supervisor; {WRITE % 'pass'}; exit 0"
