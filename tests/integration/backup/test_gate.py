@@ -486,7 +486,7 @@ class TestInAWorkflow:
             **{f"AEGIS_INPUT_{name}": value for name, value in inputs.items()},
         }
         done = subprocess.run(
-            [sys.executable, "-m", "aegis", "backup-check", "--github"],
+            [sys.executable, "-m", "tests.support.databases.patient_aegis", "backup-check", "--github"],
             env=environ, cwd=outside, capture_output=True, text=True, timeout=PATIENCE,
         )  # fmt: skip
         said = re.sub(r"^::add-mask::.*$", "", done.stdout + done.stderr, flags=re.MULTILINE)
