@@ -4,13 +4,17 @@ Properties have no deadline, and their data may take long: how fast a shared mac
 examples are the same in each run, so that a change is red by what it changed; `--hypothesis-profile=explore` draws
 others.
 Handlers of signals, which a command sets for its whole process, end with the test that ran it here. Tests of one
-`xdist_group` run in one process.
+`xdist_group` run in one process. A server of a test says nothing of a client that went away: it may come late, and be
+taken for what another test has printed.
 """
 
 from __future__ import annotations
 
 import signal
+import socketserver
+import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from _pytest.nodeid import NodeId
@@ -33,6 +37,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         group = item.get_closest_marker("xdist_group")
         if group is not None and not item.nodeid.endswith(f"@{group.args[0]}"):
             item._id = NodeId.parse(f"{item.nodeid}@{group.args[0]}")
+
+
+_told = socketserver.BaseServer.handle_error
+
+
+def _tell(self: socketserver.BaseServer, request: Any, client_address: Any) -> None:
+    if not isinstance(sys.exc_info()[1], ConnectionError):
+        _told(self, request, client_address)
+
+
+socketserver.BaseServer.handle_error = _tell  # type: ignore[method-assign]
 
 
 _SIGNALS = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
