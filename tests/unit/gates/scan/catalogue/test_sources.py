@@ -5,10 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import runpy
-import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -83,17 +81,9 @@ class Answer(BaseHTTPRequestHandler):
         """Nothing: the tests say what went wrong."""
 
 
-class Server(ThreadingHTTPServer):
-    """Says nothing of a client that gave up: it would be found in the output of whichever test runs by then."""
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            traceback.print_exc()
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with Server(("127.0.0.1", 0), Answer) as running:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as running:
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{running.server_port}"
