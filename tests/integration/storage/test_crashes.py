@@ -47,10 +47,11 @@ while True:
 """
 
 WRITE = f"""
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from aegis.storage.content_store import ContentStore
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who starts tests in the background may have it ignored
 with ContentStore(Path(sys.argv[1])).stage() as staging:
     with staging.create("folder/0.bin") as sink:
         sink.write(bytes({SIZE}))
