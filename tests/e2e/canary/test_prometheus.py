@@ -95,7 +95,12 @@ class World:
         awaited(lambda: scraped(self.server) == {CANARY, STABLE}, lambda: "no scrape")
         # what began with the watch would be new
         awaited(lambda: time.time() - begun > OLD, lambda: "the clock stands")
-        self.look()
+        awaited(self._knows_both, lambda: "a pod is not scraped")
+
+    def _knows_both(self) -> bool:
+        """Whether a watch that begins now sees both pods: what one counts before it is seen would be lost."""
+        self.counters, self.counted = Counters(), {}
+        return all(len(sides) == 2 for sides in self.look().newest.values())
 
 
 def scraped(server: RealPrometheus) -> set[str]:
@@ -145,7 +150,7 @@ def test_a_target_that_is_down_adds_nothing_and_loses_nothing(world: World) -> N
     world.tell()
     awaited(lambda: stale(world), lambda: "the target is still there")
     world.look()
-    assert world.counted["http", CANARY] == [0, 0]
+    assert world.counted.get(("http", CANARY), [0, 0]) == [0, 0]
     hidden.count("500", 6)
     world.pods[CANARY] = hidden
     world.tell()
