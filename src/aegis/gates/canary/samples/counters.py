@@ -8,8 +8,8 @@ one:
 - a series below its earlier value was reset, and counts from zero; the buckets of one histogram are reset together;
 - where `process_start_time_seconds` shows another start between the two scrapes, every series counts from zero;
 - a target whose process began after the watch did counts from zero, and so does one that was scraped before without
-  this metric; where no start is told, a canary's whose pod was not there while others were; of any other target the
-  first scrape is only where counting begins;
+  this metric; where no start is told, a canary's whose pod was not there while others were; of any other target, and
+  of one whose first scrapes had to be left out, the first scrape is only where counting begins;
 - scrapes that are missing add nothing by themselves: the difference across the gap is what happened in it;
 - a scrape with a value that no counter has, or with buckets that contradict each other, is left out, and told.
 """
@@ -68,6 +68,8 @@ class Counted:
     targets: dict[str, Known] = field(default_factory=dict)
     newest: dict[Side, float] = field(default_factory=dict)
     """Unix seconds of each side's newest scrape that could be counted."""
+    left_out: set[str] = field(default_factory=set)
+    """Targets of which a scrape had to be left out before any was counted: they had this metric then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,16 +136,27 @@ def count(
                 if known is not None:
                     reset = _reset(target, known, scrape, start, time)
                     grown = _grown(target, known.values, scrape, reset, counted.edges, time - known.last)
-                elif _is_new(target, time, start, began=began, unseen=target.pod not in pods, old=old):
+                elif _is_new(
+                    target,
+                    time,
+                    start,
+                    began=began,
+                    unseen=target.pod not in pods,
+                    old=old,
+                    had=key in counted.left_out,
+                ):
                     grown = _grown(target, {}, scrape, frozenset(), counted.edges, 0.0)
             except _UnusableError as error:
                 told = str(error)
+                if known is None:
+                    counted.left_out.add(key)
                 continue
             told = ""  # the difference across what was left out is whole
             if known is None:
                 pod = target.pod if target.pod not in counted.pods else f"{target.pod} {key}"
                 known = counted.targets[key] = Known(pod, time, start)
                 counted.pods.add(target.pod)
+                counted.left_out.discard(key)
             elif _begins_anew(target, known, scrape, start, time):
                 # what the new process has not shown yet will count from zero
                 known.values.clear()
@@ -167,13 +180,16 @@ def common_edges(targets: Iterable[Target], slo: float) -> tuple[float, ...]:
     return tuple(sorted(edge for edge in shared if slo <= edge < math.inf))
 
 
-def _is_new(target: Target, time: float, start: float | None, *, began: float, unseen: bool, old: float) -> bool:
+def _is_new(
+    target: Target, time: float, start: float | None, *, began: float, unseen: bool, old: float, had: bool
+) -> bool:
     """Whether all that a target has counted happened during the watch.
 
-    A stable pod without a start may have been unreachable for a while, and count since long ago; a canary's cannot.
+    `had`: it had the metric in an earlier scrape, which was left out. A stable pod without a start may have been
+    unreachable for a while, and count since long ago; a canary's cannot.
     """
     if start is not None:
-        return target.first < time or began - START_JITTER < start <= time + START_SKEW
+        return (target.first < time and not had) or began - START_JITTER < start <= time + START_SKEW
     return target.side == "canary" and unseen and time > old
 
 

@@ -79,9 +79,11 @@ def look(
             target.starts, target.first = began_at.get(key, {}), counters.first.get(key, math.inf)
         if source.buckets is not None and not counted.edges:
             unusable += _fix_edges(source, counted, targets, compared=scope.sides.compared)
-            if not counted.edges:
-                continue
         made, not_made = count(source.metric, counted, targets, began=began, settle=SETTLED * scrape_interval)
+        if source.buckets is not None and not counted.edges:
+            # where counting begins is known now; of what was before the edges are known, nothing can be judged
+            counted.newest.clear()
+            continue
         increments += made
         unusable += not_made
         if source.bad and not any(target.bad for target in targets.values()):

@@ -34,6 +34,7 @@ class _Counted(Struct, frozen=True, forbid_unknown_fields=True):
     pods: tuple[str, ...]
     targets: dict[str, _Known]
     newest: dict[Side, _Time]
+    left_out: tuple[str, ...]
 
 
 class _Counters(Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,6 +99,7 @@ def _dumped(counted: Counted) -> dict[str, Any]:
         "edges": list(counted.edges),
         "pods": sorted(counted.pods),
         "newest": dict(sorted(counted.newest.items())),
+        "left_out": sorted(counted.left_out),
         "targets": {
             key: {
                 "pod": known.pod,
@@ -118,4 +120,5 @@ def _loaded(read: _Counted) -> Counted:
         set(read.pods),
         {key: Known(each.pod, each.last, each.start, dict(each.values)) for key, each in targets.items()},
         dict(read.newest),
+        set(read.left_out),
     )

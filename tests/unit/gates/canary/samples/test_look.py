@@ -197,6 +197,23 @@ def test_a_value_that_no_counter_has_leaves_the_scrape_out_and_is_told(of: tuple
     assert watch.counts(20) == [(20, 22, (2.0,))]
 
 
+@pytest.mark.parametrize("looked", [True, False], ids=["a look before", "the same look"])
+def test_after_a_scrape_that_was_left_out_an_old_pods_history_is_not_counted(looked: bool) -> None:
+    """It was scraped before, and not without the metric."""
+    watch = Watch()
+    old = {START: T0 - 86_400}
+    watch.scrape(CANARY, 50, {OK: 1000, ERROR: 10} | old)
+    watch.scrape(STABLE, 50, {OK: 1_000_000, ERROR: math.nan} | old)
+    if looked:
+        (left_out,) = watch.look(50).unusable
+        assert left_out.pod == STABLE
+        # the next look may be of another process, and read that scrape no more
+        watch.counters = Counters.load(json.loads(json.dumps(watch.counters.dump())))
+    for at in (60, 70):
+        watch.scrape(STABLE, at, {OK: 1_000_000 + at, ERROR: 100_000} | old)
+    assert watch.counts(70) == [(70, 10, (0.0,))]
+
+
 def test_only_what_is_unusable_of_a_canary_makes_a_look_blind() -> None:
     for pod, blind in ((CANARY, True), (STABLE, False)):
         watch = Watch()
@@ -422,6 +439,22 @@ class TestHistograms:
             watch.scrape(pod, 20, buckets({"0.5": 2, "2.0": 3, "5": 3, "+Inf": 4}))
         assert [each.edges for each in watch.look(20).increments] == [(0.5, 2.0)] * 2
 
+    def test_what_stable_counted_before_the_canary_was_there_is_not_counted(self) -> None:
+        """Its start was told all the time: that is no target that was scraped without the metric."""
+        watch = Watch(LATENCY)
+        for number in range(8):
+            slow = {"0.5": 900_000 + 10 * number, "+Inf": 1_000_000 + 10 * number}
+            watch.scrape(STABLE, 10 * number, buckets(slow) | {START: T0 - 604_800})
+            if number >= 6:
+                watch.scrape(CANARY, 10 * number, buckets({"0.5": number, "+Inf": 2 * number}) | {START: T0 + 55})
+            reading = watch.look(10 * number)
+            # without edges there is nothing that could be judged, and nothing new of it
+            assert number >= 6 or (reading.increments, reading.newest) == ((), {"http-latency": {}})
+            counted = [(each.side, each.exposure, each.bad) for each in reading.increments]
+            if number == 6:
+                assert sorted(counted) == [("canary", 12, (6.0,)), ("stable", 10, (0.0,))]
+        assert sorted(counted) == [("canary", 2, (1.0,)), ("stable", 10, (0.0,))]
+
     def test_an_edge_that_is_written_otherwise_is_the_same(self) -> None:
         watch = Watch(LATENCY)
         for pod in (CANARY, STABLE):
@@ -564,6 +597,9 @@ class TestPodsThatAreScrapedInVain:
         assert watch.counters.dump() == before
 
 
+WITHOUT_ANY: dict[str, Any] = {"since": None, "edges": [], "pods": [], "newest": {}, "targets": {}}
+
+
 class TestState:
     def watched(self) -> Watch:
         watch = Watch(HTTP, LATENCY)
@@ -591,6 +627,7 @@ class TestState:
             {"looked": -1.0},
             {"metrics": []},
             {"metrics": {"http": {}}},
+            {"metrics": {"http": {**WITHOUT_ANY, "left_out": "x"}}},
         ],
     )
     def test_what_no_look_keeps_is_refused(self, change: dict[str, Any]) -> None:

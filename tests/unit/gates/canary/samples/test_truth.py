@@ -242,6 +242,9 @@ def test_what_is_counted_is_what_happened(seed: int) -> None:
         assert errors[name] == (truth.requests, truth.errors)
         if both_sides_were_there(told):
             assert slow[name] == (truth.requests, truth.slow)
+        else:  # what was before both sides told their edges cannot be judged
+            assert slow[name][0] <= truth.requests
+            assert slow[name][1] <= truth.slow
 
 
 @settings(max_examples=60)
