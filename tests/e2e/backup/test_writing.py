@@ -106,7 +106,7 @@ def test_deleted_for_good(gateway: Gateway) -> None:
 
 
 class TestWire:
-    @pytest.mark.parametrize("cuts", [[0], [20], [0, 0, 0], [100, 0, 30]], ids=str)
+    @pytest.mark.parametrize("cuts", [[0], [20], [100, 0], [0, 0, 0], [100, 0, 30]], ids=str)
     @pytest.mark.parametrize("size", [9, 23 * MIB])
     def test_answers_that_are_cut(self, gateway: Gateway, cuts: list[int], size: int) -> None:
         key = f"cut/{size}/{'-'.join(map(str, cuts))}"

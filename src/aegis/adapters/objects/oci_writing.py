@@ -11,7 +11,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 from aegis.adapters.objects.oci import _HIDDEN, OciStore, Sign, _path, _refused
@@ -21,7 +21,7 @@ from aegis.adapters.objects.store_http import Reply, whole
 from aegis.core.errors import AegisError
 from aegis.core.ports.objects import ObjectInfo
 from aegis.storage import faults, write_faults
-from aegis.storage.patience import TRANSIENT, retried
+from aegis.storage.patience import retried
 
 _OWN: Final = "opc-meta-aegis-upload"
 _ONCE: Final = {"If-None-Match": "*"}
@@ -87,20 +87,14 @@ class _Requests:
             self._store._written(reply, self.where(key), {200})
 
     def start(self, key: str, own: str) -> str:
-        """Begin an upload in parts; its id. Where the answer is lost, so is the id: then all uploads of the key end."""
+        """See the port."""
         where = self.where(key)
         document = json.dumps({"object": key, "metadata": {_OWN: own}}).encode()
-        try:
-            with self._store._ask("POST", "/u", (), {**_ONCE, **_SHA256}, where, document=document) as reply:
-                return parse_started(self._store._written(reply, where, {200}), where, key)
-        except BaseException as error:
-            if not isinstance(error, AegisError) or error.code in TRANSIENT:
-                with suppress(AegisError):
-                    self._sweep(key)
-            raise
+        with self._store._ask("POST", "/u", (), {**_ONCE, **_SHA256}, where, document=document) as reply:
+            return parse_started(self._store._written(reply, where, {200}), where, key)
 
-    def _sweep(self, key: str) -> None:
-        """Abort every upload of this key, which is this backup's alone."""
+    def sweep(self, key: str, but: str) -> None:
+        """See the port."""
         where, page = self.where(key), ""
         for _ in range(_MOST_PAGES):
             query = (("limit", "1000"), *([("page", page)] if page else []))
@@ -108,7 +102,7 @@ class _Requests:
                 document = self._store._written(reply, where, {200})
                 page = reply.headers.get("opc-next-page", "")
             for found, upload in parse_uploads(document, where):
-                if found == key:
+                if found == key and upload != but:
                     self.abort(key, upload)
             if not page:
                 return

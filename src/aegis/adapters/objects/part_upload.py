@@ -18,7 +18,7 @@ from typing import Protocol, TypeVar
 
 from aegis.core.errors import AegisError, CouldNotDecide
 from aegis.storage import faults, write_faults
-from aegis.storage.patience import Clock, Patience, retried
+from aegis.storage.patience import TRANSIENT, Clock, Patience, retried
 
 T = TypeVar("T")
 
@@ -66,6 +66,10 @@ class PartStore(Protocol):
         """Drop the upload and its parts; it may be gone already."""
         ...
 
+    def sweep(self, key: str, but: str) -> None:
+        """Abort every upload of this key, which is this object's alone, but the one of this id ("": all)."""
+        ...
+
     def is_own(self, key: str, own: str) -> bool:
         """Whether the object of this key has this word; False where nobody can tell."""
         ...
@@ -91,6 +95,8 @@ class PartUpload:
         self._patience, self._clock = patience, clock
         self._own = secrets.token_hex(16)
         self._id: str | None = None
+        self._lost = False
+        """Whether an upload that nobody knows the id of may be there still."""
         self._number = 0
         self._buffer: mmap.mmap | None = None
         self._room = self._filled = 0
@@ -165,13 +171,33 @@ class PartUpload:
 
     def _send_part(self) -> None:
         if self._id is None:
-            self._id = self._asked(lambda: self._store.start(self._key, self._own))
+            self._id = self._asked(self._start)
         number, content, room = self._number, self._content(), self._room
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         thread = threading.Thread(target=self._part, args=(number, content, room), name="aegis-part", daemon=True)
         self._threads.append(thread)
         self._buffer = None
         thread.start()
+
+    def _start(self) -> str:
+        """Begin the upload; its id. Where the answer is lost, so is the id: then all uploads of the key end."""
+        try:
+            upload = self._store.start(self._key, self._own)
+            if self._lost:
+                self._store.sweep(self._key, upload)
+        except BaseException as error:
+            if not isinstance(error, AegisError) or error.code in TRANSIENT:
+                self._lost = self._sweeping_fails()
+            raise
+        return upload
+
+    def _sweeping_fails(self) -> bool:
+        """Whether they could not be ended, and may be later."""
+        try:
+            self._store.sweep(self._key, "")
+        except AegisError as error:
+            return error.code in TRANSIENT
+        return False
 
     def _part(self, number: int, content: memoryview, room: int) -> None:
         upload = self._id or ""

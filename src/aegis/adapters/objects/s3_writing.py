@@ -12,7 +12,7 @@ import base64
 import datetime
 import hashlib
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ from aegis.core.errors import AegisError
 from aegis.core.ports.credentials import AwsCredentialSource
 from aegis.core.ports.objects import ObjectInfo
 from aegis.storage import faults, write_faults
-from aegis.storage.patience import TRANSIENT, retried
+from aegis.storage.patience import retried
 
 _OWN = "x-amz-meta-aegis-upload"
 
@@ -140,32 +140,18 @@ class _Requests:
             self._store._written(reply, self.where(key))
 
     def start(self, key: str, own: str) -> str:
-        """Begin an upload in parts; its id. Where the answer is lost, so is the id: then all uploads of the key end."""
-        where = self.where(key)
-        try:
-            with self._store._ask(
-                "POST",
-                key,
-                (("uploads", ""),),
-                {_OWN: own, **self._store._lock_headers()},
-                where,
-                content=b"",
-                fresh=True,
-            ) as reply:
-                return parse_started(self._store._written(reply, where), where)
-        except BaseException as error:
-            if not isinstance(error, AegisError) or error.code in TRANSIENT:
-                with suppress(AegisError):
-                    self._sweep(key)
-            raise
+        """See the port."""
+        where, headers = self.where(key), {_OWN: own, **self._store._lock_headers()}
+        with self._store._ask("POST", key, (("uploads", ""),), headers, where, content=b"", fresh=True) as reply:
+            return parse_started(self._store._written(reply, where), where)
 
-    def _sweep(self, key: str) -> None:
-        """Abort every upload of this key, which is this backup's alone."""
+    def sweep(self, key: str, but: str) -> None:
+        """See the port."""
         where = self.where(key)
         with self._store._ask("GET", "", (("uploads", ""), ("prefix", key)), {}, where) as reply:
             document = self._store._written(reply, where)
         for found, upload in parse_uploads(document, where):
-            if found == key:
+            if found == key and upload != but:
                 self.abort(key, upload)
 
     def send(self, key: str, upload: str, number: int, content: memoryview) -> str:
